@@ -1,0 +1,1 @@
+"""The argus command, the Python client, and the local cluster."""

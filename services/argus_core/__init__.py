@@ -1,0 +1,1 @@
+"""The pure domain: cluster document, ladder, choice of level, plan. No I/O, threads or clock."""

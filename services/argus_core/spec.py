@@ -1,0 +1,194 @@
+"""The ArgusCluster document, `argus.dev/v1alpha1`: one document for Kubernetes and `argus up`.
+
+Field names are camelCase in documents and snake_case here. Unknown fields are refused, and
+every error names the field's path.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from argus_core.errors import InvalidRequest, Violation
+
+API_VERSION = "argus.dev/v1alpha1"
+KIND = "ArgusCluster"
+
+Name = Annotated[
+    str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
+]
+"""A DNS label that may hold dots: variants, levels, pools."""
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
+    )
+
+
+class Slo(_Model):
+    """What is promised to a request that names nothing of its own."""
+
+    deadline_seconds: Seconds = 30.0
+    """From arrival until the image is there."""
+    target: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    """Share of requests that must meet their deadline."""
+    minimum_quality: Share = 0.0
+    """Predicted quality below which nothing is served."""
+
+
+class Pool(_Model):
+    """Identical workers, one device each: the budget."""
+
+    name: Name
+    workers: Annotated[int, Field(ge=1, le=10_000)]
+    """How many; never exceeded."""
+    gpu_type: str = "cpu"
+    """Device type that profiles are measured by, such as `h100`; `cpu` for none."""
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+    """CPU threads of a worker's engine; more than its share of cores makes all slower."""
+    slots: Annotated[int, Field(ge=1, le=64)] = 1
+    """Requests that a worker denoises at once; more than 1 only where a batch gains."""
+
+
+class Variant(_Model):
+    """A model that workers can load."""
+
+    name: Name
+    model: Annotated[str, Field(min_length=1, max_length=4096)]
+    """`builtin:NAME` for the small family, a directory, or a hub id."""
+    family: Name
+    """Adapter that drives it: `shapes`, `sdxl`."""
+    revision: str | None = None
+    """Hub revision; None for the newest."""
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+    """Of the weights on the device."""
+
+
+class Level(_Model):
+    """One way of serving a prompt; listed from dearest to cheapest."""
+
+    name: Name
+    variant: Name
+    steps: Annotated[int, Field(ge=1, le=1000)]
+    """Of the whole schedule."""
+    skipped_steps: Annotated[int, Field(ge=0, le=999)] = 0
+    """Steps that a cached latent stands in for."""
+    guidance_scale: Annotated[float, Field(ge=0, le=50)] = 1.0
+    """1 for none."""
+    quality: Share
+    """Mean over prompts, relative to the best level."""
+    seconds: Annotated[dict[str, Seconds], Field(min_length=1)]
+    """Seconds per image at the default size, by GPU type."""
+
+    @model_validator(mode="after")
+    def _leaves_a_step(self) -> Level:
+        if self.skipped_steps >= self.steps:
+            raise ValueError(f"skippedSteps: must be below steps ({self.steps})")
+        return self
+
+
+class Router(_Model):
+    """The routers."""
+
+    grpc_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """0 takes a free port."""
+    http_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """0 takes a free port."""
+    max_queued: Annotated[int, Field(ge=1, le=1_000_000)] = 256
+    """Images waiting, over all variants; more are refused."""
+    max_attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    """Times that an image is begun before a lost worker fails it."""
+
+
+class ImageSize(_Model):
+    """Pixels."""
+
+    width: Annotated[int, Field(ge=1, le=8192)]
+    height: Annotated[int, Field(ge=1, le=8192)]
+
+
+class ClusterSpec(_Model):
+    """What the cluster shall be."""
+
+    slo: Slo = Slo()
+    pools: Annotated[tuple[Pool, ...], Field(min_length=1, max_length=64)]
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1, max_length=64)]
+    ladder: Annotated[tuple[Level, ...], Field(min_length=1, max_length=256)]
+    default_size: ImageSize = ImageSize(width=1024, height=1024)
+    router: Router = Router()
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> ClusterSpec:
+        for field, names in (
+            ("pools", (pool.name for pool in self.pools)),
+            ("variants", (variant.name for variant in self.variants)),
+            ("ladder", (level.name for level in self.ladder)),
+        ):
+            _refuse_twins(field, names)
+        known = {variant.name for variant in self.variants}
+        types = {pool.gpu_type for pool in self.pools}
+        for level in self.ladder:
+            if level.variant not in known:
+                raise ValueError(f"ladder[{level.name}].variant: no variant {level.variant!r}")
+            if missing := types - level.seconds.keys():
+                raise ValueError(f"ladder[{level.name}].seconds: none for {sorted(missing)}")
+        if unused := known - {level.variant for level in self.ladder}:
+            raise ValueError(f"variants: no level of the ladder uses {sorted(unused)}")
+        return self
+
+    def variant(self, name: str) -> Variant:
+        """The variant of this name; KeyError where there is none."""
+        return next(v for v in self.variants if v.name == name)
+
+
+class Metadata(_Model):
+    """Kubernetes' own; only what Argus reads, the rest is let through."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Name
+    namespace: Name = "default"
+
+
+class ArgusCluster(_Model):
+    """The whole document."""
+
+    api_version: Literal["argus.dev/v1alpha1"]
+    kind: Literal["ArgusCluster"]
+    metadata: Metadata
+    spec: ClusterSpec
+    status: Annotated[dict[str, Any] | None, Field(repr=False)] = None
+    """Written by the operator; read by no one here."""
+
+
+def parse_cluster(document: Any) -> ArgusCluster:
+    """Check a document, as YAML or JSON gives it.
+
+    Raises:
+        InvalidRequest: naming every field that is wrong.
+    """
+    try:
+        return ArgusCluster.model_validate(document)
+    except ValidationError as error:
+        raise InvalidRequest(
+            [Violation(_path(item["loc"]), item["msg"]) for item in error.errors()]
+        ) from error
+
+
+def _path(location: Iterable[int | str]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path.lstrip(".") or "document"
+
+
+def _refuse_twins(field: str, names: Iterable[str]) -> None:
+    if twins := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise ValueError(f"{field}: names must be unique, {twins} are not")

@@ -1,0 +1,1 @@
+"""The contracts of protos/, generated; see scripts/protos.py."""

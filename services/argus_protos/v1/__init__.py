@@ -1,0 +1,1 @@
+"""Generated from protos/argus/v1 by `make protos`."""

@@ -1,0 +1,96 @@
+"""The one place where a service's errors meet the wire.
+
+An interceptor wraps every handler: malformed requests are refused before the handler sees
+them, an `ArgusError` becomes its status with details, and anything else is logged and becomes
+INTERNAL without telling the client more.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
+
+from argus_core.errors import ArgusError
+from argus_rpc.decode import Malformed, strict
+from argus_rpc.errors import to_status, trailing_metadata
+
+log = logging.getLogger(__name__)
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Boundary(grpc.aio.ServerInterceptor):
+    """Strict decoding in, canonical errors out; only for services of `argus.v1`."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Wrap the handler that `continuation` finds."""
+        handler = await continuation(details)
+        method: str = details.method
+        if handler is None or not method.startswith("/argus."):
+            return handler
+        descriptor = _request_descriptor(method)
+        wrapped = handler._replace(
+            request_deserializer=strict(handler.request_deserializer, descriptor)
+        )
+        if handler.response_streaming:
+            return wrapped._replace(unary_stream=_guard_stream(handler.unary_stream, method))
+        return wrapped._replace(unary_unary=_guard_unary(handler.unary_unary, method))
+
+
+def _guard_unary(
+    behaviour: Callable[[Any, Context], Awaitable[Message]], method: str
+) -> Callable[[Any, Context], Awaitable[Message]]:
+    async def guarded(request: object, context: Context) -> Message:
+        try:
+            if isinstance(request, Malformed):
+                raise request.error
+            return await behaviour(request, context)
+        except Exception as error:  # noqa: BLE001 - the boundary is where they all end
+            await _refuse(context, error, method)
+
+    return guarded
+
+
+def _guard_stream(
+    behaviour: Callable[[Any, Context], AsyncIterator[Message]], method: str
+) -> Callable[[Any, Context], AsyncIterator[Message]]:
+    async def guarded(request: object, context: Context) -> AsyncIterator[Message]:
+        try:
+            if isinstance(request, Malformed):
+                raise request.error
+            async for message in behaviour(request, context):
+                yield message
+        except Exception as error:  # noqa: BLE001 - the boundary is where they all end
+            await _refuse(context, error, method)
+
+    return guarded
+
+
+async def _refuse(context: Context, error: Exception, method: str) -> NoReturn:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    if not isinstance(error, ArgusError):
+        log.error("%s failed", method, exc_info=error)
+        error = ArgusError("internal error; the server's log tells more")
+    status = to_status(error)
+    await context.abort(
+        getattr(grpc.StatusCode, error.code), status.message, trailing_metadata(status)
+    )
+    raise AssertionError("abort does not return")
+
+
+def _request_descriptor(method: str) -> Descriptor:
+    _, service, name = method.split("/")
+    found = descriptor_pool.Default().FindServiceByName(service)
+    descriptor: Descriptor = found.FindMethodByName(name).input_type
+    return descriptor

@@ -1,0 +1,64 @@
+"""How a service process lives and ends: the first signal drains, the second exits at once."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from types import FrameType
+
+_PR_SET_PDEATHSIG = 1
+
+
+def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run `main` until it returns; the event given is set by SIGTERM or SIGINT."""
+    logging.basicConfig(
+        level=os.environ.get("ARGUS_LOG_LEVEL", "INFO"),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_with_signals(main))
+
+
+def announce(**where: str) -> None:
+    """Print one line of JSON on standard output: where the service listens."""
+    print(json.dumps(where), flush=True)
+
+
+def die_with_parent() -> None:
+    """Have the kernel end this process when its parent ends (Linux only)."""
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The parent may have died before the kernel was asked.
+    if os.getppid() != parent:
+        sys.exit("the parent process is gone")
+
+
+async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        loop.call_soon_threadsafe(stop.set)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Not loop.add_signal_handler: the second signal must act even when the loop is stuck.
+        signal.signal(number, on_signal)
+    await main(stop)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - optional, and not on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,72 @@
+"""A gRPC server as every Argus service offers it: health, reflection, limits, one boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from argus_core.errors import Unavailable
+from argus_rpc.boundary import Boundary
+from argus_rpc.channel import MAX_MESSAGE_BYTES
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_metadata_size", 16 * 1024),
+    # Clients watch streams that may be silent for long: let them ask whether we live.
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Two servers on one port would each see half the calls.
+    ("grpc.so_reuseport", 0),
+)
+
+Registration = tuple[Callable[[Any, grpc.aio.Server], None], Any]
+
+
+class Server:
+    """Serves the servicers given; not serving, for health checks, until told.
+
+    Lifecycle: `start`, `set_serving` as often as it changes, `stop` once.
+    """
+
+    def __init__(
+        self, *, address: str, servicers: Sequence[Registration], services: Sequence[str]
+    ) -> None:
+        self._address, self._services = address, tuple(services)
+        self._server = grpc.aio.server(interceptors=[Boundary()], options=_OPTIONS)
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        for add, servicer in servicers:
+            add(servicer, self._server)
+        names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+
+    async def start(self) -> int:
+        """Listen; returns the port.
+
+        Raises:
+            Unavailable: the address cannot be had.
+        """
+        try:
+            port: int = self._server.add_insecure_port(self._address)
+        except RuntimeError as error:
+            raise Unavailable(f"cannot listen on {self._address}: {error}") from error
+        await self.set_serving(serving=False)
+        await self._server.start()
+        return port
+
+    async def set_serving(self, serving: bool) -> None:  # noqa: FBT001 - reads well in a call
+        """Tell health checks whether requests are welcome."""
+        status = health_pb2.HealthCheckResponse
+        value = status.SERVING if serving else status.NOT_SERVING
+        for service in ("", *self._services):
+            await self._health.set(service, value)
+
+    async def stop(self, grace: float) -> None:
+        """Refuse new calls, give running ones `grace` seconds, then cancel them."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace)

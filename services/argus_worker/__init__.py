@@ -1,0 +1,1 @@
+"""The worker: the diffusion engine behind gRPC."""
