@@ -1,0 +1,1 @@
+"""One machine: the services as processes that are watched, restarted and stopped together."""
