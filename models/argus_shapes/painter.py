@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,7 @@ RADIUS = {"small": 3.6, "large": 6.2}
 JITTER = {"small": 2.6, "large": 0.6}
 """Pixels that a shape may stand off its cell's centre, each way."""
 
-_AHEAD = {
+_AHEAD: dict[str, Callable[[tuple[int, int], tuple[int, int]], bool]] = {
     "left of": lambda a, b: a[1] < b[1],
     "right of": lambda a, b: a[1] > b[1],
     "above": lambda a, b: a[0] < b[0],
@@ -68,7 +68,8 @@ def arrange(rng: random.Random, scene: Scene) -> list[Placed]:
 
 def paint(pictures: Sequence[Sequence[Placed]]) -> NDArray[np.float32]:
     """Paint a batch; returns `[batch, 48, 48, 3]` in 0..1, edges antialiased."""
-    images = np.broadcast_to(PAPER, (len(pictures), PIXELS, PIXELS, 3)).copy()
+    images = np.empty((len(pictures), PIXELS, PIXELS, 3), np.float32)
+    images[:] = PAPER
     flat = [(i, shape) for i, picture in enumerate(pictures) for shape in picture]
     if not flat:
         return images
@@ -98,7 +99,8 @@ def coverage(
     else:
         sides = (2.0 * np.abs(dx) - (dy + radius)) / math.sqrt(5)
         distance = np.maximum(dy - radius * 0.9, sides)
-    return np.clip(0.5 - distance, 0, 1).astype(np.float32)
+    covered: NDArray[np.float32] = np.clip(0.5 - distance, 0, 1).astype(np.float32)
+    return covered
 
 
 def _coverage(

@@ -30,7 +30,7 @@ class Recipe:
     """Peak rate of both optimisers."""
     warm_up: int = 100
     """Steps of rising rate."""
-    fall: float = 0.3
+    fall: float = 0.8
     """Last share of the training, over which the rate falls to zero."""
     average: float = 0.999
     """Decay of the weights' running average, which is what gets saved."""
@@ -39,8 +39,8 @@ class Recipe:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe(name="shapes-large", width=192, layers=6, text_layers=3, images=750_000),
-        Recipe(name="shapes-small", width=96, layers=3, text_layers=2, images=240_000),
-        Recipe(name="shapes-tiny", width=64, layers=2, text_layers=1, images=240_000),
+        Recipe(name="shapes-large", width=128, layers=6, text_layers=2, images=900_000),
+        Recipe(name="shapes-small", width=96, layers=3, text_layers=2, images=200_000),
+        Recipe(name="shapes-tiny", width=64, layers=2, text_layers=1, images=200_000),
     )
 }

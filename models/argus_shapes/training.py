@@ -27,7 +27,7 @@ from torch import nn
 
 from argus_shapes import evaluation, painter
 from argus_shapes.captions import sample
-from argus_shapes.pipeline import MAX_TOKENS, ShapesPipeline, build, encode, predict_velocity
+from argus_shapes.pipeline import ShapesPipeline, build, encode, predict_velocity
 from argus_shapes.recipe import Recipe
 
 UNCONDITIONAL = 0.1
@@ -36,6 +36,8 @@ MEAN_LOGIT = 1.0
 """Centre of the noise levels' logit: layout is settled while the picture is mostly noise."""
 LEAST_WEIGHT_SIGMA = 0.3
 """Noise share below which the velocity's loss is damped: edges would drown the layout."""
+CAPTION_TOKENS = 18
+"""Tokens of a caption in training: the language needs 17, and padding costs time."""
 LOG_EVERY = 100
 """Steps between lines of the log."""
 SAVE_EVERY = 120.0
@@ -162,7 +164,7 @@ class _Run:
         pictures = painter.paint([painter.arrange(rng, scene) for scene in scenes])
         captions = [s.caption if rng.random() >= UNCONDITIONAL else "" for s in scenes]
         ids = self.pipeline.tokenizer(
-            captions, padding="max_length", max_length=MAX_TOKENS, return_tensors="pt"
+            captions, padding="max_length", max_length=CAPTION_TOKENS, return_tensors="pt"
         ).input_ids
         latents = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous() * 2 - 1
         return latents.to(self.device), ids.to(self.device)

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import argus_shapes
 from argus_shapes import report
+from argus_shapes.captions import DIFFICULTIES
 from argus_shapes.recipe import RECIPES
 
 STEPS = {"shapes-large": (24, 12, 6), "shapes-small": (16, 8, 4), "shapes-tiny": (16, 8, 4)}
@@ -43,12 +44,10 @@ def train_models(
     ] = True,
 ) -> None:
     """Train the small models from nothing: hours on a CPU, minutes on a GPU."""
-    import torch  # noqa: PLC0415 - slow to import
-
+    from argus_shapes.device import prepare  # noqa: PLC0415 - brings torch, slow to import
     from argus_shapes.training import train  # noqa: PLC0415
 
-    torch.set_num_threads(threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = prepare(threads)
     for name in _chosen(variants, list(RECIPES)):
         console.print(f"Training [bold]{name}[/] on {device} with {threads} thread(s)")
         train(RECIPES[name], out / name, scratch / name, device=device, compiled=compiled)
@@ -66,22 +65,22 @@ def evaluate(
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
 ) -> None:
     """Measure how often the small models draw just what a caption asks."""
-    import torch  # noqa: PLC0415 - slow to import
+    from argus_shapes import evaluation  # noqa: PLC0415 - brings torch, slow to import
+    from argus_shapes.device import prepare  # noqa: PLC0415
 
-    from argus_shapes import evaluation  # noqa: PLC0415
-
-    torch.set_num_threads(threads)
+    device = prepare(threads)
     names = _chosen(variants, argus_shapes.builtin_names())
     todo = [(name, steps) for name in names for steps in STEPS[name]]
-    total = len(todo) * captions * seeds * len(evaluation.DIFFICULTIES)
-    measures, seconds = [], dict[str, dict[int, float]]()
+    total = len(todo) * captions * seeds * len(DIFFICULTIES)
+    measures: list[evaluation.Measure] = []
+    seconds: dict[str, dict[int, float]] = {}
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     ) as bar:
         task = bar.add_task("pictures", total=total)
         for name, steps in todo:
             bar.update(task, description=f"{name}, {steps} steps")
-            pipeline = evaluation.load(argus_shapes.weights_path(name))
+            pipeline = evaluation.load(argus_shapes.weights_path(name), device=device)
             measures += evaluation.measure(
                 pipeline,
                 name,

@@ -78,3 +78,9 @@ class DeadlineMissed(ArgusError):
     """The deadline passed before the work was done."""
 
     code = "DEADLINE_EXCEEDED"
+
+
+class NotBuilt(ArgusError):
+    """The contract names it, and this service does not offer it; do without."""
+
+    code = "UNIMPLEMENTED"

@@ -58,5 +58,7 @@ def test_nothing_to_paint_is_blank_paper():
 def test_a_circle_covers_its_area():
     placed = Placed(shape="circle", colour="black", size="large", x=24, y=24)
     image = painter.paint([[placed]])[0]
-    ink = (painter.PAPER - image).sum() / (painter.PAPER - np.array(painter.INK["black"]) / 255).sum()
+    ink = (painter.PAPER - image).sum() / (
+        painter.PAPER - np.array(painter.INK["black"]) / 255
+    ).sum()
     assert ink == pytest.approx(np.pi * RADIUS["large"] ** 2, rel=0.02)

@@ -42,7 +42,12 @@ def weights(pipeline):
 
 def run(tmp_path, name, **options):
     return train(
-        RECIPE, tmp_path / name, tmp_path / f"{name}-scratch", device="cpu", compiled=False, **options
+        RECIPE,
+        tmp_path / name,
+        tmp_path / f"{name}-scratch",
+        device="cpu",
+        compiled=False,
+        **options,
     )
 
 
@@ -59,7 +64,9 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path):
 def test_training_lowers_the_loss_and_keeps_its_log_beside_the_weights(tmp_path):
     recipe = dataclasses.replace(RECIPE, images=16 * 200)
     train(recipe, tmp_path / "out", tmp_path / "scratch", device="cpu", compiled=False)
-    lines = [json.loads(line) for line in (tmp_path / "out/training.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line) for line in (tmp_path / "out/training.jsonl").read_text().splitlines()
+    ]
     losses = [line["loss"] for line in lines if "loss" in line]
     assert losses[-1] < losses[0]
 
@@ -68,7 +75,9 @@ def test_saved_weights_load_and_are_measured(tmp_path):
     run(tmp_path, "out")
     drawn = []
     rows = list(
-        measure(load(tmp_path / "out"), "speck", steps=2, captions=3, seeds=2, on_drawn=drawn.append)
+        measure(
+            load(tmp_path / "out"), "speck", steps=2, captions=3, seeds=2, on_drawn=drawn.append
+        )
     )
     assert sum(drawn) == 3 * 2 * 5
     assert all(0 <= row.low <= row.exact <= row.high <= 1 for row in rows)

@@ -1,0 +1,230 @@
+"""Which level serves a prompt: what is weighed, what comes out, and who decides.
+
+A `Policy` is given what a request asks and every level of the ladder as it stands now. It
+returns a decision that explains itself, or raises the error that the client shall see. A new
+policy is a class with `choose`; `screened` does what no policy may do differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from argus_core.errors import DeadlineMissed, Exhausted, InvalidRequest, Unavailable
+from argus_core.spec import Level
+
+_SOONEST_RETRY = 0.05
+"""Seconds; a shorter retry-after only makes clients spin."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What a request asks of the choice."""
+
+    remaining: float
+    """Seconds until its deadline."""
+    elapsed: float = 0.0
+    """Seconds since it arrived."""
+    minimum_quality: float = 0.0
+    """Predicted quality below which it is not served, 0 to 1."""
+    level: str | None = None
+    """The only level that may serve it; None for any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A level as it stands for one request."""
+
+    level: Level
+    quality: float
+    """Predicted for the prompt, 0 to 1."""
+    wait: float | None
+    """Seconds until it would begin; None while no worker holds the variant."""
+    seconds: float
+    """Worker time that it takes."""
+    fresh: bool
+    """Whether `seconds` rests on something seen lately."""
+    has_start: bool = False
+    """Whether a latent is at hand to stand in for the skipped steps."""
+    price: float = 0.0
+    """Of a second of worker time, in quality."""
+
+    @property
+    def completion(self) -> float | None:
+        """Seconds until it would be done; None while no worker holds the variant."""
+        return None if self.wait is None else self.wait + self.seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """A level that was weighed."""
+
+    candidate: Candidate
+    rejected: str = ""
+    """Why it was not taken, in a sentence; empty for the one that was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """The level that serves a request, and why."""
+
+    level: Level
+    reason: str
+    quality: float
+    price: float
+    seconds: float
+    """Worker time that it is expected to take."""
+    completion: float
+    """Expected seconds from the request's arrival until it is done."""
+    options: tuple[Option, ...]
+    """Every level, best first."""
+
+
+class Policy(Protocol):
+    """Chooses levels; has no state of its own that a restart would miss."""
+
+    def choose(self, ask: Ask, candidates: Sequence[Candidate]) -> Decision:
+        """Choose among all levels of the ladder, given from dearest to cheapest.
+
+        Raises:
+            InvalidRequest: no level can ever serve it.
+            Exhausted: none can in time now; says when one can.
+            DeadlineMissed: none can in time even when nothing else is asked.
+            Unavailable: no worker holds a variant that could serve it.
+        """
+
+
+class BestInTime:
+    """The best level, by predicted quality, that is expected to meet the deadline."""
+
+    def choose(self, ask: Ask, candidates: Sequence[Candidate]) -> Decision:
+        """See `Policy`; of levels equal in quality, the quickest, then the dearer."""
+        ranked = sorted(candidates, key=lambda c: (-c.quality, c.completion or 0.0))
+        ruled_out = screened(ask, ranked)
+        possible = [c for c in ranked if c.level.name not in ruled_out]
+        in_time = [c for c in possible if _spare(ask, c) >= 0]
+        if in_time:
+            why = _praise(in_time[0], possible)
+            return _decision(ask, in_time[0], why, ranked, ruled_out)
+        trial = _trial(possible)
+        if trial is None:
+            raise _refusal(ask, ranked, possible)
+        why = f"a worker is free and how long {trial.level.name} takes is not known well yet"
+        return _decision(ask, trial, why, ranked, ruled_out)
+
+
+def screened(ask: Ask, candidates: Sequence[Candidate]) -> Mapping[str, str]:
+    """Levels that no policy may take, with the reason of each."""
+    reasons = {c.level.name: _closed(ask, c) for c in candidates}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _closed(ask: Ask, candidate: Candidate) -> str:
+    level = candidate.level
+    if ask.level is not None and level.name != ask.level:
+        return f"the request asks for {ask.level}"
+    if level.skipped_steps and not candidate.has_start:
+        return "no latent is at hand to start from"
+    if candidate.quality < ask.minimum_quality:
+        return f"quality {candidate.quality:.2f} is below the minimum {ask.minimum_quality:.2f}"
+    if candidate.wait is None:
+        return f"no worker holds {level.variant}"
+    return ""
+
+
+def _spare(ask: Ask, candidate: Candidate) -> float:
+    assert candidate.completion is not None, "screened before"
+    return ask.remaining - candidate.completion
+
+
+def _trial(possible: Sequence[Candidate]) -> Candidate | None:
+    """The quickest level, where a worker idles and the estimate may well be wrong.
+
+    Without it an estimate that is too high would never be corrected, as nothing is run by it.
+    """
+    quickest = min(possible, key=lambda c: c.seconds, default=None)
+    if quickest is None or quickest.fresh or quickest.wait:
+        return None
+    return quickest
+
+
+def _decision(
+    ask: Ask,
+    taken: Candidate,
+    reason: str,
+    ranked: Sequence[Candidate],
+    ruled_out: Mapping[str, str],
+) -> Decision:
+    def rejected(candidate: Candidate) -> str:
+        if candidate is taken:
+            return ""
+        known = ruled_out.get(candidate.level.name)
+        return known or _too_late(ask, candidate) or f"{taken.level.name} is better"
+
+    assert taken.completion is not None
+    return Decision(
+        level=taken.level,
+        reason=reason,
+        quality=taken.quality,
+        price=taken.price,
+        seconds=taken.seconds,
+        completion=ask.elapsed + taken.completion,
+        options=tuple(Option(candidate=c, rejected=rejected(c)) for c in ranked),
+    )
+
+
+def _too_late(ask: Ask, candidate: Candidate) -> str:
+    late = -_spare(ask, candidate)
+    return f"would be {late:.2f} s late" if late > 0 else ""
+
+
+def _praise(taken: Candidate, possible: Sequence[Candidate]) -> str:
+    if len(possible) == 1:
+        return f"{taken.level.name} is the only level open to the request"
+    if taken is possible[0]:
+        return f"{taken.level.name} is the best level open to the request, and it is in time"
+    return f"{taken.level.name} is the best level in time; {possible[0].level.name} is not"
+
+
+def _refusal(
+    ask: Ask, ranked: Sequence[Candidate], possible: Sequence[Candidate]
+) -> Exhausted | DeadlineMissed | Unavailable | InvalidRequest:
+    if not possible:
+        return _nothing_open(ask, ranked)
+    nearest = max(possible, key=lambda c: _spare(ask, c))
+    quickest = min(possible, key=lambda c: c.seconds)
+    if quickest.seconds > ask.remaining:
+        return DeadlineMissed(
+            f"{ask.remaining:.2f} s are left, and {quickest.level.name}, the quickest level open "
+            f"to the request, takes {quickest.seconds:.2f} s"
+        )
+    late = -_spare(ask, nearest)
+    return Exhausted(
+        f"no level open to the request is in time; {nearest.level.name} would be {late:.2f} s late",
+        # The backlog shrinks by a second each second: then it would just be in time.
+        retry_after=max(late, _SOONEST_RETRY),
+    )
+
+
+def _nothing_open(ask: Ask, ranked: Sequence[Candidate]) -> InvalidRequest | Unavailable:
+    """Tell what can never be from what is only not now: a worker may load the variant."""
+    held = [replace(c, wait=0.0) for c in ranked]
+    if not (closed := [c for c in held if not _closed(ask, c)]):
+        return _never(ask, held)
+    variants = sorted({c.level.variant for c in closed})
+    return Unavailable(f"no worker holds {' or '.join(variants)} now")
+
+
+def _never(ask: Ask, ranked: Sequence[Candidate]) -> InvalidRequest:
+    asked = [c for c in ranked if ask.level in (None, c.level.name)]
+    if not asked:
+        names = ", ".join(c.level.name for c in ranked)
+        return InvalidRequest.one("level", f"there is no level {ask.level!r}; there are {names}")
+    usable = [c for c in asked if c.has_start or not c.level.skipped_steps]
+    if not usable:
+        return InvalidRequest.one("level", f"{ask.level} needs a latent to start from")
+    best = max(c.quality for c in usable)
+    return InvalidRequest.one(
+        "minimum_quality", f"no level is expected to reach it; the best is {best:.3f}"
+    )

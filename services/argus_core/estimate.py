@@ -1,0 +1,106 @@
+"""What to expect: seconds of a level, and seconds until a request begins.
+
+The spec's seconds are where `ServiceTimes` starts. What is observed corrects them, level by
+level; a level not seen for long is corrected as the levels of its GPU type are at large, so
+that one slow hour does not close it for good.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median_low
+
+from argus_core.spec import ImageSize, Level
+
+_WEIGHT = 0.2
+"""Of a new observation; the latest five or so count most."""
+_OUTLIER = 3.0
+"""An observation counts for at most this many times the estimate, and at least its inverse."""
+_HALF_LIFE = 300.0
+"""Seconds after which an estimate no longer fed counts for half."""
+FRESH = 60.0
+"""Seconds for which an observation makes its estimate one to refuse by."""
+
+
+@dataclass
+class _Observed:
+    ratio: float
+    """Of the seconds seen to the spec's."""
+    count: int
+    at: float
+
+
+class ServiceTimes:
+    """Expected seconds of one image at the default size, by level and GPU type.
+
+    Not safe for threads; time is passed in, on the caller's clock.
+    """
+
+    def __init__(self, ladder: Iterable[Level]) -> None:
+        self._levels = {level.name: level for level in ladder}
+        self._observed: dict[tuple[str, str], _Observed] = {}
+
+    def expect(self, level: str, gpu_type: str, now: float) -> float:
+        """Seconds to expect; more than 0. An unknown GPU type is taken for the slowest."""
+        common = self._common(gpu_type)
+        seen = self._observed.get((level, gpu_type))
+        if seen is None:
+            return self._prior(level, gpu_type) * common
+        own = math.exp2(-max(0.0, now - seen.at) / _HALF_LIFE)
+        ratio = math.exp(own * math.log(seen.ratio) + (1 - own) * math.log(common))
+        return self._prior(level, gpu_type) * ratio
+
+    def observe(self, level: str, gpu_type: str, seconds: float, now: float) -> None:
+        """Learn that an image took so many seconds, scaled to the default size."""
+        if not 0 < seconds < float("inf"):
+            return
+        key, ratio = (level, gpu_type), seconds / self._prior(level, gpu_type)
+        # Expected already: a level seen for the first time starts from what its kin showed.
+        before = self.expect(level, gpu_type, now) / self._prior(level, gpu_type)
+        count = self._observed[key].count if key in self._observed else 0
+        weight = max(_WEIGHT, 1 / (count + 2))
+        bounded = min(max(ratio, before / _OUTLIER), before * _OUTLIER)
+        self._observed[key] = _Observed(before + weight * (bounded - before), count + 1, now)
+
+    def fresh(self, level: str, gpu_type: str, now: float) -> bool:
+        """Whether the expectation rests on something seen lately."""
+        seen = self._observed.get((level, gpu_type))
+        return seen is not None and now - seen.at <= FRESH
+
+    def _prior(self, level: str, gpu_type: str) -> float:
+        seconds = self._levels[level].seconds
+        return seconds.get(gpu_type) or max(seconds.values())
+
+    def _common(self, gpu_type: str) -> float:
+        ratios = [seen.ratio for (_, gpu), seen in self._observed.items() if gpu == gpu_type]
+        return median_low(ratios) if ratios else 1.0
+
+
+def pixel_scale(size: ImageSize | None, default: ImageSize) -> float:
+    """How many times the default size's seconds an image of `size` takes: by its pixels."""
+    if size is None:
+        return 1.0
+    return size.width * size.height / (default.width * default.height)
+
+
+def start_after(free_in: Sequence[float], ahead: float) -> float:
+    """Seconds until a request begins, at the latest.
+
+    Args:
+        free_in: for each slot, seconds until it is free; at least one.
+        ahead: seconds of waiting work that goes first, shared by all the slots.
+
+    The work ahead is poured over the slots like water; as it comes in whole images, the last
+    of them begins no later than this.
+    """
+    slots = sorted(max(0.0, free) for free in free_in)
+    assert slots, "a request cannot begin without a slot"
+    level, poured = slots[0], 0.0
+    for filled, following in enumerate(slots[1:], start=1):
+        room = (following - level) * filled
+        if poured + room >= ahead:
+            return level + (ahead - poured) / filled
+        level, poured = following, poured + room
+    return level + (ahead - poured) / len(slots)

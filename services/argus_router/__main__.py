@@ -1,0 +1,65 @@
+"""`python -m argus_router`: one router, from its arguments until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+import yaml
+
+from argus_core.errors import InvalidRequest
+from argus_core.spec import ArgusCluster, parse_cluster
+from argus_router import roster
+from argus_router.router import Router
+from argus_rpc import lifecycle
+
+
+def main() -> None:
+    """Parse the arguments and run."""
+    arguments = _parser().parse_args()
+    if arguments.die_with_parent:
+        lifecycle.die_with_parent()
+    lifecycle.run(lambda stop: _serve(arguments, stop))
+
+
+async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
+    cluster = _load(arguments.cluster)
+    ports = cluster.spec.router
+    file, fixed = arguments.workers_file, arguments.worker
+    router = Router(
+        cluster,
+        workers=roster.followed(file) if file else roster.fixed(fixed),
+        predictor=arguments.predictor,
+        grpc=arguments.grpc or f"127.0.0.1:{ports.grpc_port}",
+        http=arguments.http or f"127.0.0.1:{ports.http_port}",
+    )
+    grpc, http = await router.start()
+    lifecycle.announce(grpc=grpc, http=http)
+    await stop.wait()
+    await router.stop(arguments.grace)
+
+
+def _load(path: Path) -> ArgusCluster:
+    try:
+        return parse_cluster(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, InvalidRequest) as error:
+        raise SystemExit(f"{path}: {error}") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="argus_router", description=__doc__)
+    parser.add_argument("--cluster", type=Path, required=True, help="the ArgusCluster document")
+    workers = parser.add_mutually_exclusive_group(required=True)
+    workers.add_argument("--workers-file", type=Path, help="JSON list of workers, followed")
+    workers.add_argument("--worker", action="append", help="address of a worker; repeatable")
+    parser.add_argument("--predictor", help="address of the predictor; priors without it")
+    parser.add_argument("--grpc", help="HOST:PORT to listen on; port 0 takes a free one")
+    parser.add_argument("--http", help="HOST:PORT to listen on; port 0 takes a free one")
+    parser.add_argument("--grace", type=float, default=30.0, help="seconds to drain on SIGTERM")
+    parser.add_argument("--die-with-parent", action="store_true", help="end when the parent ends")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

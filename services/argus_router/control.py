@@ -1,0 +1,141 @@
+"""ControlService: the plan in, the observed load out."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+import socket
+from collections.abc import AsyncGenerator, Callable, Iterator
+from typing import Any
+
+import grpc
+
+from argus_core.errors import ArgusError, Exhausted, InvalidRequest, Violation
+from argus_core.queue import DeadlineQueue
+from argus_core.spec import ClusterSpec
+from argus_protos.v1 import cluster_pb2, control_pb2
+from argus_protos.v1.control_pb2_grpc import ControlServiceServicer
+from argus_router.job import Job
+from argus_router.load import Outcome, Window
+from argus_router.service import Service
+from argus_rpc.convert import duration, now, seconds
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+_INTERVAL, _SHORTEST, _LONGEST = 5.0, 0.1, 300.0
+_MOST_WATCHERS = 16
+
+
+class OlderPlan(ArgusError):
+    """A newer plan is in force; read it before making another."""
+
+    code = "FAILED_PRECONDITION"
+
+
+class Control(ControlServiceServicer):
+    """Keeps the plan, and counts a window for each that watches."""
+
+    def __init__(self, service: Service, *, clock: Callable[[], float]) -> None:
+        self._service, self._clock = service, clock
+        self._name = socket.gethostname()
+        self._watchers = 0
+        self._sequence = itertools.count(1)
+
+    async def ApplyPlan(  # noqa: N802 - the proto's name
+        self, request: control_pb2.ApplyPlanRequest, context: Context
+    ) -> control_pb2.ApplyPlanResponse:
+        """See the proto."""
+        del context
+        if violations := list(_wrong(request, self._service.cluster.spec)):
+            raise InvalidRequest(violations)
+        standing = self._service.plan
+        if standing is not None and request.plan.id < standing.id:
+            raise OlderPlan(f"plan {standing.id} is in force; {request.plan.id} is older")
+        self._service.plan = request.plan
+        return control_pb2.ApplyPlanResponse()
+
+    async def WatchLoad(  # noqa: N802 - the proto's name
+        self, request: control_pb2.WatchLoadRequest, context: Context
+    ) -> AsyncGenerator[control_pb2.WatchLoadResponse]:
+        """See the proto."""
+        del context
+        interval = seconds(request.interval) if request.HasField("interval") else _INTERVAL
+        if not _SHORTEST <= interval <= _LONGEST:
+            raise InvalidRequest.one("interval", f"must be {_SHORTEST} to {_LONGEST:.0f} s")
+        if self._watchers >= _MOST_WATCHERS:
+            raise Exhausted(f"{_MOST_WATCHERS} watch the load already", retry_after=_INTERVAL)
+        self._watchers += 1
+        window, opened = self._service.load.open(), self._clock()
+        try:
+            while True:
+                report = self._report(window, self._clock() - opened)
+                self._service.load.close(window)
+                window, opened = self._service.load.open(), self._clock()
+                yield control_pb2.WatchLoadResponse(report=report)
+                await asyncio.sleep(interval)
+        finally:
+            self._service.load.close(window)
+            self._watchers -= 1
+
+    def _report(self, window: Window, length: float) -> control_pb2.LoadReport:
+        plan = self._service.plan
+        return control_pb2.LoadReport(
+            router=self._name,
+            sequence=next(self._sequence),
+            window_end=now(),
+            window=duration(length),
+            arrivals=window.arrivals,
+            on_time=window.ended[Outcome.OK],
+            late=window.ended[Outcome.LATE],
+            refused=window.ended[Outcome.REFUSED],
+            failed=window.ended[Outcome.FAILED],
+            queues=list(self._queues()),
+            samples=[control_pb2.SampledPrompt(qualities=sample) for sample in window.samples],
+            plan_id=plan.id if plan else 0,
+        )
+
+    def _queues(self) -> Iterator[control_pb2.QueueLoad]:
+        dispatcher = self._service.dispatcher
+        for variant in dispatcher.queues.variants():
+            queue = dispatcher.queues.queue(variant)
+            slots = sum(w.slots for w in dispatcher.fleet if variant in w.loadout)
+            yield control_pb2.QueueLoad(
+                variant=variant,
+                queued=len(queue),
+                work=duration(queue.work),
+                least_slack=duration(_least_slack(queue, max(1, slots), self._clock())),
+            )
+
+
+def _least_slack(queue: DeadlineQueue[Job], slots: int, at: float) -> float:
+    """Seconds to spare of the request that has the fewest, if the slots do nothing else."""
+    least, ahead = math.inf, 0.0
+    for entry in queue:
+        least = min(least, entry.rank.deadline - at - ahead / slots - entry.seconds)
+        ahead += entry.seconds
+    return least
+
+
+def _wrong(request: control_pb2.ApplyPlanRequest, spec: ClusterSpec) -> Iterator[Violation]:
+    plan = request.plan
+    if plan.id == 0:
+        yield Violation("plan.id", "must be at least 1")
+    for name in ("forecast_rate", "expected_quality", "expected_shed"):
+        number = getattr(plan, name)
+        most = math.inf if name == "forecast_rate" else 1.0
+        if not 0 <= number <= most or math.isinf(number):
+            yield Violation(f"plan.{name}", f"must be 0 to {most}, is {number}")
+    for index, allocation in enumerate(plan.allocations):
+        yield from _wrong_allocation(f"plan.allocations[{index}]", allocation, spec)
+
+
+def _wrong_allocation(
+    path: str, allocation: cluster_pb2.Allocation, spec: ClusterSpec
+) -> Iterator[Violation]:
+    if allocation.pool not in {pool.name for pool in spec.pools}:
+        yield Violation(f"{path}.pool", f"there is no pool {allocation.pool!r}")
+    if unknown := set(allocation.loadout) - {variant.name for variant in spec.variants}:
+        yield Violation(f"{path}.loadout", f"there is no variant {', '.join(sorted(unknown))}")
+    if not 0 <= allocation.price < math.inf:
+        yield Violation(f"{path}.price", "must be at least 0, and finite")

@@ -1,0 +1,262 @@
+"""From a decided job to an image: queues, late binding, and what happens when a worker is lost.
+
+Model: everything here runs on one event loop, and no method awaits between reading the state
+and changing it; only attempts, each a task, wait. Invariants:
+
+- a job waits in exactly one queue, or runs in exactly one attempt, or has ended;
+- a job ends once, and its sink hears of it once;
+- a job is bound to a worker only when that worker has a free slot;
+- a job that no level can serve now, because no worker holds its variant, waits undecided in
+  the queue named `UNDECIDED` and is decided when the workers change, or expires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from argus_core.choice import Ask, Policy
+from argus_core.errors import ArgusError, DeadlineMissed, Unavailable
+from argus_core.queue import Entry, Queues
+from argus_core.spec import ClusterSpec
+from argus_router.attempt import Drawn, Failed, Outcome, Refused, attempt
+from argus_router.fleet import Fleet, Worker
+from argus_router.job import Job, JobState
+from argus_router.outlook import Outlook
+
+log = logging.getLogger(__name__)
+
+UNDECIDED = ""
+"""Queue of jobs whose level waits for a worker to hold its variant."""
+
+
+class Dispatcher:
+    """Has every job drawn, or fails it, within its deadline."""
+
+    def __init__(
+        self,
+        *,
+        spec: ClusterSpec,
+        policy: Policy,
+        fleet: Callable[[Callable[[], None]], Fleet],
+        clock: Callable[[], float],
+    ) -> None:
+        self._spec, self._policy, self._clock = spec, policy, clock
+        self._outlook = Outlook(spec)
+        self._expiry: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._held: set[str] = set()
+        self.queues: Queues[Job] = Queues(limit=spec.router.max_queued)
+        self.served = asyncio.Event()
+        """Set once a worker serves a variant; workers that switch later do not unset it."""
+        self.fleet = fleet(self.on_fleet_change)
+
+    async def close(self) -> None:
+        """Cancel what runs, and wait for it to be over."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Take all of the jobs, or none.
+
+        Raises:
+            Exhausted, DeadlineMissed, InvalidRequest: one cannot be had; none is taken.
+        """
+        self.queues.require_room(len(jobs), retry_after=self._relief())
+        placed: list[Job] = []
+        try:
+            for job in jobs:
+                self._place(job)
+                placed.append(job)
+        except ArgusError:
+            for job in placed:
+                self.cancel(job)
+            raise
+        for job in jobs:
+            if job.decision is not None:
+                job.sink.accepted(job)
+        self._pump()
+
+    def cancel(self, job: Job) -> None:
+        """Forget a job: nobody waits for it any more. Its sink hears nothing."""
+        job.state = JobState.ENDED
+        self.queues.remove(job.rank)
+        if job.task is not None:
+            job.task.cancel()
+
+    def fail(self, job: Job, error: ArgusError) -> None:
+        """End a job with an error, wherever it stands."""
+        self._fail(job, error)
+        self.cancel(job)
+
+    def on_fleet_change(self) -> None:
+        """Decide anew what waits for a variant that nobody holds, and bind what can be bound."""
+        held = {variant for worker in self.fleet for variant in worker.loadout}
+        if held:
+            self.served.set()
+        if held != self._held:
+            self._held = held
+            for variant in self.queues.variants():
+                if variant not in held:
+                    for entry in self.queues.take(variant):
+                        self._place_again(entry.item)
+        self._pump()
+
+    def _place(self, job: Job) -> None:
+        """Choose a job's level and queue it; undecided where no worker holds what it needs."""
+        now = self._clock()
+        asks = Ask(
+            remaining=job.deadline - now,
+            elapsed=now - job.arrived,
+            minimum_quality=job.terms.minimum_quality,
+            level=job.terms.request.level,
+        )
+        try:
+            decision = self._policy.choose(
+                asks, self._outlook.candidates(job, self.fleet, self.queues, now)
+            )
+        except Unavailable:
+            self._queue(job, UNDECIDED, seconds=0.0)
+            return
+        job.decision = decision
+        self._queue(job, decision.level.variant, seconds=decision.seconds)
+
+    def _place_again(self, job: Job) -> None:
+        """`_place` for a job that was taken before; ends it where that cannot be."""
+        if job.state is JobState.ENDED:
+            return
+        known = job.decision is not None
+        try:
+            self._place(job)
+        except ArgusError as error:
+            self._fail(job, self._excuse(job, error) if known else error)
+            return
+        if job.decision is not None and not known:
+            job.sink.accepted(job)
+
+    def _queue(self, job: Job, variant: str, *, seconds: float) -> None:
+        job.state = JobState.WAITING
+        self.queues.push(variant, Entry(rank=job.rank, seconds=seconds, item=job))
+        self._expect(job.deadline)
+
+    def _pump(self) -> None:
+        """Bind what waits to the workers that are free, the least versatile of them first."""
+        free = [worker for worker in self.fleet if worker.free]
+        for worker in sorted(free, key=lambda w: (len(w.loadout), -w.free, w.address)):
+            while worker.free and (entry := self.queues.pop(worker.loadout)) is not None:
+                job = entry.item
+                late = self._clock() + job.settled.seconds > job.deadline
+                if late and not job.rethought:
+                    job.rethought = True
+                    self._place_again(job)
+                else:
+                    self._bind(job, worker)
+
+    def _bind(self, job: Job, worker: Worker) -> None:
+        job.state, job.worker, job.began = JobState.RUNNING, worker.name, self._clock()
+        job.attempts += 1
+        worker.running[job] = None
+        job.task = asyncio.create_task(self._run(job, worker), name=job.request_id)
+        self._tasks.add(job.task)
+        job.task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, job: Job, worker: Worker) -> None:
+        try:
+            outcome = await attempt(
+                job,
+                worker.stub,
+                remaining=max(0.0, job.deadline - self._clock()),
+                began=worker.began,
+            )
+        except Exception:
+            log.exception("an attempt at %s broke", job.request_id)
+            outcome = Failed(ArgusError("internal error; the router's log tells more"))
+        finally:
+            job.task = None
+            del worker.running[job]
+            if worker.retired:
+                await self.fleet.release(worker)
+            self._pump()
+        if job.state is JobState.RUNNING:
+            self._settle(job, worker, outcome)
+
+    def _settle(self, job: Job, worker: Worker, outcome: Outcome) -> None:
+        if isinstance(outcome, Drawn):
+            now = self._clock()
+            self._outlook.observe(job, worker, now - job.began, now)
+            job.state = JobState.ENDED
+            job.sink.finished(job, outcome.result)
+        elif isinstance(outcome, Failed):
+            late = isinstance(outcome.error, DeadlineMissed)
+            self._fail(job, self._too_late(job) if late else outcome.error)
+        elif isinstance(outcome, Refused):
+            job.attempts -= 1
+            asyncio.get_running_loop().call_later(worker.refused(), self._pump)
+            self._place_again(job)
+        else:
+            self._after_loss(job, worker, outcome.error)
+        self._pump()
+
+    def _after_loss(self, job: Job, worker: Worker, error: ArgusError) -> None:
+        log.warning("worker %s lost %s: %s", worker.name, job.request_id, error)
+        self.fleet.doubt(worker)
+        if job.attempts < self._spec.router.max_attempts:
+            self._place_again(job)
+        elif isinstance(error, Unavailable):
+            self._fail(job, Unavailable(f"begun {job.attempts} times, every time lost: {error}"))
+        else:
+            self._fail(job, error)
+
+    def _fail(self, job: Job, error: ArgusError) -> None:
+        if job.state is JobState.ENDED:
+            return  # A sibling's failure has ended it meanwhile.
+        job.state = JobState.ENDED
+        job.sink.failed(job, error)
+
+    @staticmethod
+    def _excuse(job: Job, error: ArgusError) -> ArgusError:
+        """What to tell a client whose job was taken and cannot be had after all."""
+        if job.attempts:
+            return Unavailable(f"begun {job.attempts} times and lost; {error}")
+        return DeadlineMissed(f"it had to wait too long: {error}")
+
+    def _relief(self) -> float:
+        """Seconds until about one of those that wait has gone; for a queue that is full."""
+        slots = sum(worker.slots for worker in self.fleet if worker.ready)
+        work = sum(self.queues.queue(variant).work for variant in self.queues.variants())
+        return max(0.05, work / max(1, slots) / max(1, len(self.queues)))
+
+    def _expect(self, deadline: float) -> None:
+        """Have the expiry timer fire no later than `deadline`."""
+        loop = asyncio.get_running_loop()
+        at = loop.time() + max(0.0, deadline - self._clock())
+        if self._expiry is not None and not self._expiry.cancelled():
+            if self._expiry.when() <= at:
+                return
+            self._expiry.cancel()
+        self._expiry = loop.call_at(at, self._expire)
+
+    def _expire(self) -> None:
+        self._expiry = None
+        for entry in self.queues.expire(self._clock()):
+            self._fail(entry.item, self._too_late(entry.item))
+        if (nearest := self.queues.next_deadline()) is not None:
+            self._expect(nearest)
+
+    @staticmethod
+    def _too_late(job: Job) -> ArgusError:
+        """What to tell a client whose deadline has passed."""
+        is_running = job.state is JobState.RUNNING
+        if job.attempts > is_running:
+            return Unavailable(f"the deadline passed; a worker was lost ({job.attempts} begun)")
+        if is_running:
+            return DeadlineMissed(f"the deadline passed while {job.worker} was drawing it")
+        if job.decision is None:
+            return DeadlineMissed("the deadline passed before a worker held a variant for it")
+        return DeadlineMissed(
+            f"the deadline passed while it waited for a worker with {job.decision.level.variant}"
+        )

@@ -1,0 +1,203 @@
+"""The workers as the router sees them.
+
+Model: one `Worker` per address, each with a channel and a task that watches it. A worker's own
+state, as its watch last told, is the truth; beside it the router counts what it has handed over
+itself, since a report may lag behind. A worker can be given work when it says that it is
+ready, is not doubted, and has a slot free by both counts.
+
+Doubt: a worker that lost a request is doubted until a new watch tells its state; one that
+refused a request is left alone for a moment, longer each time in a row. Both end by
+themselves, so that nothing waits for ever and nothing spins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import grpc
+
+from argus_protos.v1 import cluster_pb2, worker_pb2
+from argus_protos.v1.worker_pb2_grpc import WorkerServiceStub
+from argus_router.job import Job
+from argus_router.roster import Roster
+from argus_rpc.channel import open_channel
+
+if TYPE_CHECKING:
+    from argus_protos.v1.worker_pb2_grpc import WorkerServiceAsyncStub
+
+log = logging.getLogger(__name__)
+
+_SILENCE = 25.0
+"""Seconds without a report after which a watch is given up; workers report every ten."""
+_FIRST_WAIT, _LONGEST_WAIT = 0.05, 2.0
+"""Seconds between attempts to watch: doubled each time."""
+_FIRST_REST, _LONGEST_REST = 0.02, 1.0
+"""Seconds for which a worker that refused is left alone: doubled each time in a row."""
+
+
+class Worker:
+    """One worker: its address, its last report, and what this router has running there."""
+
+    def __init__(self, address: str, *, clock: Callable[[], float]) -> None:
+        self.address = address
+        self.state: cluster_pb2.WorkerState | None = None
+        self.running: dict[Job, None] = {}
+        self.doubted = False
+        self.resting_until = 0.0
+        self.retired = False
+        self._refusals = 0
+        self._clock = clock
+        self._channel = open_channel(address)
+        self.stub: WorkerServiceAsyncStub = WorkerServiceStub(self._channel)
+
+    @property
+    def name(self) -> str:
+        """Its own name, or its address until it has told."""
+        return self.state.worker if self.state else self.address
+
+    @property
+    def ready(self) -> bool:
+        """Whether it serves its loadout, as far as is known."""
+        state = self.state
+        known = state is not None and state.phase == cluster_pb2.WORKER_PHASE_READY
+        return known and not self.doubted and not self.retired
+
+    @property
+    def loadout(self) -> tuple[str, ...]:
+        """Variants that it can be asked for now."""
+        return tuple(filter(None, self.state.loadout)) if self.ready and self.state else ()
+
+    @property
+    def slots(self) -> int:
+        """Requests that it takes at once."""
+        return max(1, self.state.slots) if self.state else 1
+
+    @property
+    def free(self) -> int:
+        """Requests that it would take now."""
+        if not self.ready or self.state is None or self._clock() < self.resting_until:
+            return 0
+        return max(0, self.slots - max(len(self.running), self.state.in_flight))
+
+    def refused(self) -> float:
+        """Leave it alone for the seconds returned."""
+        rest = min(_FIRST_REST * 2.0**self._refusals, _LONGEST_REST)
+        self._refusals = min(self._refusals + 1, 16)
+        self.resting_until = self._clock() + rest
+        return rest
+
+    def began(self) -> None:
+        """It took a request: the next refusal is a first one."""
+        self._refusals = 0
+
+    async def close(self) -> None:
+        """Close its channel; calls still running there are cancelled."""
+        await self._channel.close()
+
+
+class Fleet:
+    """All workers on the roster, each watched. `changed` is called after every change."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        *,
+        clock: Callable[[], float],
+        changed: Callable[[], None],
+    ) -> None:
+        self._roster, self._clock, self._changed = roster, clock, changed
+        self._workers: dict[str, Worker] = {}
+        self._watches: dict[str, asyncio.Task[None]] = {}
+        self._leaving: set[Worker] = set()
+        self._following: asyncio.Task[None] | None = None
+
+    def __iter__(self) -> Iterator[Worker]:
+        return iter(tuple(self._workers.values()))
+
+    def start(self) -> None:
+        """Begin to follow the roster."""
+        self._following = asyncio.create_task(self._follow(), name="roster")
+
+    async def close(self) -> None:
+        """Stop watching, and close every channel."""
+        tasks = [*self._watches.values(), *([self._following] if self._following else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for worker in [*self._workers.values(), *self._leaving]:
+            await worker.close()
+
+    def doubt(self, worker: Worker) -> None:
+        """Trust nothing that it told until it has told anew: it lost a request."""
+        worker.doubted = True
+        if watch := self._watches.get(worker.address):
+            watch.cancel()
+            self._watch(worker)
+        self._changed()
+
+    async def release(self, worker: Worker) -> None:
+        """Close a worker that has left the roster, once nothing runs there."""
+        if worker in self._leaving and not worker.running:
+            self._leaving.discard(worker)
+            await worker.close()
+
+    async def _follow(self) -> None:
+        async for addresses in self._roster:
+            for address in sorted(addresses - self._workers.keys()):
+                self._workers[address] = Worker(address, clock=self._clock)
+                self._watch(self._workers[address])
+            for address in sorted(self._workers.keys() - addresses):
+                await self._retire(address)
+            self._changed()
+
+    async def _retire(self, address: str) -> None:
+        worker = self._workers.pop(address)
+        worker.retired = True
+        self._watches.pop(address).cancel()
+        self._leaving.add(worker)
+        await self.release(worker)
+
+    def _watch(self, worker: Worker) -> None:
+        name = f"watch {worker.address}"
+        self._watches[worker.address] = asyncio.create_task(self._keep_watch(worker), name=name)
+
+    async def _keep_watch(self, worker: Worker) -> None:
+        wait = _FIRST_WAIT
+        while True:
+            with suppress(grpc.aio.AioRpcError, TimeoutError):
+                async for state in _reports(worker):
+                    wait = _FIRST_WAIT
+                    self._told(worker, state)
+            self._lost(worker)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    def _told(self, worker: Worker, state: cluster_pb2.WorkerState) -> None:
+        if worker.state is None:
+            log.info("worker %s at %s is there", state.worker, worker.address)
+        worker.state, worker.doubted = state, False
+        self._changed()
+
+    def _lost(self, worker: Worker) -> None:
+        if worker.state is not None:
+            log.warning("worker %s at %s is gone", worker.name, worker.address)
+            worker.state = None
+            self._changed()
+
+
+async def _reports(worker: Worker) -> AsyncIterator[cluster_pb2.WorkerState]:
+    """What a worker tells, until it stops or falls silent (TimeoutError)."""
+    call = worker.stub.Watch(worker_pb2.WatchRequest())
+    try:
+        while True:
+            async with asyncio.timeout(_SILENCE):
+                response = await call.read()
+            if response is grpc.aio.EOF:
+                return
+            yield response.state
+    finally:
+        call.cancel()

@@ -1,0 +1,81 @@
+"""One image of a request, from arrival to its one final answer.
+
+A job waits, runs, perhaps waits again after a lost worker, and ends once. Only the dispatcher
+moves it; what it yields goes to its sink.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from argus_core.choice import Decision
+from argus_core.errors import ArgusError
+from argus_core.queue import Rank
+from argus_protos.v1 import worker_pb2
+from argus_router.request import Terms
+
+
+class JobState(StrEnum):
+    """Where a job stands: waiting and running alternate until it ends."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class Sink(Protocol):
+    """Who hears of a job; none of these may wait."""
+
+    def accepted(self, job: Job) -> None:
+        """Its first level was chosen."""
+
+    def progressed(self, job: Job, progress: worker_pb2.ExecuteProgress) -> None:
+        """A step was done."""
+
+    def finished(self, job: Job, result: worker_pb2.ExecuteResult) -> None:
+        """It is drawn; called once, and not after `failed`."""
+
+    def failed(self, job: Job, error: ArgusError) -> None:
+        """It cannot be had; called once, and not after `finished`."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Job:
+    """One image to draw. Times are seconds on the router's clock."""
+
+    request_id: str
+    index: int
+    terms: Terms
+    seed: int
+    rank: Rank
+    arrived: float
+    ready: float
+    """When its quality was known and it could be queued."""
+    qualities: Mapping[str, float]
+    """Predicted, by level, 0 to 1."""
+    sink: Sink
+    state: JobState = JobState.WAITING
+    decision: Decision | None = None
+    attempts: int = 0
+    """Times it was begun."""
+    rethought: bool = False
+    """Whether its level was chosen anew because it came to its turn too late."""
+    worker: str = ""
+    began: float = 0.0
+    """When it was last handed to a worker."""
+    task: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    @property
+    def deadline(self) -> float:
+        """When it must be done."""
+        return self.rank.deadline
+
+    @property
+    def settled(self) -> Decision:
+        """Its decision, once there is one."""
+        assert self.decision is not None, "a job is decided before it runs"
+        return self.decision

@@ -1,0 +1,98 @@
+"""The router's metrics; every label takes its values from the spec or from a fixed list."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from argus_router.job import Job
+
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
+_SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+_QUALITY = tuple(step / 20 for step in range(1, 21))
+
+
+class Metrics:
+    """One registry, so that two routers in one process do not meet."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        own = self._registry
+        self._requests = Counter(
+            "argus_router_requests",
+            "Images by how they ended.",
+            ["variant", "level", "priority", "outcome"],
+            registry=own,
+        )
+        self._duration = Histogram(
+            "argus_router_request_duration_seconds",
+            "From arrival to the image, of those drawn.",
+            ["variant", "level"],
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self._queue = Histogram(
+            "argus_router_queue_duration_seconds",
+            "From arrival until handed to the worker that drew it.",
+            ["variant"],
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self._overhead = Histogram(
+            "argus_router_overhead_seconds",
+            "The router's own time: what is neither prediction, waiting for a worker nor drawing.",
+            buckets=_SHORT,
+            registry=own,
+        )
+        self._predict = Histogram(
+            "argus_predictor_duration_seconds",
+            "Time to an answer of the predictor.",
+            buckets=_SHORT,
+            registry=own,
+        )
+        self._fallback = Counter(
+            "argus_predictor_fallback",
+            "Prompts whose quality was taken from the priors.",
+            ["reason"],
+            registry=own,
+        )
+        self._quality = Histogram(
+            "argus_quality_score",
+            "Predicted quality of the images drawn.",
+            ["level"],
+            buckets=_QUALITY,
+            registry=own,
+        )
+        self.queue_size = Gauge(
+            "argus_router_queue_size", "Images waiting.", ["variant"], registry=own
+        )
+        self.workers = Gauge(
+            "argus_router_workers", "Workers on the roster.", ["state"], registry=own
+        )
+
+    def predicted(self, seconds: float, fallback: str) -> None:
+        """A prompt's quality was asked for."""
+        self._predict.observe(seconds)
+        if fallback:
+            self._fallback.labels(fallback).inc()
+
+    def ended(self, job: Job, outcome: str) -> None:
+        """An image ended."""
+        level = job.decision.level if job.decision else None
+        names = (level.variant, level.name) if level else ("none", "none")
+        self._requests.labels(*names, job.terms.band.name.lower(), outcome).inc()
+
+    def turned_away(self, count: int, priority: str, outcome: str) -> None:
+        """Images were refused before they became jobs."""
+        self._requests.labels("none", "none", priority, outcome).inc(count)
+
+    def drawn(self, job: Job, *, total: float, queue: float, overhead: float) -> None:
+        """An image was drawn; all in seconds."""
+        decision = job.settled
+        self._duration.labels(decision.level.variant, decision.level.name).observe(total)
+        self._queue.labels(decision.level.variant).observe(queue)
+        self._overhead.observe(max(0.0, overhead))
+        self._quality.labels(decision.level.name).observe(decision.quality)
+
+    def exposition(self) -> bytes:
+        """All of it, in Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,106 @@
+"""Asks the predictor, for no longer than a request can bear; falls back to the priors.
+
+Said once when the predictor is lost and once when it is back. While it is lost it is asked
+once a second only, so that a predictor that hangs does not slow every request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import grpc
+
+from argus_core.spec import ClusterSpec
+from argus_protos.v1 import predictor_pb2
+from argus_protos.v1.predictor_pb2_grpc import PredictorServiceStub
+from argus_rpc.channel import open_channel
+
+if TYPE_CHECKING:
+    from argus_protos.v1.predictor_pb2_grpc import PredictorServiceAsyncStub
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 0.05
+"""Seconds that an answer may take."""
+_SHARE = 0.05
+"""Of a request's slack that may go into the prediction."""
+_ASK_AGAIN = 1.0
+"""Seconds between questions to a predictor that is lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """Quality by level."""
+
+    qualities: Mapping[str, float]
+    """0 to 1, every level of the ladder."""
+    seconds: float
+    """That it took."""
+    fallback: str = ""
+    """Why the priors were used: `none`, `lost`, `timeout`, `invalid`; empty when they were not."""
+
+
+class Predictor:
+    """A predictor at an address, or none."""
+
+    def __init__(
+        self, spec: ClusterSpec, address: str | None, *, clock: Callable[[], float]
+    ) -> None:
+        self._priors = {level.name: level.quality for level in spec.ladder}
+        self._clock = clock
+        self._channel = open_channel(address) if address else None
+        self._stub: PredictorServiceAsyncStub | None = (
+            PredictorServiceStub(self._channel) if self._channel else None
+        )
+        self._lost = False
+        self._ask_at = 0.0
+
+    def start(self) -> None:
+        """Connect, so that the first request need not wait for it."""
+        if self._channel is not None:
+            self._channel.get_state(try_to_connect=True)
+
+    async def close(self) -> None:
+        """Close the channel."""
+        if self._channel is not None:
+            await self._channel.close()
+
+    async def predict(self, prompt: str, *, slack: float) -> Prediction:
+        """Quality of a prompt at every level; takes at most 50 ms and 5 % of `slack` seconds."""
+        began = self._clock()
+        if self._stub is None:
+            return Prediction(qualities=self._priors, seconds=0.0, fallback="none")
+        if self._lost and began < self._ask_at:
+            return Prediction(qualities=self._priors, seconds=0.0, fallback="lost")
+        # The next requests do not wait for this one to find out.
+        self._ask_at = began + _ASK_AGAIN
+        patience = min(_PATIENCE, slack * _SHARE)
+        qualities, fallback = await self._ask(self._stub, prompt, patience)
+        # A request in too great a hurry says nothing about the predictor.
+        if patience == _PATIENCE or fallback != "timeout":
+            self._note(fallback)
+        return Prediction(qualities=qualities, seconds=self._clock() - began, fallback=fallback)
+
+    async def _ask(
+        self, stub: PredictorServiceAsyncStub, prompt: str, patience: float
+    ) -> tuple[Mapping[str, float], str]:
+        request = predictor_pb2.PredictRequest(prompt=prompt)
+        try:
+            response = await stub.Predict(request, timeout=max(patience, 0.001))
+        except grpc.aio.AioRpcError as error:
+            late = error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+            return self._priors, "timeout" if late else "lost"
+        told = {q.level: q.quality for q in response.qualities if 0 <= q.quality <= 1}
+        if not told.keys() >= self._priors.keys():
+            return self._priors, "invalid"
+        return {level: told[level] for level in self._priors}, ""
+
+    def _note(self, fallback: str) -> None:
+        if fallback and not self._lost:
+            log.warning("predictor lost (%s): levels are chosen by their priors", fallback)
+        elif not fallback and self._lost:
+            log.info("predictor is back")
+        self._lost = bool(fallback)

@@ -1,0 +1,107 @@
+"""A whole router, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+from aiohttp import web
+
+from argus_core.choice import BestInTime
+from argus_core.errors import Unavailable
+from argus_core.spec import ArgusCluster
+from argus_protos.v1.control_pb2_grpc import add_ControlServiceServicer_to_server
+from argus_protos.v1.images_pb2_grpc import add_ImageServiceServicer_to_server
+from argus_router.control import Control
+from argus_router.dispatch import Dispatcher
+from argus_router.fleet import Fleet
+from argus_router.images import Images
+from argus_router.load import Load
+from argus_router.metrics import Metrics
+from argus_router.predict import Predictor
+from argus_router.roster import Roster
+from argus_router.service import Service
+from argus_router.store import ImageStore
+from argus_router.web import Front
+from argus_rpc.server import Server
+
+_LAST_WORDS = 2.0
+"""Seconds for answers on their way out when all work is over."""
+
+
+class Router:
+    """A whole router: `start` it, `stop` it."""
+
+    def __init__(
+        self,
+        cluster: ArgusCluster,
+        *,
+        workers: Roster,
+        predictor: str | None = None,
+        grpc: str = "127.0.0.1:0",
+        http: str = "127.0.0.1:0",
+    ) -> None:
+        clock, rng = time.monotonic, random.Random()
+        self.dispatcher = Dispatcher(
+            spec=cluster.spec,
+            policy=BestInTime(),
+            fleet=lambda changed: Fleet(workers, clock=clock, changed=changed),
+            clock=clock,
+        )
+        self._predictor = Predictor(cluster.spec, predictor, clock=clock)
+        self.service = Service(
+            cluster,
+            dispatcher=self.dispatcher,
+            predictor=self._predictor,
+            load=Load(rng=rng),
+            metrics=Metrics(),
+            clock=clock,
+            rng=rng,
+        )
+        self._grpc_host, self._http = grpc.rpartition(":")[0], http
+        self._server = Server(
+            address=grpc,
+            servicers=[
+                (add_ImageServiceServicer_to_server, Images(self.service)),
+                (add_ControlServiceServicer_to_server, Control(self.service, clock=clock)),
+            ],
+            services=["argus.v1.ImageService", "argus.v1.ControlService"],
+        )
+        app = Front(self.service, ImageStore(clock=clock)).app()
+        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
+        self._telling: asyncio.Task[None] | None = None
+
+    async def start(self) -> tuple[str, str]:
+        """Listen on both fronts; returns the gRPC address and the HTTP URL.
+
+        Raises:
+            Unavailable: an address cannot be had.
+        """
+        port = await self._server.start()
+        await self._runner.setup()
+        host, _, wanted = self._http.rpartition(":")
+        try:
+            await web.TCPSite(self._runner, host, int(wanted)).start()
+        except OSError as error:
+            raise Unavailable(f"cannot listen on {self._http}: {error}") from error
+        self._predictor.start()
+        self.dispatcher.fleet.start()
+        self._telling = asyncio.create_task(self._tell_when_ready(), name="readiness")
+        return f"{self._grpc_host}:{port}", f"http://{host}:{self._runner.addresses[0][1]}"
+
+    async def stop(self, grace: float) -> None:
+        """Refuse what comes, finish within `grace` seconds what was taken, and close."""
+        if self._telling is not None:
+            self._telling.cancel()
+        await self._server.set_serving(False)
+        await self.service.drain(grace)
+        await self._server.stop(_LAST_WORDS)
+        await self._runner.cleanup()
+        await self.dispatcher.close()
+        await self.dispatcher.fleet.close()
+        await self._predictor.close()
+
+    async def _tell_when_ready(self) -> None:
+        await self.dispatcher.served.wait()
+        await self._server.set_serving(True)

@@ -1,0 +1,221 @@
+"""What both fronts call: draw a request, describe the cluster, drain.
+
+A request is checked, its quality predicted, its images made jobs and submitted; its events are
+read until the last. Whoever stops reading cancels what is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import random
+import uuid
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
+from importlib.metadata import PackageNotFoundError, version
+
+from argus_core.errors import ArgusError, DeadlineMissed, Exhausted, InvalidRequest, Unavailable
+from argus_core.queue import Rank
+from argus_core.spec import ArgusCluster
+from argus_protos.v1 import cluster_pb2, images_pb2
+from argus_router import wire
+from argus_router.dispatch import Dispatcher
+from argus_router.drawing import Drawing, Event
+from argus_router.job import Job
+from argus_router.load import Load, Outcome
+from argus_router.metrics import Metrics
+from argus_router.predict import Predictor
+from argus_router.request import Request, Terms, agree
+from argus_rpc.convert import duration, seconds
+
+log = logging.getLogger(__name__)
+
+_SEEDS = 2**53
+"""Seeds that the router draws are below this, so that JSON's numbers can hold them."""
+
+
+class Service:
+    """The router without its fronts."""
+
+    def __init__(
+        self,
+        cluster: ArgusCluster,
+        *,
+        dispatcher: Dispatcher,
+        predictor: Predictor,
+        load: Load,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self.cluster, self.metrics, self.load = cluster, metrics, load
+        self.dispatcher, self._predictor = dispatcher, predictor
+        self._clock, self._rng = clock, rng
+        self._arrivals = itertools.count()
+        self._drawings: set[Drawing] = set()
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.draining = False
+        self.plan: cluster_pb2.Plan | None = None
+
+    async def draw(
+        self, request: Request, *, call_deadline: float | None = None
+    ) -> AsyncGenerator[Event]:
+        """Draw a request's images; ends after the last. Close it to cancel.
+
+        Args:
+            request: unchecked, as a front read it.
+            call_deadline: seconds that the transport leaves; None where it does not tell.
+
+        Raises:
+            InvalidRequest, Exhausted, Unavailable, DeadlineMissed: as argus.v1 documents.
+        """
+        if self.draining:
+            raise Unavailable("this router is shutting down")
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            drawing = await self._begin(request, call_deadline)
+            self._drawings.add(drawing)
+            try:
+                async for event in drawing.events():
+                    yield event
+            finally:
+                self._end(drawing)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    async def _begin(self, request: Request, call_deadline: float | None) -> Drawing:
+        arrived = self._clock()
+        try:
+            terms = agree(request, self.cluster, call_deadline=call_deadline)
+            return await self._submit(terms, arrived)
+        except ArgusError as error:
+            # Its own count may be what is wrong with it.
+            count = max(1, min(request.count, 10))
+            for _ in range(count):
+                self.load.ended_as(_outcome(error))
+            band = request.band.name.lower() if request.band else "none"
+            self.metrics.turned_away(count, band, _outcome(error))
+            raise
+
+    async def _submit(self, terms: Terms, arrived: float) -> Drawing:
+        prediction = await self._predictor.predict(terms.request.prompt, slack=terms.deadline)
+        self.metrics.predicted(prediction.seconds, prediction.fallback)
+        self.load.arrived(terms.request.count, prediction.qualities)
+        drawing = Drawing(
+            predict_seconds=prediction.seconds,
+            clock=self._clock,
+            on_result=self._drawn,
+            on_failure=self._failed,
+        )
+        seed = self._rng.randrange(_SEEDS) if terms.request.seed is None else terms.request.seed
+        request_id, deadline = uuid.uuid4().hex, arrived + terms.deadline
+        jobs = [
+            Job(
+                request_id=request_id,
+                index=index,
+                terms=terms,
+                seed=seed + index,
+                rank=Rank(int(terms.band), deadline, next(self._arrivals)),
+                arrived=arrived,
+                ready=self._clock(),
+                qualities=prediction.qualities,
+                sink=drawing,
+            )
+            for index in range(terms.request.count)
+        ]
+        drawing.expect(jobs)
+        self.dispatcher.submit(jobs)
+        return drawing
+
+    def _end(self, drawing: Drawing) -> None:
+        """Cancel what a client that is gone, or that one image failed, has left."""
+        for job in drawing.open:
+            self.dispatcher.cancel(job)
+            self.load.ended_as(Outcome.CANCELLED)
+            self.metrics.ended(job, Outcome.CANCELLED)
+        self._drawings.discard(drawing)
+
+    def _drawn(self, job: Job, timing: images_pb2.Timing) -> None:
+        self.load.ended_as(Outcome.OK)
+        self.metrics.ended(job, Outcome.OK)
+        drew = sum(seconds(part) for part in (timing.encode, timing.denoise, timing.decode))
+        total, predict = seconds(timing.total), seconds(timing.predict)
+        waited = job.began - job.ready
+        self.metrics.drawn(
+            job, total=total, queue=predict + waited, overhead=total - predict - waited - drew
+        )
+
+    def _failed(self, job: Job, error: ArgusError) -> None:
+        self.load.ended_as(_outcome(error))
+        self.metrics.ended(job, _outcome(error))
+
+    def describe(self) -> images_pb2.DescribeClusterResponse:
+        """What the cluster can draw, with what, and what its workers are doing."""
+        spec = self.cluster.spec
+        return images_pb2.DescribeClusterResponse(
+            name=self.cluster.metadata.name,
+            levels=[wire.level_message(level, spec) for level in spec.ladder],
+            workers=[worker.state for worker in self.dispatcher.fleet if worker.state],
+            plan=self.plan,
+            default_deadline=duration(spec.slo.deadline_seconds),
+            default_size=wire.size(spec.default_size),
+            queued=self.queued(),
+            version=_version(),
+        )
+
+    def queued(self) -> dict[str, int]:
+        """Images waiting, by variant; under the empty name those not decided yet."""
+        queues = self.dispatcher.queues
+        return {variant: len(queues.queue(variant)) for variant in queues.variants()}
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests are welcome: some worker has served, and it is not draining.
+
+        Workers that switch later do not make it unready: requests wait here for them.
+        """
+        return not self.draining and self.dispatcher.served.is_set()
+
+    def exposition(self) -> bytes:
+        """The metrics, with gauges as they stand now."""
+        queued = self.queued()
+        for variant in self.cluster.spec.variants:
+            self.metrics.queue_size.labels(variant.name).set(queued.get(variant.name, 0))
+        self.metrics.queue_size.labels("none").set(queued.get("", 0))
+        states = Counter("ready" if worker.ready else "unready" for worker in self.dispatcher.fleet)
+        for state in ("ready", "unready"):
+            self.metrics.workers.labels(state).set(states[state])
+        return self.metrics.exposition()
+
+    async def drain(self, grace: float) -> None:
+        """Refuse new requests, and give those taken `grace` seconds to end."""
+        self.draining = True
+        try:
+            async with asyncio.timeout(grace):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("%d requests did not end in %g s", len(self._drawings), grace)
+        for drawing in tuple(self._drawings):
+            for job in drawing.open:
+                self.dispatcher.fail(job, Unavailable("this router is shutting down"))
+
+
+def _outcome(error: ArgusError) -> Outcome:
+    if isinstance(error, InvalidRequest):
+        return Outcome.INVALID
+    if isinstance(error, Exhausted):
+        return Outcome.REFUSED
+    return Outcome.LATE if isinstance(error, DeadlineMissed) else Outcome.FAILED
+
+
+def _version() -> str:
+    try:
+        return version("argus-serving")
+    except PackageNotFoundError:
+        return "unknown"

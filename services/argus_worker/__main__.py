@@ -1,0 +1,82 @@
+"""The worker's process: `python -m argus_worker --name w0 --pool cpu --cluster cluster.yaml`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from argus_core.errors import ArgusError, InvalidRequest
+from argus_core.spec import Pool, parse_cluster
+from argus_rpc import lifecycle
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until told to stop; 2 is the exit status where the arguments are wrong."""
+    options = _parser().parse_args(arguments)
+    if options.die_with_parent:
+        lifecycle.die_with_parent()
+    try:
+        lifecycle.run(lambda stop: _serve(options, stop))
+    except ArgusError as error:
+        sys.exit(f"argus_worker: {error}")
+
+
+async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
+    from argus_worker.host import Host, Settings, run  # noqa: PLC0415 - torch is slow to import
+
+    document = parse_cluster(yaml.safe_load(options.cluster.read_text()))
+    pool = _pool(document.spec.pools, options.pool)
+    host = Host(
+        Settings(
+            name=options.name,
+            pool=options.pool,
+            variants=document.spec.variants,
+            address=options.address,
+            loadout=[name for name in options.loadout.split(",") if name],
+            device=options.device,
+            threads=options.threads or pool.threads,
+            slots=options.slots or pool.slots,
+            host_bytes=options.host_bytes,
+        )
+    )
+    port = await host.start()
+    lifecycle.announce(address=f"{options.address.rpartition(':')[0]}:{port}")
+    await run(host, stop, grace=options.grace)
+
+
+def _pool(pools: Sequence[Pool], name: str) -> Pool:
+    for pool in pools:
+        if pool.name == name:
+            return pool
+    raise InvalidRequest.one("--pool", f"no pool {name!r} in the cluster")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m argus_worker", description=__doc__)
+    parser.add_argument("--name", required=True, help="unique within the cluster")
+    parser.add_argument("--pool", required=True, help="of the cluster document")
+    parser.add_argument("--cluster", required=True, type=Path, help="ArgusCluster document, YAML")
+    parser.add_argument("--address", default="127.0.0.1:0", help="port 0 takes a free one")
+    parser.add_argument("--loadout", default="", help="variants to hold at first, by commas")
+    parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda, cuda:1")
+    parser.add_argument("--threads", type=int, help="of the engine on a CPU; default: the pool's")
+    parser.add_argument("--slots", type=int, help="images at once; default: the pool's")
+    parser.add_argument(
+        "--host-bytes", type=int, help="host memory for weights; default: half of the machine's"
+    )
+    parser.add_argument(
+        "--grace", type=float, default=20.0, help="seconds for running work when told to stop"
+    )
+    parser.add_argument(
+        "--die-with-parent", action="store_true", help="end when the parent process ends (Linux)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    main()

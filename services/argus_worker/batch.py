@@ -1,0 +1,55 @@
+"""Batches: which samples stand together, and one forward for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+
+from argus_worker.families.protocol import Rows
+from argus_worker.sample import Sample
+
+
+def groups(samples: Iterable[Sample]) -> list[list[Sample]]:
+    """Samples that may share a forward, in order of arrival: same variant, same shape."""
+    together: dict[tuple[str, torch.Size], list[Sample]] = {}
+    for sample in samples:
+        key = (sample.order.held.variant, sample.latent.shape)
+        together.setdefault(key, []).append(sample)
+    return list(together.values())
+
+
+def predict(samples: Sequence[Sample]) -> list[torch.Tensor]:
+    """Each sample's guided prediction for its own next step, from one forward.
+
+    Changes no sample, so that it can be tried again with fewer.
+    """
+    family = samples[0].order.held.family
+    guided = [sample for sample in samples if sample.conditioning.negative is not None]
+    standing = [*guided, *samples]
+    inputs = {id(sample): sample.model_input() for sample in samples}
+    latents = torch.cat([inputs[id(sample)] for sample in standing])
+    timesteps = torch.stack([sample.timestep for sample in standing]).to(latents.device)
+    negative = [sample.conditioning.negative for sample in guided]
+    rows = _join([*(n for n in negative if n is not None)], samples)
+    output = family.predict(latents, timesteps, rows)
+    predictions = [output[i : i + 1] for i in range(len(standing))]
+    unconditional = dict(zip(map(id, guided), predictions, strict=False))
+    conditional = predictions[len(guided) :]
+    return [
+        _guide(unconditional.get(id(sample)), row, sample.order.guidance_scale)
+        for sample, row in zip(samples, conditional, strict=True)
+    ]
+
+
+def _join(negative: list[Rows], samples: Sequence[Sample]) -> Rows:
+    standing = [*negative, *(sample.conditioning.positive for sample in samples)]
+    return {name: torch.cat([rows[name] for rows in standing]) for name in standing[0]}
+
+
+def _guide(
+    unconditional: torch.Tensor | None, conditional: torch.Tensor, scale: float
+) -> torch.Tensor:
+    if unconditional is None:
+        return conditional
+    return unconditional + scale * (conditional - unconditional)

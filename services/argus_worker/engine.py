@@ -1,0 +1,294 @@
+"""The engine: one thread that owns the models and denoises, a step of all samples at a time.
+
+Model: the event loop hands over jobs and loadouts through a bounded inbox and hears back
+through each job's outbox and through futures. The thread takes what is in the inbox, then has
+each group of like samples take one step, and so on; it waits only when it has no sample.
+
+Invariants:
+- models and samples are touched by the engine's thread alone; a job's `stop` flag is all that
+  others set;
+- a job ends once: by its image, its failure, its cancellation or its deadline; then its
+  sample is dropped, `on_end` is called on the event loop, and only then is its slot free;
+- a failure of one sample leaves the others of its batch as they were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from argus_core.errors import DeadlineMissed, Unavailable
+from argus_worker import batch, failures
+from argus_worker.masters import Held, Masters
+from argus_worker.order import Drawn, Event, Failed, Order, Progress, Started
+from argus_worker.outbox import Outbox, call_soon
+from argus_worker.sample import Sample
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, kw_only=True)
+class Job:
+    """An order on its way through the engine."""
+
+    order: Order
+    deadline: float
+    """On the engine's clock."""
+    submitted: float
+    on_end: Callable[[], None]
+    """Called on the event loop once the engine has let go of the job."""
+    outbox: Outbox = field(default_factory=Outbox)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        """End the job at the next step; without effect when it is over."""
+        self._stop.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for the image any longer."""
+        return self._stop.is_set()
+
+
+@dataclass(eq=False, kw_only=True)
+class _Running:
+    """A job with its sample, and where its time went, in seconds."""
+
+    job: Job
+    sample: Sample
+    queue: float
+    encode: float
+    began: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A loadout that is resident."""
+
+    held: dict[str, Held]
+    disk_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Load:
+    names: Sequence[str]
+    superseded: Callable[[], bool]
+    done: asyncio.Future[Loaded]
+
+
+class Engine:
+    """Draws images on one device; made, used and stopped on one event loop."""
+
+    def __init__(
+        self,
+        masters: Masters,
+        *,
+        device: torch.device,
+        threads: int,
+        slots: int,
+        clock: Callable[[], float] = time.monotonic,
+        on_broken: Callable[[str], None] = lambda _reason: None,
+    ) -> None:
+        self._masters, self._device, self._threads = masters, device, threads
+        self.clock, self._on_broken = clock, on_broken
+        self._loop = asyncio.get_running_loop()
+        self._inbox: queue.Queue[Job | _Load | None] = queue.Queue(maxsize=slots + 64)
+        self._running: list[_Running] = []
+        self._resident: list[Held] = []
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    async def stop(self, grace: float) -> None:
+        """End the thread, waiting `grace` seconds for its present step; what runs is dropped."""
+        self._send(None)
+        await asyncio.to_thread(self._thread.join, grace)
+
+    def submit(self, order: Order, *, deadline: float, on_end: Callable[[], None]) -> Job:
+        """Have an order drawn; `deadline` is on the engine's clock.
+
+        Raises:
+            Unavailable: too much is waiting already.
+        """
+        job = Job(order=order, deadline=deadline, submitted=self.clock(), on_end=on_end)
+        self._send(job)
+        return job
+
+    async def load(self, names: Sequence[str], *, superseded: Callable[[], bool]) -> Loaded:
+        """Make these variants resident, and no others; nothing may be running.
+
+        Args:
+            names: Known to the masters.
+            superseded: Asked between variants; true gives up, with what is loaded kept as
+                masters and nothing resident.
+
+        Raises:
+            BadModel: one of them cannot be loaded.
+        """
+        done: asyncio.Future[Loaded] = self._loop.create_future()
+        self._send(_Load(names=names, superseded=superseded, done=done))
+        return await done
+
+    def _send(self, command: Job | _Load | None) -> None:
+        try:
+            self._inbox.put_nowait(command)
+        except queue.Full as error:
+            raise Unavailable("the engine's inbox is full") from error
+
+    def _run(self) -> None:
+        torch.set_num_threads(self._threads)
+        with torch.inference_mode():
+            while self._take_commands():
+                for group in self._groups():
+                    self._step(group)
+        self._running.clear()
+
+    def _take_commands(self) -> bool:
+        while True:
+            try:
+                command = self._inbox.get(block=not self._running)
+            except queue.Empty:
+                return True
+            if command is None:
+                return False
+            if isinstance(command, Job):
+                self._begin(command)
+            else:
+                self._load(command)
+
+    def _groups(self) -> list[list[_Running]]:
+        by_sample = {id(running.sample): running for running in self._running}
+        groups = batch.groups(running.sample for running in self._running)
+        return [[by_sample[id(sample)] for sample in group] for group in groups]
+
+    def _begin(self, job: Job) -> None:
+        if self._over(job):
+            return
+        now = self.clock()
+        try:
+            sample = Sample(job.order, device=self._device)
+        except Exception as error:  # noqa: BLE001 - one order's failure is its own
+            self._fail(job, error)
+            return
+        began = self.clock()
+        self._running.append(
+            _Running(
+                job=job, sample=sample, queue=now - job.submitted, encode=began - now, began=began
+            )
+        )
+        job.outbox.put(Started())
+
+    def _step(self, group: list[_Running]) -> None:
+        live = [running for running in group if not self._over(running.job)]
+        for running, prediction in self._predict(live):
+            try:
+                self._advance(running, prediction)
+            except Exception as error:  # noqa: BLE001 - one order's failure is its own
+                self._fail(running.job, error)
+
+    def _predict(self, group: list[_Running]) -> list[tuple[_Running, torch.Tensor]]:
+        """Predictions of a group; samples that fail together are tried apart, and fail alone."""
+        if not group:
+            return []
+        try:
+            predictions = batch.predict([running.sample for running in group])
+        except Exception as error:  # noqa: BLE001 - one order's failure is its own
+            if len(group) == 1:
+                self._fail(group[0].job, error)
+                return []
+            log.warning("a batch of %d failed, trying its samples apart: %s", len(group), error)
+        else:
+            return list(zip(group, predictions, strict=True))
+        failures.free_memory()
+        return [pair for running in group for pair in self._predict([running])]
+
+    def _advance(self, running: _Running, prediction: torch.Tensor) -> None:
+        sample, job = running.sample, running.job
+        clean = sample.advance(prediction)
+        if self._device.type == "cuda":
+            # Or progress, cancellation and times would run ahead of the device.
+            torch.cuda.synchronize(self._device)
+        every, family = job.order.preview_every_steps, job.order.held.family
+        due = bool(every) and sample.done % every == 0
+        preview = family.preview(clean) if due else None
+        job.outbox.put(Progress(step=sample.done, steps=job.order.steps, preview=preview))
+        if sample.finished:
+            self._finish(running)
+
+    def _finish(self, running: _Running) -> None:
+        denoised = self.clock()
+        image = running.job.order.held.family.decode(running.sample.latent)
+        drawn = Drawn(
+            image=image,
+            captured=tuple(running.sample.captured),
+            queue=running.queue,
+            encode=running.encode,
+            denoise=denoised - running.began,
+            decode=self.clock() - denoised,
+        )
+        self._end(running.job, drawn)
+
+    def _over(self, job: Job) -> bool:
+        """Whether the job is cancelled or late; then it is ended here."""
+        if job.cancelled:
+            self._end(job, None)
+        elif self.clock() >= job.deadline:
+            self._end(job, Failed(DeadlineMissed("the deadline passed while drawing")))
+        else:
+            return False
+        return True
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        # The traceback's frames hold the very tensors that did not fit.
+        error.__traceback__ = None if failures.is_out_of_memory(error) else error.__traceback__
+        self._end(job, Failed(failures.to_caller(error)))
+        if failures.is_out_of_memory(error):
+            failures.free_memory()
+        if failures.is_broken_device(error):
+            call_soon(self._loop, self._on_broken, f"the device is broken: {error}")
+
+    def _end(self, job: Job, event: Event | None) -> None:
+        self._running = [running for running in self._running if running.job is not job]
+        # The slot first: whoever hears the event may ask for the slot at once.
+        call_soon(self._loop, job.on_end)
+        if event is not None:
+            job.outbox.put(event)
+
+    def _load(self, load: _Load) -> None:
+        try:
+            loaded = self._make_resident(load)
+        except Exception as error:  # noqa: BLE001 - the future carries it
+            self._settle(load.done.set_exception, load, error)
+        else:
+            self._settle(load.done.set_result, load, loaded)
+
+    def _make_resident(self, load: _Load) -> Loaded:
+        for held in self._resident:
+            held.residency.put_out()
+        self._resident = []
+        failures.free_memory()
+        held_by_name, disk_bytes = {}, 0
+        for name in load.names:
+            if load.superseded():
+                break
+            held_by_name[name], read = self._masters.fetch(name)
+            disk_bytes += read
+            self._masters.trim(load.names)
+        else:
+            self._resident = list(held_by_name.values())
+            for held in self._resident:
+                held.residency.bring_in()
+        return Loaded(held=held_by_name, disk_bytes=disk_bytes)
+
+    def _settle(self, setter: Callable[[Any], None], load: _Load, outcome: object) -> None:
+        call_soon(self._loop, lambda: None if load.done.done() else setter(outcome))

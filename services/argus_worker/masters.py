@@ -1,0 +1,101 @@
+"""Variants in host memory, loaded from disk once and kept while there is room.
+
+Owned by the engine's thread. Invariant: once `fetch` returned a variant, fetching it again
+reads nothing from disk, until `trim` dropped it for room; what a loadout names is never dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from argus_core.spec import Variant
+from argus_worker import sources
+from argus_worker.families import find_family
+from argus_worker.families.protocol import BadModel, Family
+from argus_worker.latents import scheduler_digest
+from argus_worker.residency import Residency
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A variant that is in host memory."""
+
+    variant: str
+    family: Family
+    model: str
+    """Tells this model from any other; see `sources.fingerprint`."""
+    scheduler: str
+    """Tells this scheduler config from any other."""
+    residency: Residency
+    """Where its weights are."""
+
+
+class Masters:
+    """The variants known, and those of them in host memory; least recently fetched first."""
+
+    def __init__(
+        self,
+        variants: Mapping[str, Variant],
+        *,
+        device: torch.device,
+        limit_bytes: int,
+        families: Callable[[str], type[Family]] = find_family,
+    ) -> None:
+        self.variants = dict(variants)
+        self._device, self._limit, self._find = device, limit_bytes, families
+        self._held: OrderedDict[str, Held] = OrderedDict()
+
+    @property
+    def bytes(self) -> int:
+        """Host memory that the weights take."""
+        return sum(held.residency.bytes for held in self._held.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Variants in host memory, least recently fetched first."""
+        return tuple(self._held)
+
+    def fetch(self, name: str) -> tuple[Held, int]:
+        """The variant, and the bytes read from disk to get it: 0 where it was here already.
+
+        Raises:
+            BadModel: its model is missing, corrupt, or of another family.
+        """
+        read = 0
+        if name not in self._held:
+            self._held[name], read = self._load(self.variants[name])
+        self._held.move_to_end(name)
+        return self._held[name], read
+
+    def trim(self, keep: Collection[str]) -> None:
+        """Drop variants, least recently fetched first and never one to keep, until all fit."""
+        for name in [name for name in self._held if name not in keep]:
+            if self.bytes <= self._limit:
+                return
+            log.info("dropping %s from host memory", name)
+            del self._held[name]
+
+    def _load(self, variant: Variant) -> tuple[Held, int]:
+        try:
+            folder = sources.resolve(variant)
+            family = self._find(variant.family).load(folder, dtype=getattr(torch, variant.dtype))
+            held = Held(
+                variant=variant.name,
+                family=family,
+                model=sources.fingerprint(folder),
+                scheduler=scheduler_digest(family.scheduler),
+                residency=Residency(family.modules.values(), self._device),
+            )
+        except BadModel as error:
+            raise BadModel(f"variant {variant.name}: {error}") from error
+        except Exception as error:  # a corrupt folder breaks the libraries in every way
+            problem = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+            raise BadModel(f"variant {variant.name}: cannot load {folder}: {problem}") from error
+        return held, sources.disk_bytes(folder)

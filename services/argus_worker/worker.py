@@ -1,0 +1,241 @@
+"""What a worker is doing: its phase, loadout and running work, and how assignments change it.
+
+Model: all of it lives on the event loop. An assignment is a task: wait until nothing runs,
+have the engine load, report. A newer assignment makes older tasks give up.
+
+Invariants: phases change by `argus_core.states` only; work is admitted in phase READY only and
+never beyond `slots`; `in_flight` counts jobs that the engine has not let go of, whatever became
+of their clients; nothing runs while the engine loads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from argus_core.errors import InvalidRequest, NotHeld, Unavailable, Violation
+from argus_core.states import WorkerEvent, WorkerPhase, next_phase
+from argus_protos.v1 import cluster_pb2
+from argus_rpc.convert import duration, now
+from argus_worker.device import Device
+from argus_worker.engine import Engine, Job
+from argus_worker.feed import Feed
+from argus_worker.masters import Held
+from argus_worker.order import Order
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = 9.0
+"""Seconds between states where nothing changes; the contract says at most ten."""
+BUSY_RETRY = 0.1
+"""Seconds after which a worker whose slots are full may have a free one."""
+SWITCH_RETRY = 1.0
+"""Seconds after which a worker that is switching may be ready."""
+
+
+class Worker:
+    """One device's loadout and work."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        pool: str,
+        slots: int,
+        variants: Sequence[str],
+        device: Device,
+        on_serving: Callable[[bool], Awaitable[None]],
+    ) -> None:
+        self._name, self._pool, self._slots = name, pool, slots
+        self._known, self._device, self._on_serving = tuple(variants), device, on_serving
+        self.phase, self._reason = WorkerPhase.STARTING, "no loadout was assigned yet"
+        self._assigned: tuple[str, ...] = ()
+        self._held: dict[str, Held] = {}
+        self._generation, self._in_flight = 0, 0
+        self._last_switch: cluster_pb2.Switch | None = None
+        self._resident: tuple[str, ...] = ()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._feed: Feed[cluster_pb2.WorkerState] = Feed()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.engine: Engine
+
+    def state(self) -> cluster_pb2.WorkerState:
+        """The worker's account of itself, now."""
+        state = cluster_pb2.WorkerState(
+            worker=self._name,
+            pool=self._pool,
+            phase=getattr(cluster_pb2, f"WORKER_PHASE_{self.phase.name}"),
+            reason=self._reason,
+            loadout=self._held,
+            assigned=self._assigned,
+            generation=self._generation,
+            in_flight=self._in_flight,
+            slots=self._slots,
+            health=self._device.health(),
+            memory=self._device.memory(),
+            reported_at=now(),
+        )
+        if self._last_switch is not None:
+            state.last_switch.CopyFrom(self._last_switch)
+        return state
+
+    async def watch(self) -> AsyncIterator[cluster_pb2.WorkerState]:
+        """The state now, after every change, and every `HEARTBEAT` seconds."""
+        with self._feed.subscribe() as watcher:
+            yield self.state()
+            while not watcher.ended:
+                yield await watcher.next(HEARTBEAT) or self.state()
+
+    def held(self, variant: str) -> Held:
+        """The variant, if work for it is welcome.
+
+        Raises:
+            InvalidRequest: no variant is named.
+            Unavailable: the worker is not ready, or has no free slot.
+            NotHeld: the loadout lacks the variant.
+        """
+        if not variant:
+            raise InvalidRequest.one("variant", "must not be empty")
+        if self.phase is not WorkerPhase.READY:
+            raise Unavailable(
+                f"worker {self._name} is {self.phase}: {self._reason}", retry_after=SWITCH_RETRY
+            )
+        if variant not in self._held:
+            raise NotHeld(f"worker {self._name} holds {', '.join(self._held)}, not {variant!r}")
+        return self._held[variant]
+
+    def begin(self, order: Order, *, deadline: float) -> Job:
+        """Have an order drawn, in a slot of its own.
+
+        Raises:
+            Unavailable: no slot is free.
+        """
+        if self._in_flight >= self._slots:
+            raise Unavailable(
+                f"all {self._slots} slots of worker {self._name} are busy", retry_after=BUSY_RETRY
+            )
+        job = self.engine.submit(order, deadline=deadline, on_end=self._ended)
+        self._in_flight += 1
+        self._idle.clear()
+        self._tell()
+        return job
+
+    def assign(self, loadout: Sequence[str]) -> int:
+        """Accept a loadout; returns the assignment's generation.
+
+        Raises:
+            InvalidRequest: the loadout is empty, or names a variant unknown or twice.
+            Unavailable: the worker is stopping.
+        """
+        self._check(loadout)
+        if self.phase is WorkerPhase.STOPPING:
+            raise Unavailable(f"worker {self._name} is stopping", retry_after=None)
+        if self._assigned == tuple(loadout) and self.phase is not WorkerPhase.FAILED:
+            return self._generation
+        self._generation += 1
+        self._assigned, self._held = tuple(loadout), {}
+        self._change(WorkerEvent.ASSIGNED, f"finishing work before loading {', '.join(loadout)}")
+        self._spawn(self._switch(self._generation))
+        return self._generation
+
+    def broke(self, reason: str) -> None:
+        """Note that the device is of no use any more."""
+        self._device.broke(reason)
+        if self.phase in (WorkerPhase.READY, WorkerPhase.LOADING):
+            self._held = {}
+            self._change(WorkerEvent.BROKE, reason)
+
+    async def stop(self, grace: float) -> None:
+        """Refuse new work, and give what runs `grace` seconds."""
+        self._held = {}
+        self._change(WorkerEvent.STOPPED, "told to stop")
+        try:
+            async with asyncio.timeout(grace):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("%d images were not finished within %g s", self._in_flight, grace)
+        for task in self._tasks:
+            task.cancel()
+        self._feed.close()
+
+    def _check(self, loadout: Sequence[str]) -> None:
+        if not loadout:
+            raise InvalidRequest.one("loadout", "must name at least one variant")
+        violations = []
+        for index, variant in enumerate(loadout):
+            if variant not in self._known:
+                known = ", ".join(self._known)
+                problem = f"no variant {variant!r}; there are {known}"
+                violations.append(Violation(f"loadout[{index}]", problem))
+            elif variant in loadout[:index]:
+                violations.append(Violation(f"loadout[{index}]", f"names {variant!r} twice"))
+        if violations:
+            raise InvalidRequest(violations)
+
+    async def _switch(self, generation: int) -> None:
+        began = self.engine.clock()
+        await self._idle.wait()
+        if self._overtaken(generation):
+            return
+        drained = self.engine.clock()
+        self._change(WorkerEvent.DRAINED, f"loading {', '.join(self._assigned)}")
+        before, self._resident = self._resident, ()
+        try:
+            loaded = await self.engine.load(
+                self._assigned, superseded=lambda: self._overtaken(generation)
+            )
+            if reason := self._device.health().reason:
+                raise Unavailable(reason, retry_after=None)
+        except Exception as error:  # whatever it is, the worker cannot serve
+            log.exception("loading %s failed", ", ".join(self._assigned))
+            if not self._overtaken(generation):
+                self._change(WorkerEvent.BROKE, str(error) or type(error).__name__)
+            return
+        if self._overtaken(generation):
+            return
+        self._held, self._resident = loaded.held, tuple(loaded.held)
+        switch = cluster_pb2.Switch(
+            to=self._resident,
+            drain=duration(drained - began),
+            load=duration(self.engine.clock() - drained),
+            disk_bytes=loaded.disk_bytes,
+        )
+        # A Python keyword: the generated constructor cannot take it by name.
+        getattr(switch, "from").extend(before)
+        self._last_switch = switch
+        self._change(WorkerEvent.LOADED, "")
+
+    def _overtaken(self, generation: int) -> bool:
+        return generation != self._generation or self.phase in (
+            WorkerPhase.STOPPING,
+            WorkerPhase.FAILED,
+        )
+
+    def _ended(self) -> None:
+        self._in_flight -= 1
+        if self._in_flight == 0:
+            self._idle.set()
+        self._tell()
+
+    def _change(self, event: WorkerEvent, reason: str) -> None:
+        was_ready = self.phase is WorkerPhase.READY
+        self.phase, self._reason = next_phase(self.phase, event), reason
+        log.info("worker %s is %s%s", self._name, self.phase, f": {reason}" if reason else "")
+        ready = self.phase is WorkerPhase.READY
+        if ready != was_ready:
+            self._spawn(self._announce())
+        self._tell()
+
+    async def _announce(self) -> None:
+        # The phase of now, not of then: announcements may overtake one another.
+        await self._on_serving(self.phase is WorkerPhase.READY)
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _tell(self) -> None:
+        self._feed.publish(self.state())
