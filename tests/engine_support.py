@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from argus_protos.v1 import cluster_pb2, worker_pb2, worker_pb2_grpc
 from argus_rpc.channel import open_channel
 from argus_worker.check import to_order
 from argus_worker.families import find_family
+from argus_worker.families.shapes import ShapesFamily
 from argus_worker.host import Host, Settings
 from argus_worker.masters import Held, Masters
 
@@ -69,14 +71,28 @@ async def running(*variants: Variant, loadout=(), find=find_family, **settings):
         await host.stop(5.0)
 
 
-async def phase(stub, wanted: str, timeout: float = 30.0) -> cluster_pb2.WorkerState:
+async def phase(stub, wanted: str, patience: float = 30.0) -> cluster_pb2.WorkerState:
     """The first state in this phase, such as `READY`, that Watch tells."""
-    call = stub.Watch(worker_pb2.WatchRequest(), timeout=timeout)
+    call = stub.Watch(worker_pb2.WatchRequest(), timeout=patience)
     async for response in call:
         if response.state.phase == getattr(cluster_pb2, f"WORKER_PHASE_{wanted}"):
             call.cancel()
             return response.state
     raise AssertionError(f"the worker never was {wanted}")
+
+
+async def now(stub) -> cluster_pb2.WorkerState:
+    """The worker's state."""
+    call = stub.Watch(worker_pb2.WatchRequest(), timeout=10)
+    state = (await call.read()).state
+    call.cancel()
+    return state
+
+
+async def begun(stream):
+    """A stream that has told its first."""
+    await anext(aiter(stream))
+    return stream
 
 
 async def collect(stream: AsyncIterator) -> list[worker_pb2.ExecuteResponse]:
@@ -159,3 +175,48 @@ def save_sdxl(folder: Path, scheduler) -> Path:
     """Such a pipeline on disk."""
     build_sdxl(scheduler).save_pretrained(folder)
     return folder
+
+
+class Gate:
+    """Lets forwards pass one by one, so that a test decides where a request stands."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._allowed = 0.0
+        self.passed = 0
+        self.waiting = False
+        self.rows: list[int] = []
+        """Rows of each forward that came."""
+
+    def let(self, count: float) -> None:
+        """Let so many more forwards pass."""
+        with self._changed:
+            self._allowed += count
+            self._changed.notify_all()
+
+    def open(self) -> None:
+        """Let all pass from now on."""
+        self.let(float("inf"))
+
+    def enter(self, rows: int) -> None:
+        """Wait for leave; called by the engine's thread."""
+        with self._changed:
+            self.rows.append(rows)
+            self.waiting = self._allowed < 1
+            if not self._changed.wait_for(lambda: self._allowed >= 1, timeout=20):
+                raise TimeoutError("the test never let this forward pass")
+            self.waiting = False
+            self._allowed -= 1
+            self.passed += 1
+
+
+def gated(family=ShapesFamily):
+    """A way to find families whose forwards wait at a gate, and the gate."""
+    gate = Gate()
+
+    class Gated(family):
+        def predict(self, latents, timesteps, rows):
+            gate.enter(len(latents))
+            return super().predict(latents, timesteps, rows)
+
+    return lambda _name: Gated, gate

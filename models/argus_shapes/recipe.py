@@ -40,7 +40,7 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe(name="shapes-large", width=128, layers=6, text_layers=2, images=900_000),
-        Recipe(name="shapes-small", width=96, layers=3, text_layers=2, images=200_000),
+        Recipe(name="shapes-small", width=96, layers=3, text_layers=2, images=400_000),
         Recipe(name="shapes-tiny", width=64, layers=2, text_layers=1, images=200_000),
     )
 }

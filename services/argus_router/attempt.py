@@ -73,7 +73,7 @@ async def attempt(
     call = stub.Execute(_message(job, remaining), timeout=remaining)
     begun = False
     try:
-        while (event := await call.read()) is not grpc.aio.EOF:
+        async for event in call:
             kind = event.WhichOneof("event")
             if kind == "result":
                 return Drawn(event.result)

@@ -196,7 +196,7 @@ async def _reports(worker: Worker) -> AsyncIterator[cluster_pb2.WorkerState]:
         while True:
             async with asyncio.timeout(_SILENCE):
                 response = await call.read()
-            if response is grpc.aio.EOF:
+            if not isinstance(response, worker_pb2.WatchResponse):
                 return
             yield response.state
     finally:

@@ -16,7 +16,7 @@ from argus_rpc import lifecycle
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until told to stop; 2 is the exit status where the arguments are wrong."""
+    """Serve until told to stop; the exit status is not 0 where the arguments are wrong."""
     options = _parser().parse_args(arguments)
     if options.die_with_parent:
         lifecycle.die_with_parent()
@@ -27,10 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
-    from argus_worker.host import Host, Settings, run  # noqa: PLC0415 - torch is slow to import
-
     document = parse_cluster(yaml.safe_load(options.cluster.read_text()))
     pool = _pool(document.spec.pools, options.pool)
+    # Torch is slow to import: wrong arguments are told before it.
+    from argus_worker.host import Host, Settings, run  # noqa: PLC0415
+
     host = Host(
         Settings(
             name=options.name,

@@ -14,7 +14,7 @@ from typing import Any
 
 import diffusers
 import torch
-from diffusers import ModelMixin, SchedulerMixin
+from diffusers import SchedulerMixin
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
@@ -49,16 +49,17 @@ def load_module(kind: Any, folder: Path, name: str, *, dtype: torch.dtype) -> An
         BadModel: weights are missing, of another shape, or not safetensors.
     """
     _require(folder, name)
-    key = "torch_dtype" if issubclass(kind, ModelMixin) else "dtype"
     module, info = kind.from_pretrained(
         folder / name,
         use_safetensors=True,
         local_files_only=True,
         output_loading_info=True,
-        **{key: dtype},
+        dtype=dtype,
     )
     if lacking := sorted(info["missing_keys"]):
         raise BadModel(f"{name} lacks {len(lacking)} weights, such as {lacking[0]}")
+    if module.dtype != dtype:
+        raise BadModel(f"{name} was loaded as {module.dtype}, not {dtype}")
     return module.eval().requires_grad_(requires_grad=False)
 
 

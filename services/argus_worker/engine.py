@@ -149,22 +149,30 @@ class Engine:
         torch.set_num_threads(self._threads)
         with torch.inference_mode():
             while self._take_commands():
-                for group in self._groups():
-                    self._step(group)
+                self._round()
         self._running.clear()
 
     def _take_commands(self) -> bool:
-        while True:
-            try:
-                command = self._inbox.get(block=not self._running)
-            except queue.Empty:
-                return True
-            if command is None:
-                return False
-            if isinstance(command, Job):
-                self._begin(command)
-            else:
-                self._load(command)
+        """Do what is asked; False when the thread shall end. Waits if nothing is running."""
+        try:
+            while self._obey(self._inbox.get(block=not self._running)):
+                pass
+        except queue.Empty:
+            return True
+        return False
+
+    # A method of its own, as `_round` is: a local that outlived it would keep the last job's
+    # memory for as long as the thread waits for the next.
+    def _obey(self, command: Job | _Load | None) -> bool:
+        if isinstance(command, Job):
+            self._begin(command)
+        elif command is not None:
+            self._load(command)
+        return command is not None
+
+    def _round(self) -> None:
+        for group in self._groups():
+            self._step(group)
 
     def _groups(self) -> list[list[_Running]]:
         by_sample = {id(running.sample): running for running in self._running}
@@ -276,7 +284,8 @@ class Engine:
         for held in self._resident:
             held.residency.put_out()
         self._resident = []
-        failures.free_memory()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
         held_by_name, disk_bytes = {}, 0
         for name in load.names:
             if load.superseded():

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from argus_core.spec import Variant
-from argus_worker import sources
+from argus_worker import failures, sources
 from argus_worker.families import find_family
 from argus_worker.families.protocol import BadModel, Family
 from argus_worker.latents import scheduler_digest
@@ -76,11 +76,11 @@ class Masters:
 
     def trim(self, keep: Collection[str]) -> None:
         """Drop variants, least recently fetched first and never one to keep, until all fit."""
-        for name in [name for name in self._held if name not in keep]:
-            if self.bytes <= self._limit:
-                return
-            log.info("dropping %s from host memory", name)
-            del self._held[name]
+        droppable = [name for name in self._held if name not in keep]
+        while droppable and self.bytes > self._limit:
+            log.info("dropping %s from host memory", droppable[0])
+            del self._held[droppable.pop(0)]
+            failures.free_memory()
 
     def _load(self, variant: Variant) -> tuple[Held, int]:
         try:

@@ -2,8 +2,6 @@
 
 import pytest
 import torch
-from argus_shapes import weights_path
-from argus_shapes.pipeline import ShapesPipeline
 from diffusers import (
     DDIMScheduler,
     DPMSolverMultistepScheduler,
@@ -11,13 +9,16 @@ from diffusers import (
     EulerDiscreteScheduler,
     HeunDiscreteScheduler,
 )
-from engine_support import BETAS, CAPTION, TINY, build_sdxl, hold, order, save_sdxl
 
+from argus_core.errors import InvalidRequest
 from argus_core.spec import Variant
+from argus_shapes import weights_path
+from argus_shapes.pipeline import ShapesPipeline
 from argus_worker import batch, noise
 from argus_worker.families.protocol import BadModel
 from argus_worker.latents import unpack
 from argus_worker.sample import Sample
+from engine_support import BETAS, CAPTION, TINY, build_sdxl, hold, order, save_sdxl
 
 CPU = torch.device("cpu")
 STEPS = 6
@@ -41,7 +42,7 @@ def held(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pipelines():
-    shapes = ShapesPipeline.from_pretrained(weights_path("shapes-tiny"), torch_dtype=torch.float32)
+    shapes = ShapesPipeline.from_pretrained(weights_path("shapes-tiny"), dtype=torch.float32)
     shapes.set_progress_bar_config(disable=True)
     return {"shapes": shapes, "euler": build_sdxl(EULER), "ddim": build_sdxl(DDIM)}
 
@@ -115,9 +116,7 @@ def test_decoded_image_equals_the_pipelines(held, pipelines, name):
 
 def test_negative_prompt_and_size_reach_the_model_as_in_the_pipeline(held, pipelines):
     theirs = called(pipelines["euler"], negative_prompt="fog", width=48, height=24)
-    (ours,) = run(
-        sample(held["euler"], negative_prompt="fog", size={"width": 48, "height": 24})
-    )
+    (ours,) = run(sample(held["euler"], negative_prompt="fog", size={"width": 48, "height": 24}))
     assert close(ours, theirs[-1])
 
 
@@ -194,6 +193,8 @@ def test_schedulers_with_history_refuse_to_resume(tmp_path):
     folder = save_sdxl(tmp_path / "dpm", scheduler)
     variant = hold(Variant(name="dpm", model=str(folder), family="sdxl"))
     assert not variant.family.limits.resumable
+    with pytest.raises(InvalidRequest, match="needs its history"):
+        sample(variant, skipped=2)
     (latent,) = run(sample(variant))
     assert latent.isfinite().all()
 

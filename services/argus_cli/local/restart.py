@@ -24,9 +24,7 @@ class RestartPolicy:
     """The same for a child that never came up: its reason will not go away by itself."""
 
 
-def restart_delay(
-    deaths: Sequence[float], *, policy: RestartPolicy, came_up: bool
-) -> float | None:
+def restart_delay(deaths: Sequence[float], *, policy: RestartPolicy, came_up: bool) -> float | None:
     """Seconds to wait after the last of `deaths` (ascending times); None to give up."""
     recent = recent_deaths(deaths, policy=policy)
     if recent >= (policy.deaths if came_up else policy.start_deaths):

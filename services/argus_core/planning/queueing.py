@@ -11,12 +11,18 @@ service, 0 for clockwork. Times are in any one unit.
 
 from __future__ import annotations
 
-from math import exp, inf
+from collections.abc import Callable
+from math import exp, inf, log
 
 from argus_core.errors import InvalidRequest
 
-_HALVINGS = 60
-"""Of the interval that holds the bound: past the precision of a double."""
+_PRECISION = 1e-9
+"""Of a bound on the utilisation."""
+_STEPS = 100
+"""Of the search for it; some ten are usual."""
+_NEGLIGIBLE = 1e-17
+_TINY = 1e-300
+"""Stands for a chance of nothing, which has no logarithm."""
 
 
 def erlang_c(servers: int, load: float) -> float:
@@ -28,9 +34,15 @@ def erlang_c(servers: int, load: float) -> float:
         return 1.0
     if load <= 0:
         return 0.0
-    blocked = 1.0  # Erlang's B by its recursion, which neither overflows nor cancels
-    for n in range(1, servers + 1):
-        blocked = load * blocked / (n + load * blocked)
+    # The inverse of Erlang's B is 1 + c/a + c(c-1)/a^2 + ...: all terms positive, so that nothing
+    # cancels, and the tail falls off long before the last server of a large group.
+    inverse, term = 1.0, 1.0
+    for n in range(servers, 0, -1):
+        term *= n / load
+        inverse += term
+        if term < _NEGLIGIBLE * inverse:
+            break
+    blocked = 1 / inverse
     return servers * blocked / (servers - load * (1 - blocked))
 
 
@@ -97,18 +109,38 @@ def utilisation_bound(
     allowance = deadline - service
     if allowance < 0:
         return 0.0
+    spread = (arrival_variation + service_variation) / 2
+    # Above 0 where too many would be late; the log of `wait_exceeds`, which is nearly straight.
+    if spread == 0:
+        return 1.0 - _PRECISION
+
+    def excess(busy: float) -> float:
+        room = (1 - busy) * servers * allowance / (service * spread)
+        return log(max(erlang_c(servers, busy * servers), _TINY)) - room - log(1 - target)
+
+    return _last_below_zero(excess)
+
+
+def _last_below_zero(rising: Callable[[float], float]) -> float:
+    """The root of a rising function between 0 and 1, from below (the Illinois method)."""
     low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        late = wait_exceeds(
-            servers,
-            middle * servers,
-            service,
-            allowance,
-            arrival_variation=arrival_variation,
-            service_variation=service_variation,
-        )
-        low, high = (middle, high) if late <= 1 - target else (low, middle)
+    at_low, at_high = rising(low), rising(high)
+    was_low = None
+    for _ in range(_STEPS):
+        if high - low <= _PRECISION:
+            break
+        middle = (low * at_high - high * at_low) / (at_high - at_low)
+        # Never nearer to an end than the precision, or that end would creep.
+        middle = min(max(middle, low + _PRECISION / 2), high - _PRECISION / 2)
+        at_middle = rising(middle)
+        is_low = at_middle <= 0
+        if is_low:
+            low, at_low = middle, at_middle
+            at_high /= 2 if was_low is True else 1
+        else:
+            high, at_high = middle, at_middle
+            at_low /= 2 if was_low is False else 1
+        was_low = is_low
     return low
 
 

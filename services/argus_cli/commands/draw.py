@@ -1,0 +1,160 @@
+"""`argus draw`: a prompt in, pictures on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from argus_core.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from argus_cli.drawn import Drawn, Order
+    from argus_protos.v1.images_pb2 import GenerateResponse
+
+SMALL = 128
+"""Pixels a side below which a picture is enlarged to be seen, unless told otherwise."""
+SHOWN = 384
+"""Pixels a side that a small picture is enlarged to, about."""
+
+console = Console()
+
+
+def draw(
+    prompt: Annotated[str, typer.Argument(help="What to draw.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")] = Path(
+        "out.png"
+    ),
+    n: Annotated[int, typer.Option("--n", help="Pictures, 1 to 10.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Of the first picture.")] = None,
+    level: Annotated[str, typer.Option(help="Draw at this level and no other.")] = "",
+    deadline: Annotated[float | None, typer.Option(help="Seconds.")] = None,
+    min_quality: Annotated[float | None, typer.Option(help="0 to 1.")] = None,
+    scale: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Enlarge so many times; 1 for raw pixels.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every level weighed.")] = False,
+    endpoint: Annotated[
+        str | None, typer.Option(help="host:port of a router; else the cluster running here.")
+    ] = None,
+) -> None:
+    """Draw a prompt; starts a cluster on this machine for the time where none is up."""
+    from argus_cli.drawn import Order  # noqa: PLC0415 - brings grpc, slow to import
+
+    order = Order(
+        prompt=prompt,
+        count=n,
+        seed=seed,
+        level=level,
+        deadline=deadline,
+        minimum_quality=min_quality,
+        explain=explain,
+    )
+    _check_output(output)
+    drawn = asyncio.run(_draw(order, endpoint))
+    paths = [write(picture, output, len(drawn), scale) for picture in drawn]
+    console.print(_table(drawn, paths))
+    if explain:
+        console.print(_options(drawn[0]))
+    else:
+        console.print(drawn[0].decision.reason, highlight=False)
+
+
+def write(picture: Drawn, output: Path, count: int, scale: int | None) -> Path:
+    """Write a picture, enlarged where it is small; several get their number in the name."""
+    path = output.with_stem(f"{output.stem}-{picture.index}") if count > 1 else output
+    if scale == 1 and path.suffix == ".png":
+        path.write_bytes(picture.data)
+    else:
+        enlarge(picture.image(), scale).save(path)
+    return path
+
+
+def enlarge(image: Image.Image, scale: int | None) -> Image.Image:
+    """The picture `scale` times as large; None enlarges small ones so that they can be seen."""
+    from PIL import Image as Pillow  # noqa: PLC0415 - slow to import
+
+    if scale is None:
+        scale = max(1, SHOWN // image.width) if image.width <= SMALL else 1
+    size = (image.width * scale, image.height * scale)
+    return image.convert("RGB").resize(size, Pillow.Resampling.LANCZOS)
+
+
+def _check_output(output: Path) -> None:
+    """Before a picture is drawn, not after."""
+    if not output.parent.is_dir():
+        raise InvalidRequest.one("--output", f"there is no folder {output.parent}")
+    if output.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"}:
+        raise InvalidRequest.one("--output", "must end in .png, .jpg or .webp")
+
+
+async def _draw(order: Order, endpoint: str | None) -> list[Drawn]:
+    from argus_cli.client import Client  # noqa: PLC0415 - brings grpc, slow to import
+    from argus_cli.local.endpoint import find_or_start  # noqa: PLC0415
+
+    async with AsyncExitStack() as stack:
+        address = endpoint
+        if address is None:
+            address = await stack.enter_async_context(find_or_start(console))
+        client = await stack.enter_async_context(Client(address))
+        bar = stack.enter_context(
+            Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("steps"),
+                TimeElapsedColumn(),
+                console=console,
+                transient=True,
+            )
+        )
+        tasks = [bar.add_task(f"picture {i}", total=None) for i in range(max(order.count, 0))]
+
+        def show(event: GenerateResponse) -> None:
+            if event.index >= len(tasks):
+                return
+            if event.HasField("accepted"):
+                level = event.accepted.decision.level
+                bar.update(tasks[event.index], description=f"picture {event.index} at {level}")
+            elif event.HasField("progress"):
+                progress = event.progress
+                bar.update(tasks[event.index], completed=progress.step, total=progress.steps)
+
+        return await client.draw(order, on_event=show)
+
+
+def _table(drawn: list[Drawn], paths: list[Path]) -> Table:
+    table = Table("file", "level", "seed", "worker", "queued", "drawn in", "total")
+    for picture, path in zip(drawn, paths, strict=True):
+        table.add_row(
+            str(path),
+            picture.decision.level,
+            str(picture.seed),
+            picture.worker,
+            f"{picture.queue:.2f} s",
+            f"{picture.drawing:.2f} s",
+            f"{picture.total:.2f} s",
+        )
+    return table
+
+
+def _options(picture: Drawn) -> Table:
+    from argus_rpc.convert import seconds  # noqa: PLC0415 - brings protobuf
+
+    table = Table("level", "quality", "done in", "", title="Levels weighed")
+    for option in picture.decision.options:
+        table.add_row(
+            option.level,
+            f"{option.predicted_quality:.2f}",
+            f"{seconds(option.expected_completion):.2f} s",
+            option.rejected or picture.decision.reason,
+        )
+    return table

@@ -1,0 +1,81 @@
+"""`argus status`: levels, workers and what each holds."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from argus_core.errors import Unavailable
+
+if TYPE_CHECKING:
+    from argus_protos.v1.images_pb2 import DescribeClusterResponse
+
+console = Console()
+
+
+def status(
+    endpoint: Annotated[str | None, typer.Option(help="host:port of a router.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show levels with their measured seconds, and workers with what they hold."""
+    from google.protobuf.json_format import MessageToJson  # noqa: PLC0415 - slow to import
+
+    from argus_cli.local import runtime  # noqa: PLC0415
+
+    running = None if endpoint else runtime.find()
+    address = endpoint or (running.grpc if running else None)
+    if address is None:
+        raise Unavailable("no cluster runs on this machine; start one: argus up", retry_after=None)
+    cluster = asyncio.run(_describe(address))
+    if as_json:
+        typer.echo(MessageToJson(cluster, always_print_fields_with_no_presence=True))
+        return
+    http = f", {running.http}" if running else ""
+    console.print(f"[bold]{cluster.name}[/] at {address}{http}", highlight=False)
+    console.print(_levels(cluster))
+    console.print(_workers(cluster))
+
+
+async def _describe(address: str) -> DescribeClusterResponse:
+    from argus_cli.client import Client  # noqa: PLC0415 - brings grpc, slow to import
+
+    async with Client(address) as client:
+        return await client.describe()
+
+
+def _levels(cluster: DescribeClusterResponse) -> Table:
+    from argus_rpc.convert import seconds  # noqa: PLC0415 - brings protobuf
+
+    table = Table("level", "variant", "steps", "quality", "s/image", "waiting", title="Ladder")
+    for level in cluster.levels:
+        table.add_row(
+            level.name,
+            level.variant,
+            str(level.schedule.steps),
+            f"{level.prior_quality:.2f}",
+            f"{seconds(level.seconds_per_image):.3f}",
+            str(cluster.queued.get(level.variant, 0)),
+        )
+    return table
+
+
+def _workers(cluster: DescribeClusterResponse) -> Table:
+    from argus_protos.v1.cluster_pb2 import WorkerPhase  # noqa: PLC0415 - brings protobuf
+
+    table = Table("worker", "pool", "phase", "holds", "busy", "memory", "device", title="Workers")
+    for worker in cluster.workers:
+        phase = WorkerPhase.Name(worker.phase).removeprefix("WORKER_PHASE_").lower()
+        table.add_row(
+            worker.worker,
+            worker.pool,
+            f"{phase}: {worker.reason}" if worker.reason else phase,
+            ", ".join(worker.loadout),
+            f"{worker.in_flight}/{worker.slots}",
+            f"{worker.memory.host_bytes / 2**20:.0f} MiB",
+            worker.health.device,
+        )
+    return table

@@ -1,0 +1,94 @@
+"""`argus up`: a whole cluster on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from argus_cli.local.cluster import LocalCluster
+
+STYLES = {"up": "green", "starting": "yellow", "waiting": "yellow", "gave up": "red"}
+REFRESH = 0.5
+"""Seconds between looks at the states."""
+
+console = Console()
+
+
+def up(
+    file: Annotated[
+        Path | None,
+        typer.Option("-f", "--file", help="ArgusCluster document; the small studio without one."),
+    ] = None,
+) -> None:
+    """Run router, predictor and workers on this machine until Ctrl-C."""
+    from argus_cli.document import load_document  # noqa: PLC0415 - slow to import
+    from argus_cli.local.cluster import LocalCluster  # noqa: PLC0415
+
+    text, document = load_document(file)
+    asyncio.run(_up(LocalCluster(text, document, publish=True)))
+
+
+async def _up(cluster: LocalCluster) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    with Live(console=console, refresh_per_second=4, transient=False) as live:
+        showing = asyncio.create_task(_show(cluster, live))
+        serving = asyncio.create_task(_serve(cluster, stop))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not serving.done() and not cluster.router:
+                serving.cancel()  # stopped while it was starting
+            await asyncio.gather(serving, return_exceptions=True)
+        finally:
+            stopping.cancel()
+            showing.cancel()
+            live.update(_table(cluster))
+    if not serving.cancelled():
+        serving.result()
+
+
+async def _serve(cluster: LocalCluster, stop: asyncio.Event) -> None:
+    async with cluster:
+        console.print(f"Ready: [bold]{cluster.router['http']}[/] (HTTP), {cluster.router['grpc']}")
+        console.print('Try: argus draw "a large red circle", argus status; Ctrl-C stops all')
+        failing = asyncio.create_task(cluster.failed())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({failing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if failing.done():
+            failing.result()
+        failing.cancel()
+
+
+async def _show(cluster: LocalCluster, live: Live) -> None:
+    while True:
+        live.update(_table(cluster))
+        await asyncio.sleep(REFRESH)
+
+
+def _table(cluster: LocalCluster) -> Table:
+    table = Table("process", "state", "pid", "holds", "listens on", "restarts", "last died")
+    views = cluster.supervisor.views if hasattr(cluster, "supervisor") else {}
+    for view in views.values():
+        holds = cluster.workers.get(view.name, ())
+        table.add_row(
+            view.name,
+            f"[{STYLES.get(view.state, 'dim')}]{view.state}[/]",
+            str(view.pid or ""),
+            ", ".join(holds),
+            " ".join(view.said.values()),
+            str(view.restarts),
+            view.reason,
+        )
+    return table

@@ -1,0 +1,226 @@
+"""A whole cluster as processes on this machine: router, predictor, and a pool's workers.
+
+Model: the supervisor keeps the processes alive; this tells each where the others listen. The
+router keeps its ports over restarts, so that clients find it again. It learns of workers by a
+file that is written anew, whole, whenever one comes or goes, and is told the plan each time it
+comes up. Until the control loop plans, the plan is the even spread of variants.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from argus_cli.client import Client
+from argus_cli.local import runtime
+from argus_cli.local.plan import make_plan, seats
+from argus_cli.local.restart import RestartPolicy
+from argus_cli.local.supervisor import ChildSpec, ChildState, ChildView, Supervisor
+from argus_core.errors import ArgusError, DeadlineMissed
+from argus_core.spec import ArgusCluster
+from argus_core.spread import spread_cluster
+from argus_protos.v1 import cluster_pb2
+
+ROUTER, PREDICTOR = "router", "predictor"
+READY_TIMEOUT = 180.0
+"""Seconds until all must be ready: a cold start of torch takes tens of them."""
+POLL = 0.2
+"""Seconds between looks at whether all is ready."""
+
+
+class LocalCluster:
+    """Starts on entering `async with`, ready once entered; leaves no process behind."""
+
+    def __init__(
+        self,
+        text: str,
+        document: ArgusCluster,
+        *,
+        on_change: Callable[[ChildView], None] = lambda _view: None,
+        policy: RestartPolicy | None = None,
+        publish: bool = False,
+    ) -> None:
+        """`text` is what the services read; `publish` lets other commands find the cluster."""
+        self._text, self._document, self._on_change = text, document, on_change
+        self._policy, self._publish = policy or RestartPolicy(), publish
+        placed = seats(spread_cluster(document.spec))
+        self.workers = {seat.worker: loadout for seat, loadout in placed.items()}
+        """The loadout that every worker begins with, by its name."""
+        self._seats = {seat.worker: seat for seat in placed}
+        self._threads = {pool.name: pool.threads for pool in document.spec.pools}
+        self._plan_id = 0
+        self.router: dict[str, str] = {}
+        """Where the router listens: `grpc` and `http`; kept while it restarts."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> LocalCluster:
+        self._scratch = tempfile.TemporaryDirectory(prefix="argus-", ignore_cleanup_errors=True)
+        self._folder = Path(self._scratch.name)
+        (self._folder / "cluster.yaml").write_text(self._text)
+        self._write_workers()
+        self.supervisor = Supervisor(policy=self._policy, on_change=self._changed)
+        try:
+            for name in (PREDICTOR, *self.workers, ROUTER):
+                self.supervisor.start(self._child(name))
+            await self._ready()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            # The router first: what it has in flight still needs the workers.
+            await self.supervisor.stop((ROUTER,), (PREDICTOR, *self.workers))
+        finally:
+            self.supervisor.kill()
+            if self._publish:
+                runtime.withdraw(self._document.metadata.name, runtime.this_process()[0])
+            self._scratch.cleanup()
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """host:port of every worker that is up, by name."""
+        views = self.supervisor.views
+        return {
+            name: views[name].said["address"]
+            for name in self.workers
+            if name in views and views[name].state == ChildState.UP
+        }
+
+    async def failed(self) -> None:
+        """Wait until a child cannot be kept alive.
+
+        Raises:
+            GaveUp: always, in the end.
+        """
+        await asyncio.shield(self.supervisor.gave_up)
+
+    def _child(self, name: str) -> ChildSpec:
+        log = self._folder / f"{name}.log"
+        return ChildSpec(name=name, command=lambda: self._command(name), log=log)
+
+    def _command(self, name: str) -> list[str]:
+        cluster = ("--cluster", str(self._folder / "cluster.yaml"))
+        if name == ROUTER:
+            return self._module("argus_router", *cluster, *self._router_options())
+        if name == PREDICTOR:
+            return self._module("argus_predictor", *cluster, "--address", self._predictor)
+        seat = self._seats[name]
+        options = ["--name", name, "--pool", seat.pool, "--address", "127.0.0.1:0"]
+        options += ["--loadout", ",".join(self.workers[name])]
+        options += ["--threads", str(self._threads[seat.pool])]
+        return self._module("argus_worker", *cluster, *options)
+
+    @staticmethod
+    def _module(module: str, *options: str) -> list[str]:
+        return [sys.executable, "-m", module, *options, "--die-with-parent"]
+
+    def _router_options(self) -> list[str]:
+        spec = self._document.spec.router
+        http = self.router.get("http", f"http://127.0.0.1:{spec.http_port}")
+        grpc = self.router.get("grpc", f"127.0.0.1:{spec.grpc_port}")
+        options = ["--workers-file", str(self._folder / "workers.json")]
+        options += ["--predictor", self._predictor]
+        return [*options, "--grpc", grpc, "--http", http.removeprefix("http://")]
+
+    @property
+    def _predictor(self) -> str:
+        """Where the predictor listens: chosen here, as the router must know beforehand."""
+        if not hasattr(self, "_predictor_address"):
+            self._predictor_address = f"127.0.0.1:{_free_port()}"
+        return self._predictor_address
+
+    def _changed(self, view: ChildView) -> None:
+        if view.name in self.workers:
+            self._write_workers()
+        if view.name == ROUTER and view.state == ChildState.UP:
+            self.router = dict(view.said)
+            task = asyncio.create_task(self._tell_plan())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if self._publish and self.router:
+            self._publish_state()
+        self._on_change(view)
+
+    def _write_workers(self) -> None:
+        known = self.addresses if hasattr(self, "supervisor") else {}
+        rows = [{"worker": name, "address": address} for name, address in known.items()]
+        path = self._folder / "workers.json"
+        path.with_suffix(".part").write_text(json.dumps(rows))
+        path.with_suffix(".part").replace(path)
+
+    def _publish_state(self) -> None:
+        pid, started = runtime.this_process()
+        runtime.publish(
+            runtime.Running(
+                name=self._document.metadata.name,
+                pid=pid,
+                started=started,
+                grpc=self.router["grpc"],
+                http=self.router["http"],
+                workers=self.addresses,
+            )
+        )
+
+    async def _tell_plan(self) -> None:
+        """Advice, not truth: a router that does not take it serves without."""
+        async with Client(self.router["grpc"]) as client:
+            try:
+                await client.apply_plan(self._plan())
+            except ArgusError as error:
+                self.supervisor.views[ROUTER].reason = f"did not take the plan: {error}"
+
+    def _plan(self) -> cluster_pb2.Plan:
+        self._plan_id += 1
+        held = [(self._seats[name].pool, loadout) for name, loadout in self.workers.items()]
+        return make_plan(self._plan_id, held, reason="every variant is held by a worker")
+
+    async def _ready(self) -> None:
+        waiting = asyncio.create_task(self._all_ready())
+        failing = asyncio.create_task(self.failed())
+        done, pending = await asyncio.wait(
+            {waiting, failing}, timeout=READY_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        if not done:
+            slow = [v.name for v in self.supervisor.views.values() if v.state != ChildState.UP]
+            raise DeadlineMissed(
+                f"the cluster was not ready within {READY_TIMEOUT:g} s; waiting for "
+                f"{', '.join(slow) or 'workers to load'}"
+            )
+        for task in done:
+            task.result()
+
+    async def _all_ready(self) -> None:
+        while not self.router:  # noqa: ASYNC110 - bounded by READY_TIMEOUT
+            await asyncio.sleep(POLL)
+        async with Client(self.router["grpc"]) as client:
+            while not await self._workers_ready(client):  # noqa: ASYNC110
+                await asyncio.sleep(POLL)
+
+    async def _workers_ready(self, client: Client) -> bool:
+        try:
+            cluster = await client.describe()
+        except ArgusError:
+            return False
+        for worker in cluster.workers:
+            if worker.phase == cluster_pb2.WORKER_PHASE_FAILED:
+                raise ArgusError(f"worker {worker.worker} cannot serve: {worker.reason}")
+        ready = {w.worker for w in cluster.workers if w.phase == cluster_pb2.WORKER_PHASE_READY}
+        return ready >= self.workers.keys()
+
+
+def _free_port() -> int:
+    import socket  # noqa: PLC0415 - only here
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

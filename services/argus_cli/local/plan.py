@@ -1,0 +1,39 @@
+"""The plan of a cluster that is planned by hand: it tells routers what the workers hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from argus_core.spread import Loadout
+from argus_protos.v1 import cluster_pb2
+from argus_rpc.convert import now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seat:
+    """A worker of a pool, whether or not a process fills it."""
+
+    worker: str
+    """`cpu-0`, `cpu-1`, ...: unique within the cluster."""
+    pool: str
+
+
+def seats(loadouts: Mapping[str, tuple[Loadout, ...]]) -> dict[Seat, Loadout]:
+    """Every worker of the cluster with the loadout that it begins with."""
+    return {
+        Seat(worker=f"{pool}-{i}", pool=pool): loadout
+        for pool, held in loadouts.items()
+        for i, loadout in enumerate(held)
+    }
+
+
+def make_plan(
+    plan_id: int, held: Iterable[tuple[str, Loadout]], *, reason: str
+) -> cluster_pb2.Plan:
+    """The plan that says what is: `held` is the pool and loadout of every worker."""
+    plan = cluster_pb2.Plan(id=plan_id, made_at=now(), reason=reason, solver="spread")
+    for (pool, loadout), workers in Counter(held).items():
+        plan.allocations.add(pool=pool, loadout=loadout, workers=workers)
+    return plan

@@ -1,0 +1,37 @@
+"""The `argus` command: a table of commands, and errors as one clear line."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from argus_cli.commands import assign, demo, draw, status, up, version
+from argus_cli.models import evaluate, train_models
+from argus_core.errors import ArgusError
+
+app = typer.Typer(
+    help="Quality-aware text-to-image serving.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(up.up)
+app.command()(draw.draw)
+app.command()(status.status)
+app.command()(assign.assign)
+app.command()(demo.demo)
+app.command()(evaluate)
+app.command("train-models")(train_models)
+app.command()(version.version)
+
+
+def main() -> None:
+    """Run the command line; an error that Argus raised ends it with status 1."""
+    try:
+        app()
+    except ArgusError as error:
+        retry = "" if error.retry_after is None else f" (try again in {error.retry_after:.1f} s)"
+        Console(stderr=True).print(f"[bold red]error:[/] {error}{retry}", highlight=False)
+        sys.exit(1)

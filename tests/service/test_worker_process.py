@@ -1,0 +1,66 @@
+"""The worker as a process: it announces where it listens, draws, and drains on SIGTERM."""
+
+import asyncio
+import json
+import signal
+import sys
+
+import pytest
+import yaml
+
+from argus_protos.v1 import worker_pb2_grpc
+from argus_rpc.channel import open_channel
+from engine_support import ask, begun, collect, now, phase
+
+CLUSTER = {
+    "apiVersion": "argus.dev/v1alpha1",
+    "kind": "ArgusCluster",
+    "metadata": {"name": "one"},
+    "spec": {
+        "pools": [{"name": "cpu", "workers": 1, "slots": 3}],
+        "variants": [{"name": "tiny", "model": "builtin:shapes-tiny", "family": "shapes"}],
+        "ladder": [
+            {"name": "l", "variant": "tiny", "steps": 8, "quality": 1, "seconds": {"cpu": 0.1}}
+        ],
+    },
+}
+
+
+async def start(folder, *arguments):
+    document = folder / "cluster.yaml"
+    document.write_text(yaml.safe_dump(CLUSTER))
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "argus_worker", "--name", "w7", "--cluster", str(document)),
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@pytest.mark.timeout(180)
+async def test_a_worker_process_announces_itself_draws_and_drains(tmp_path):
+    process = await start(tmp_path, "--pool", "cpu", "--loadout", "tiny")
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), 120)
+        async with open_channel(json.loads(line)["address"]) as channel:
+            stub = worker_pb2_grpc.WorkerServiceStub(channel)
+            state = await phase(stub, "READY", patience=120)
+            assert (state.worker, state.pool, state.slots) == ("w7", "cpu", 3)
+            call = await begun(stub.Execute(ask(steps=200)))
+            assert (await now(stub)).in_flight == 1
+            process.send_signal(signal.SIGTERM)
+            await phase(stub, "STOPPING")
+            assert (await collect(call))[-1].HasField("result"), "what runs is finished"
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+        assert await process.stdout.read() == b"", "one line of JSON and no more"
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_an_unknown_pool_is_refused_before_anything_is_loaded(tmp_path):
+    process = await start(tmp_path, "--pool", "gpu")
+    _, errors = await asyncio.wait_for(process.communicate(), 100)
+    assert process.returncode == 1
+    assert b"no pool 'gpu'" in errors
