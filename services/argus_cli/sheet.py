@@ -66,7 +66,7 @@ def _draw_cell(
     x, y = corner
     box = (x - 1, y - 1, x + PICTURE, y + PICTURE + FOOT)
     draw.rounded_rectangle(box, radius=6, fill=CARD, outline=(222, 216, 204))
-    picture = cell.image.convert("RGB").resize((PICTURE, PICTURE), Image.Resampling.LANCZOS)
+    picture = cell.image.convert("RGB").resize((PICTURE, PICTURE), Image.Resampling.BICUBIC)
     sheet.paste(picture, corner)
     baseline = y + PICTURE + FOOT // 2
     draw.text((x + 10, baseline), f"{cell.seconds:.2f} s", fill=FAINT, font=_font(14), anchor="lm")

@@ -147,9 +147,13 @@ class Engine:
 
     def _run(self) -> None:
         torch.set_num_threads(self._threads)
-        with torch.inference_mode():
-            while self._take_commands():
-                self._round()
+        try:
+            with torch.inference_mode():
+                while self._take_commands():
+                    self._round()
+        except Exception as error:
+            log.exception("the engine's thread died")
+            call_soon(self._loop, self._on_broken, f"the engine's thread died: {error}")
         self._running.clear()
 
     def _take_commands(self) -> bool:

@@ -59,7 +59,7 @@ GRPC = {
     "format unknown": (message(format=99), ["format"]),
     "several at once": (
         message(prompt="", count=11, size=size(0, 1), minimum_quality=2, level="no", format=9),
-        ["prompt", "size.width", "count", "minimum_quality", "level", "format"],
+        ["prompt", "size.width", "count", "minimum_quality", "format", "level"],
     ),
     "no message at all": (b"\xff\xff\xff\xff", ["request"]),
     "cut short": (message()[:-3], ["request"]),

@@ -32,7 +32,8 @@ PROMPTS = (
     "a black triangle, two purple circles and a green square",
     "a large black triangle, two purple squares and a red square",
 )
-SEED = 7
+FIRST_SEED = 7
+"""Of the first prompt; each further one takes the next, all levels of a prompt the same."""
 DEADLINE = 60.0
 """Seconds for each picture: the demo shows pictures, not haste."""
 
@@ -73,20 +74,20 @@ async def _draw_all() -> tuple[list[str], list[list[Drawn]]]:
         ) as bar:
             task = bar.add_task("drawing", total=len(PROMPTS) * len(levels))
             pictures = []
-            for prompt in PROMPTS:
+            for seed, prompt in enumerate(PROMPTS, FIRST_SEED):
                 bar.update(task, description=prompt)
-                pictures.append(await _draw_row(client, prompt, levels))
+                pictures.append(await _draw_row(client, prompt, seed, levels))
                 bar.advance(task, len(levels))
         return levels, pictures
 
 
-async def _draw_row(client: Client, prompt: str, levels: list[str]) -> list[Drawn]:
+async def _draw_row(client: Client, prompt: str, seed: int, levels: list[str]) -> list[Drawn]:
     """One prompt at every level shown, one after the other, so that the seconds are its own."""
     from argus_cli.drawn import Order  # noqa: PLC0415 - brings grpc, slow to import
 
     row = []
     for level in levels:
-        order = Order(prompt=prompt, level=level, seed=SEED, deadline=DEADLINE)
+        order = Order(prompt=prompt, level=level, seed=seed, deadline=DEADLINE)
         row += await client.draw(order)
     return row
 

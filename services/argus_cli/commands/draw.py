@@ -85,7 +85,7 @@ def enlarge(image: Image.Image, scale: int | None) -> Image.Image:
     if scale is None:
         scale = max(1, SHOWN // image.width) if image.width <= SMALL else 1
     size = (image.width * scale, image.height * scale)
-    return image.convert("RGB").resize(size, Pillow.Resampling.LANCZOS)
+    return image.convert("RGB").resize(size, Pillow.Resampling.BICUBIC)
 
 
 def _check_output(output: Path) -> None:

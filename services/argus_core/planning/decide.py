@@ -8,7 +8,6 @@ pools and loadouts; within the gap of the rules, what the solver finds first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,17 +15,11 @@ from argus_core.planning import workers as whole
 from argus_core.planning.alternatives import weigh
 from argus_core.planning.blend import Blender
 from argus_core.planning.check import require_valid
-from argus_core.planning.explain import (
-    Verdict,
-    describe,
-    describe_unknown,
-    reason_to_change,
-    reason_to_hold,
-)
+from argus_core.planning.explain import Verdict, describe, describe_unknown
 from argus_core.planning.milp import Found, search
 from argus_core.planning.plan import Plan, Solver
 from argus_core.planning.problem import PlanProblem
-from argus_core.planning.program import Ints, Program, compile_problem
+from argus_core.planning.program import compile_problem
 from argus_core.planning.table import PlanTable, look_up
 
 _BLEND_SHARE = 0.25
@@ -50,20 +43,82 @@ def decide(
     require_valid(problem)
     program = compile_problem(problem)
     if unknown := _unknown(problem):
-        return _without_load(program, unknown, clock() - started)
-    planner = _Planner(program, left=lambda: problem.rules.time_limit - (clock() - started))
-    verdict = planner.judge(*planner.propose(table))
-    return describe(
-        verdict,
-        alternatives=weigh(planner.blender, verdict, tolerance=planner.tolerance),
-        seconds=clock() - started,
+        standing = whole.held(program)
+        solver = Solver.SPREAD if standing is None else Solver.HELD
+        workers = whole.spread(program) if standing is None else standing
+        workers = whole.filled(program, workers, np.zeros(len(workers)))
+        return describe_unknown(program, workers, solver, unknown, clock() - started)
+    rules, blender = problem.rules, Blender(program)
+    proposal, solver = _propose(
+        blender, table, lambda: rules.time_limit - (clock() - started), rules.gap
+    )
+    verdict = _judge(blender, proposal, solver)
+    alternatives = weigh(blender, verdict, tolerance=rules.gap * _BLEND_SHARE)
+    return describe(verdict, alternatives, clock() - started)
+
+
+def _unknown(problem: PlanProblem) -> str:
+    """Why the load is not known; empty where it is."""
+    rules = problem.rules
+    if problem.load_age > rules.stale_after:
+        return (
+            f"the load was last reported {problem.load_age:.4g} s ago, "
+            f"and is not trusted after {rules.stale_after:.4g} s"
+        )
+    return "" if len(problem.qualities) else "no prompts were sampled"
+
+
+def _propose(
+    blender: Blender, table: PlanTable | None, left: Callable[[], float], gap: float
+) -> tuple[Found, Solver]:
+    """The best plan that the time allows, as if none were standing."""
+    program, tolerance = blender.program, gap * _BLEND_SHARE
+    relaxed = blender.relaxed(tolerance=tolerance, go_on=lambda: left() > 0)
+    workers = whole.filled(
+        program, whole.rounded(program, relaxed.workers), relaxed.row_price
+    )
+    best = Found(
+        workers=workers,
+        blended=blender.serve(workers, tolerance=tolerance),
+        bound=relaxed.bound,
+    )
+    found, solved = search(blender, best, gap=gap, left=left)
+    if solved or found.bound - found.blended.score <= gap:
+        return found, Solver.MILP
+    listed = None if table is None else look_up(table, program)
+    if listed is not None:
+        listed = whole.filled(program, listed, relaxed.row_price)
+        blended = blender.serve(listed, tolerance=tolerance)
+        if blended.score > found.blended.score:
+            return Found(workers=listed, blended=blended, bound=found.bound), Solver.TABLE
+    return found, Solver.ROUNDING
+
+
+def _judge(blender: Blender, proposal: Found, solver: Solver) -> Verdict:
+    """The proposal or the standing plan."""
+    program, rules = blender.program, blender.program.problem.rules
+    workers = whole.filled(program, proposal.workers, proposal.blended.row_price)
+    proposal = _served(blender, workers, proposal.bound)
+    held = whole.held(program)
+    standing = None
+    if held is not None:
+        held = whole.filled(program, held, proposal.blended.row_price)
+        standing = _served(blender, held, proposal.bound)
+        gain = proposal.blended.score - standing.blended.score
+        if gain < rules.minimum_gain or (proposal.workers == held).all():
+            return Verdict(
+                program=program,
+                taken=standing,
+                solver=Solver.HELD,
+                standing=standing,
+                proposal=proposal,
+            )
+    return Verdict(
+        program=program, taken=proposal, solver=solver, standing=standing, proposal=proposal
     )
 
 
-@dataclass(frozen=True)
-class _Planner:
-    program: Program
-    left: Callable[[], float]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "blender", Blender(self.program))
+def _served(blender: Blender, workers: whole.Ints, bound: float) -> Found:
+    tolerance = blender.program.problem.rules.gap * _BLEND_SHARE
+    blended = blender.serve(workers, tolerance=tolerance)
+    return Found(workers=workers, blended=blended, bound=bound)

@@ -1,0 +1,81 @@
+import json
+import signal
+import socket
+
+import pytest
+from PIL import Image
+
+from helpers import eventually
+from local_support import Command, argus, cluster_document
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture
+async def up(tmp_path):
+    """Starts `argus up` processes, and ends those that a failed test has left."""
+    commands = []
+
+    async def start(document):
+        file = tmp_path / "cluster.yaml"
+        file.write_text(document)
+        commands.append(await Command.start(tmp_path, "up", "-f", str(file)))
+        return commands[-1]
+
+    yield start
+    for command in commands:
+        await command.abandon()
+
+
+@pytest.mark.slow
+async def test_cluster_comes_up_draws_tells_switches_and_stops_without_a_trace(up, tmp_path):
+    cluster = await up(cluster_document("studio"))
+    await cluster.said("Ready")
+    assert {"router", "predictor", "cpu-0", "cpu-1"} <= set(cluster.output.split())
+
+    out = tmp_path / "out.png"
+    prompt = "two large red circles left of a blue square"
+    await argus(tmp_path, "draw", prompt, "-o", str(out), "--n", "2", "--scale", "1")
+    for index in range(2):
+        assert Image.open(out.with_stem(f"out-{index}")).size == (48, 48)
+
+    told = await argus(tmp_path, "assign", "cpu-0", "second")
+    assert "cpu-0 holds second" in told
+    status = json.loads(await argus(tmp_path, "status", "--json"))
+    assert {w["worker"]: w["loadout"] for w in status["workers"]} == {
+        "cpu-0": ["second"],
+        "cpu-1": ["second"],
+    }
+    assert status["plan"]["solver"] == "spread"
+
+    processes = cluster.descendants
+    assert len(processes) == 4
+    cluster.signal(signal.SIGTERM)
+    assert await cluster.ended(60) == 0, cluster.output
+    assert not [process for process in processes if process.is_running()]
+    with pytest.raises(AssertionError, match="no cluster runs"):
+        await argus(tmp_path, "status")
+
+
+@pytest.mark.slow
+async def test_killed_argus_up_takes_its_children_along(up):
+    cluster = await up(cluster_document("studio", workers=1))
+    await eventually(lambda: len(cluster.descendants) >= 2, timeout=60)
+    processes = cluster.descendants
+    cluster.signal(signal.SIGKILL)
+    await eventually(lambda: not any(p.is_running() for p in processes), timeout=20)
+
+
+async def test_child_that_cannot_start_ends_argus_up_with_its_reason(up):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        cluster = await up(cluster_document("studio", workers=1, router={"grpcPort": port}))
+        assert await cluster.ended(120) == 1
+    assert "router cannot be kept alive" in cluster.output
+    assert f"cannot listen on 127.0.0.1:{port}" in "".join(cluster.output.split("\n"))
+
+
+async def test_wrong_document_is_refused_before_anything_starts(up):
+    cluster = await up(cluster_document("studio").replace("workers: 2", "workers: 0"))
+    assert await cluster.ended(60) == 1
+    assert "spec.pools[0].workers" in cluster.output

@@ -1,0 +1,131 @@
+"""What the control loop sees of a router, and what it tells it."""
+
+import random
+
+import grpc
+import pytest
+
+from argus_core.errors import InvalidRequest
+from argus_protos.v1 import cluster_pb2, control_pb2, images_pb2
+from argus_router.load import Window
+from argus_rpc.convert import duration, seconds
+from argus_rpc.errors import from_rpc
+from helpers import eventually
+from router_support import ScriptedWorker, cluster_of, collect, staged
+
+
+def plan_of(number, **allocation):
+    fields = {"pool": "cpu", "loadout": ["tiny"], "workers": 2, "price": 0.5, **allocation}
+    return control_pb2.ApplyPlanRequest(
+        plan=cluster_pb2.Plan(id=number, allocations=[cluster_pb2.Allocation(**fields)])
+    )
+
+
+async def test_describe_tells_levels_workers_queues_and_defaults():
+    worker = ScriptedWorker("w0", "tiny")
+    async with staged(worker) as stage:
+        calls = [stage.draw(), stage.draw(level="best")]
+        await eventually(lambda: worker.calls and stage.waiting == 1)
+        told = await stage.images.DescribeCluster(images_pb2.DescribeClusterRequest())
+        for call in calls:
+            call.cancel()
+    assert told.name == "test"
+    assert [level.name for level in told.levels] == ["best", "good", "quick"]
+    assert seconds(told.levels[2].seconds_per_image) == pytest.approx(0.1)
+    assert [w.worker for w in told.workers] == ["w0"]
+    assert seconds(told.default_deadline) == 20.0
+    assert (told.default_size.width, told.default_size.height) == (32, 32)
+    assert dict(told.queued) == {"": 1}
+    assert not told.HasField("plan")
+    assert told.version
+
+
+async def test_plan_is_kept_and_an_older_one_refused():
+    async with staged() as stage:
+        await stage.control.ApplyPlan(plan_of(2))
+        await stage.control.ApplyPlan(plan_of(2))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stage.control.ApplyPlan(plan_of(1))
+        assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+        told = await stage.images.DescribeCluster(images_pb2.DescribeClusterRequest())
+    assert told.plan == plan_of(2).plan
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (control_pb2.ApplyPlanRequest(), "plan.id"),
+        (plan_of(1, pool="other"), "plan.allocations[0].pool"),
+        (plan_of(1, loadout=["huge"]), "plan.allocations[0].loadout"),
+        (plan_of(1, price=-1.0), "plan.allocations[0].price"),
+        (plan_of(1, price=float("nan")), "plan.allocations[0].price"),
+        (
+            control_pb2.ApplyPlanRequest(plan=cluster_pb2.Plan(id=1, expected_shed=2)),
+            "plan.expected_shed",
+        ),
+    ],
+)
+async def test_plan_that_makes_no_sense_is_refused_by_field(request_, field):
+    async with staged() as stage:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stage.control.ApplyPlan(request_)
+    error = from_rpc(caught.value)
+    assert isinstance(error, InvalidRequest)
+    assert error.violations[0].field == field
+
+
+async def test_load_is_reported_by_window():
+    worker = ScriptedWorker("w0", "tiny")
+    async with staged(worker, cluster=cluster_of(router={"maxQueued": 2})) as stage:
+        watch = stage.control.WatchLoad(
+            control_pb2.WatchLoadRequest(interval=duration(0.3)), timeout=20
+        )
+        first = (await watch.read()).report
+        running = stage.draw()
+        await eventually(lambda: worker.calls)
+        waiting = stage.draw(count=2)
+        await eventually(lambda: stage.waiting == 2)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await collect(stage.draw(count=3))
+        worker.calls[0].finish()
+        await collect(running)
+        await eventually(lambda: stage.waiting == 1)
+        reports = [first]
+        while sum(report.on_time for report in reports) < 1:
+            reports.append((await watch.read()).report)
+        waiting.cancel()
+        watch.cancel()
+    assert (first.sequence, first.arrivals) == (1, 0)
+    assert sum(report.arrivals for report in reports) == 6
+    assert sum(report.refused for report in reports) == 3
+    assert [report.sequence for report in reports] == list(range(1, len(reports) + 1))
+    last = reports[-1]
+    assert [(q.variant, q.queued) for q in last.queues] == [("tiny", 1)]
+    assert 10 < seconds(last.queues[0].least_slack) < 20
+    assert sum(len(report.samples) for report in reports) == 3
+    assert list(next(r for r in reports if r.samples).samples[0].qualities) == [1.0, 0.9, 0.6]
+
+
+@pytest.mark.parametrize("interval", [0.05, -1.0, 301.0])
+async def test_interval_out_of_range_is_refused(interval):
+    async with staged() as stage:
+        watch = stage.control.WatchLoad(
+            control_pb2.WatchLoadRequest(interval=duration(interval)), timeout=10
+        )
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await watch.read()
+    assert from_rpc(caught.value).violations[0].field == "interval"
+
+
+def test_sample_of_a_window_is_bounded_and_uniform():
+    counts = [0] * 1000
+    for seed in range(200):
+        window = Window(rng=random.Random(seed))
+        for prompt in range(1000):
+            window.arrived(1, {"only": float(prompt)})
+        assert len(window.samples) == 200
+        for (prompt,) in window.samples:
+            counts[int(prompt)] += 1
+    # Each prompt is sampled 40 times of 200 in expectation, give or take 6.
+    assert 30 < sum(counts[:100]) / 100 < 50
+    assert 30 < sum(counts[-100:]) / 100 < 50
