@@ -1,4 +1,4 @@
-"""Do switches of loadouts lose requests or memory, while clients send without pause?
+"""Whether switches of loadouts lose requests or memory while clients send without pause.
 
     python bench/switches.py --switches 100 --clients 4 --out out/switches.json
 

@@ -257,4 +257,3 @@ async def staged(*workers: ScriptedWorker, cluster=None, predictor=None, ready=T
             for worker in workers:
                 with suppress(Exception):
                     await worker.die()
-

@@ -88,11 +88,12 @@ class Client:
                     async for event in events:
                         told = True
                         yield event
-                return
             except ArgusError as error:
                 if told:
                     raise
                 await self._wait_or_raise(error, attempt, ends)
+            else:
+                return
 
     async def draw(
         self, order: Order, *, on_event: Callable[[Event], None] = lambda _event: None

@@ -170,7 +170,7 @@ class Dispatcher:
                 job,
                 worker.stub,
                 remaining=max(0.0, job.deadline - self._clock()),
-                began=worker.began,
+                began=lambda: self._began(job, worker),
             )
         except Exception:
             log.exception("an attempt at %s broke", job.request_id)
@@ -184,6 +184,10 @@ class Dispatcher:
         if job.state is JobState.RUNNING:
             self._settle(job, worker, outcome)
 
+    def _began(self, job: Job, worker: Worker) -> None:
+        worker.began()
+        self._outlook.began(job)
+
     def _settle(self, job: Job, worker: Worker, outcome: Outcome) -> None:
         if isinstance(outcome, Drawn):
             now = self._clock()
@@ -195,11 +199,19 @@ class Dispatcher:
             self._fail(job, self._too_late(job) if late else outcome.error)
         elif isinstance(outcome, Refused):
             job.attempts -= 1
-            asyncio.get_running_loop().call_later(worker.refused(), self._pump)
+            worker.refused()
+            self._after_rest(worker)
             self._place_again(job)
         else:
             self._after_loss(job, worker, outcome.error)
         self._pump()
+
+    def _after_rest(self, worker: Worker) -> None:
+        """Bind what waits once the worker's rest is over; loops may fire a little early."""
+        if worker.rest > 0:
+            asyncio.get_running_loop().call_later(worker.rest, self._after_rest, worker)
+        else:
+            self._pump()
 
     def _after_loss(self, job: Job, worker: Worker, error: ArgusError) -> None:
         log.warning("worker %s lost %s: %s", worker.name, job.request_id, error)

@@ -79,12 +79,19 @@ class Worker:
     @property
     def free(self) -> int:
         """Requests that it would take now."""
-        if not self.ready or self.state is None or self._clock() < self.resting_until:
+        if not self.ready or self.state is None or self.rest > 0:
             return 0
         return max(0, self.slots - max(len(self.running), self.state.in_flight))
 
+    @property
+    def rest(self) -> float:
+        """Seconds for which it is still left alone."""
+        return max(0.0, self.resting_until - self._clock())
+
     def refused(self) -> float:
-        """Leave it alone for the seconds returned."""
+        """Leave it alone for the seconds returned; refusals while it is, count as one."""
+        if self.rest > 0:
+            return self.rest
         rest = min(_FIRST_REST * 2.0**self._refusals, _LONGEST_REST)
         self._refusals = min(self._refusals + 1, 16)
         self.resting_until = self._clock() + rest

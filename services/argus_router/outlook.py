@@ -1,7 +1,13 @@
-"""What each level could do for a job now: the candidates that the policy weighs."""
+"""What each level could do for a job now: the candidates that the policy weighs.
+
+Only a worker knows which sizes its variant can draw. A size that no worker has begun yet at a
+variant is therefore taken to cost no more than the default one: the request reaches a worker,
+which refuses it by the field's name before any work, or begins it and so proves the size.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
@@ -12,6 +18,8 @@ from argus_core.spec import ClusterSpec, Level
 from argus_router.fleet import Worker
 from argus_router.job import Job
 
+_MOST_SIZES = 1024
+"""Pairs of variant and size that are remembered as proven."""
 _OVERRUN = 0.1
 """Of its expected seconds: what an image that overruns them is taken to need still."""
 
@@ -22,6 +30,7 @@ class Outlook:
     def __init__(self, spec: ClusterSpec) -> None:
         self._spec = spec
         self._times = ServiceTimes(spec.ladder)
+        self._proven: OrderedDict[tuple[str, int, int], None] = OrderedDict()
         self._gpu_types = {pool.name: pool.gpu_type for pool in spec.pools}
 
     def candidates(
@@ -36,6 +45,12 @@ class Outlook:
         return [self._candidate(level, job, ready, waits[level.variant], now)
                 for level in self._spec.ladder]  # fmt: skip
 
+    def began(self, job: Job) -> None:
+        """Learn that a worker has begun a job: its variant can draw its size."""
+        self._proven[_sized(job.settled.level, job)] = None
+        if len(self._proven) > _MOST_SIZES:
+            self._proven.popitem(last=False)
+
     def observe(self, job: Job, worker: Worker, seconds: float, now: float) -> None:
         """Learn what a job took on a worker, from hand-over to result."""
         scale = pixel_scale(job.terms.size, self._spec.default_size)
@@ -46,6 +61,8 @@ class Outlook:
     ) -> Candidate:
         gpus = [self._gpu(w) for w in ready if level.variant in w.loadout] or list(level.seconds)
         scale = pixel_scale(job.terms.size, self._spec.default_size)
+        if _sized(level, job) not in self._proven:
+            scale = min(scale, 1.0)
         return Candidate(
             level=level,
             quality=job.qualities.get(level.name, level.quality),
@@ -81,6 +98,10 @@ class Outlook:
     def _gpu(self, worker: Worker) -> str:
         pool = worker.state.pool if worker.state else ""
         return self._gpu_types.get(pool, "")
+
+
+def _sized(level: Level, job: Job) -> tuple[str, int, int]:
+    return level.variant, job.terms.size.width, job.terms.size.height
 
 
 def _share(other: str, holders: Sequence[Worker], ready: Sequence[Worker]) -> float:

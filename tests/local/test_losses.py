@@ -2,6 +2,7 @@ import asyncio
 import importlib.util
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -66,6 +67,7 @@ async def test_killed_router_comes_back_at_its_address_with_its_plan(tmp_path):
 async def test_switches_under_load_lose_no_request_and_no_memory(tmp_path):
     spec = importlib.util.spec_from_file_location("switches", SWITCHES)
     switches = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = switches  # dataclasses look there for their module
     spec.loader.exec_module(switches)
     async with running_cluster(tmp_path, cluster_document("switches")) as cluster:
         figures = await switches.switch_under_load(cluster, switches=20, clients=4)

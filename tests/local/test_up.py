@@ -31,7 +31,6 @@ async def up(tmp_path):
 async def test_cluster_comes_up_draws_tells_switches_and_stops_without_a_trace(up, tmp_path):
     cluster = await up(cluster_document("studio"))
     await cluster.said("Ready")
-    assert {"router", "predictor", "cpu-0", "cpu-1"} <= set(cluster.output.split())
 
     out = tmp_path / "out.png"
     prompt = "two large red circles left of a blue square"
@@ -52,6 +51,7 @@ async def test_cluster_comes_up_draws_tells_switches_and_stops_without_a_trace(u
     assert len(processes) == 4
     cluster.signal(signal.SIGTERM)
     assert await cluster.ended(60) == 0, cluster.output
+    assert {"router", "predictor", "cpu-0", "cpu-1"} <= set(cluster.output.split())
     assert not [process for process in processes if process.is_running()]
     with pytest.raises(AssertionError, match="no cluster runs"):
         await argus(tmp_path, "status")

@@ -237,6 +237,33 @@ async def test_refusal_of_the_request_itself_passes_unchanged_and_is_not_tried_a
     assert len(worker.calls) == 1
 
 
+async def test_size_reaches_a_worker_which_alone_knows_whether_it_can_be_drawn():
+    worker = ScriptedWorker("w0", "large", "tiny")
+    refusal = InvalidRequest.one("size.width", "must be 32")
+    worker.refuse = lambda: refusal
+    async with staged(worker) as stage:
+        error = await failure(stage.draw(size={"width": 8192, "height": 8192}))
+    assert isinstance(error, InvalidRequest)
+    assert error.violations == refusal.violations
+
+
+async def test_pixels_count_once_a_worker_has_begun_the_size():
+    worker = ScriptedWorker("w0", "large", "tiny")
+    size = {"width": 320, "height": 320}
+    async with staged(worker) as stage:
+        first = stage.draw(size=size)
+        execute = await begun(worker)
+        execute.step(1)
+        assert (await first.read()).accepted.decision.level == "best"
+        assert (await first.read()).HasField("progress")
+        first.cancel()
+        await eventually(lambda: execute.cancelled)
+        worker.automatic = True
+        # 100 times the pixels: 200 s at best and 100 s at good.
+        second = await collect(stage.draw(size=size))
+    assert second[-1].result.decision.level == "quick"
+
+
 async def test_worker_out_of_memory_fails_that_request_only():
     worker = ScriptedWorker("w0", "tiny")
     async with staged(worker) as stage:

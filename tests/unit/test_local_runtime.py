@@ -1,4 +1,3 @@
-import json
 import os
 import stat
 import subprocess
@@ -7,95 +6,91 @@ from dataclasses import replace
 
 import pytest
 
-from argus_cli.local.runtime import (
-    AlreadyRunning,
-    State,
-    claim,
-    find_cluster,
-    read_state,
-    release,
-    runtime_dir,
-    started,
-    write_state,
-    write_whole,
-)
-from argus_core.errors import InvalidRequest, NotFound
-
-ME = os.getpid()
+from argus_cli.local import runtime
+from argus_core.errors import ArgusError
 
 
-def mine(name="studio", **fields):
-    return State(name=name, pid=ME, started=started(ME), **fields)
+@pytest.fixture(autouse=True)
+def base(tmp_path, monkeypatch):
+    """A runtime folder of the test's own."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return tmp_path
 
 
-def test_claimed_cluster_is_found_with_what_was_written(tmp_path):
-    claim("studio", tmp_path)
-    state = mine(grpc="127.0.0.1:1", workers={"cpu-0": "127.0.0.1:2"})
-    write_state(state, tmp_path)
-    assert find_cluster(None, tmp_path) == find_cluster("studio", tmp_path) == state
+@pytest.fixture
+def other():
+    """Another process that lives."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield process
+    process.communicate(b"\n")
 
 
-def test_claim_of_a_live_cluster_is_refused(tmp_path):
-    claim("studio", tmp_path)
-    with pytest.raises(AlreadyRunning, match=str(ME)):
-        claim("studio", tmp_path)
+def running(name="studio", **fields):
+    pid, started = runtime.this_process()
+    fields = {"grpc": "127.0.0.1:1", "http": "http://127.0.0.1:2", "workers": {}} | fields
+    return runtime.Running(**({"name": name, "pid": pid, "started": started} | fields))
 
 
-def test_state_of_a_dead_process_is_stale_and_taken_over(tmp_path):
+def began(process):
+    return runtime.psutil.Process(process.pid).create_time()
+
+
+def test_published_cluster_is_found_as_it_was_last_told():
+    runtime.publish(running())
+    runtime.publish(running(workers={"cpu-0": "127.0.0.1:3"}))
+    assert runtime.find() == running(workers={"cpu-0": "127.0.0.1:3"})
+
+
+def test_withdrawn_cluster_is_found_no_more():
+    runtime.publish(running())
+    runtime.withdraw("studio", os.getpid())
+    runtime.withdraw("studio", os.getpid())
+    assert runtime.find() is None
+
+
+def test_withdrawing_leaves_the_cluster_of_another_process(other):
+    theirs = running(pid=other.pid, started=began(other))
+    runtime.publish(theirs)
+    runtime.withdraw("studio", os.getpid())
+    assert runtime.find() == theirs
+
+
+def test_dead_cluster_is_passed_over():
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    (tmp_path / "studio").mkdir()
-    write_state(replace(mine(), pid=dead.pid), tmp_path)
-    assert find_cluster(None, tmp_path) is None
-    claim("studio", tmp_path)
-    assert find_cluster(None, tmp_path).pid == ME
+    runtime.publish(running("a-dead-one", pid=dead.pid))
+    runtime.publish(running("b-live-one"))
+    assert runtime.find().name == "b-live-one"
 
 
-def test_state_whose_pid_belongs_to_another_process_now_is_stale(tmp_path):
-    (tmp_path / "studio").mkdir()
-    write_state(replace(mine(), started=1.0), tmp_path)
-    assert read_state("studio", tmp_path) is None
+def test_process_that_has_inherited_the_id_of_a_dead_one_is_not_the_cluster(other):
+    runtime.publish(replace(running(pid=other.pid), started=1.0))
+    assert runtime.find() is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "studio"}', '{"colour": 1}'])
-def test_mangled_state_counts_as_absent(tmp_path, text):
-    (tmp_path / "studio").mkdir()
-    (tmp_path / "studio" / "state.json").write_text(text)
-    assert find_cluster(None, tmp_path) is None
+def test_mangled_file_counts_as_none(base, text):
+    (base / "argus").mkdir()
+    (base / "argus" / "studio.json").write_text(text)
+    assert runtime.find() is None
 
 
-def test_released_cluster_is_gone_with_its_folder(tmp_path):
-    claim("studio", tmp_path)
-    release("studio", tmp_path)
-    assert not (tmp_path / "studio").exists()
-    assert find_cluster(None, tmp_path) is None
+def test_name_of_a_live_cluster_is_refused_and_that_of_a_dead_one_is_not(other):
+    runtime.publish(running(pid=other.pid, started=began(other)))
+    runtime.refuse_twin("another")
+    with pytest.raises(runtime.AlreadyRunning, match=str(other.pid)):
+        runtime.refuse_twin("studio")
+    runtime.publish(running(pid=other.pid, started=1.0))
+    runtime.refuse_twin("studio")
 
 
-def test_several_clusters_must_be_told_apart(tmp_path):
-    for name in ("one", "two"):
-        claim(name, tmp_path)
-    assert find_cluster("two", tmp_path).name == "two"
-    with pytest.raises(InvalidRequest, match="one, two"):
-        find_cluster(None, tmp_path)
+def test_folder_is_open_to_its_user_alone(base):
+    assert runtime.folder() == base / "argus"
+    assert stat.S_IMODE((base / "argus").stat().st_mode) == 0o700
 
 
-def test_unknown_name_tells_what_runs(tmp_path):
-    claim("one", tmp_path)
-    with pytest.raises(NotFound, match="running: one"):
-        find_cluster("two", tmp_path)
-
-
-def test_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "x.json"
-    write_whole(path, [1])
-    with pytest.raises(TypeError):
-        write_whole(path, object())
-    assert json.loads(path.read_text()) == [1]
-    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
-
-
-def test_runtime_dir_is_the_users_own(tmp_path):
-    folder = runtime_dir({"XDG_RUNTIME_DIR": str(tmp_path)})
-    assert folder == tmp_path / "argus"
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert runtime_dir({}).name == f"argus-{os.getuid()}"
+def test_folder_that_leads_elsewhere_is_not_trusted(base):
+    (base / "elsewhere").mkdir()
+    (base / "argus").symlink_to(base / "elsewhere")
+    with pytest.raises(ArgusError, match="not yours"):
+        runtime.folder()

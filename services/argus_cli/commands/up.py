@@ -39,8 +39,15 @@ def up(
 async def _up(cluster: LocalCluster) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+
+    def on_signal() -> None:
+        if stop.is_set() and hasattr(cluster, "supervisor"):
+            cluster.supervisor.kill()
+        stop.set()
+
+    # The first signal drains, the second ends all at once; a closed terminal is a signal too.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, on_signal)
     with Live(console=console, refresh_per_second=4, transient=False) as live:
         showing = asyncio.create_task(_show(cluster, live))
         serving = asyncio.create_task(_serve(cluster, stop))

@@ -3,7 +3,8 @@
 Model: the supervisor keeps the processes alive; this tells each where the others listen. The
 router keeps its ports over restarts, so that clients find it again. It learns of workers by a
 file that is written anew, whole, whenever one comes or goes, and is told the plan each time it
-comes up. Until the control loop plans, the plan is the even spread of variants.
+comes up. Until the control loop plans, the plan is the even spread of variants, and what is
+assigned by hand from there on: a worker comes back with what it was last assigned.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from argus_cli.client import Client
@@ -20,6 +22,7 @@ from argus_cli.local import runtime
 from argus_cli.local.plan import make_plan, seats
 from argus_cli.local.restart import RestartPolicy
 from argus_cli.local.supervisor import ChildSpec, ChildState, ChildView, Supervisor
+from argus_cli.retry import Retry
 from argus_core.errors import ArgusError, DeadlineMissed
 from argus_core.spec import ArgusCluster
 from argus_core.spread import spread_cluster
@@ -30,6 +33,10 @@ READY_TIMEOUT = 180.0
 """Seconds until all must be ready: a cold start of torch takes tens of them."""
 POLL = 0.2
 """Seconds between looks at whether all is ready."""
+FOLLOW = 1.0
+"""Seconds between looks at what the workers were assigned."""
+GRACE = 5.0
+"""Seconds for running work when stopping; less than the supervisor's patience (10 s)."""
 
 
 class LocalCluster:
@@ -49,15 +56,17 @@ class LocalCluster:
         self._policy, self._publish = policy or RestartPolicy(), publish
         placed = seats(spread_cluster(document.spec))
         self.workers = {seat.worker: loadout for seat, loadout in placed.items()}
-        """The loadout that every worker begins with, by its name."""
-        self._seats = {seat.worker: seat for seat in placed}
-        self._threads = {pool.name: pool.threads for pool in document.spec.pools}
+        """The loadout that every worker begins with when it starts, by its name."""
+        self._spread, self._seats = placed, {seat.worker: seat for seat in placed}
+        self._pools = {pool.name: pool for pool in document.spec.pools}
         self._plan_id = 0
         self.router: dict[str, str] = {}
         """Where the router listens: `grpc` and `http`; kept while it restarts."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> LocalCluster:
+        if self._publish:
+            runtime.refuse_twin(self._document.metadata.name)
         self._scratch = tempfile.TemporaryDirectory(prefix="argus-", ignore_cleanup_errors=True)
         self._folder = Path(self._scratch.name)
         (self._folder / "cluster.yaml").write_text(self._text)
@@ -67,12 +76,15 @@ class LocalCluster:
             for name in (PREDICTOR, *self.workers, ROUTER):
                 self.supervisor.start(self._child(name))
             await self._ready()
+            self._begin(self._follow())
         except BaseException:
             await self.__aexit__()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
         try:
             # The router first: what it has in flight still needs the workers.
             await self.supervisor.stop((ROUTER,), (PREDICTOR, *self.workers))
@@ -113,8 +125,15 @@ class LocalCluster:
         seat = self._seats[name]
         options = ["--name", name, "--pool", seat.pool, "--address", "127.0.0.1:0"]
         options += ["--loadout", ",".join(self.workers[name])]
-        options += ["--threads", str(self._threads[seat.pool])]
+        options += ["--threads", str(self._pools[seat.pool].threads)]
+        options += ["--device", self._device(name), "--grace", str(GRACE)]
         return self._module("argus_worker", *cluster, *options)
+
+    def _device(self, worker: str) -> str:
+        """The CPU, or the worker's own accelerator: they are dealt in the workers' order."""
+        seats = self._seats.values()
+        owners = [seat.worker for seat in seats if self._pools[seat.pool].gpu_type != "cpu"]
+        return f"cuda:{owners.index(worker)}" if worker in owners else "cpu"
 
     @staticmethod
     def _module(module: str, *options: str) -> list[str]:
@@ -125,7 +144,7 @@ class LocalCluster:
         http = self.router.get("http", f"http://127.0.0.1:{spec.http_port}")
         grpc = self.router.get("grpc", f"127.0.0.1:{spec.grpc_port}")
         options = ["--workers-file", str(self._folder / "workers.json")]
-        options += ["--predictor", self._predictor]
+        options += ["--predictor", self._predictor, "--grace", str(GRACE)]
         return [*options, "--grpc", grpc, "--http", http.removeprefix("http://")]
 
     @property
@@ -140,12 +159,36 @@ class LocalCluster:
             self._write_workers()
         if view.name == ROUTER and view.state == ChildState.UP:
             self.router = dict(view.said)
-            task = asyncio.create_task(self._tell_plan())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._tell_plan())
         if self._publish and self.router:
             self._publish_state()
         self._on_change(view)
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _follow(self) -> None:
+        """Remember what workers were assigned, by whomever, for their restart and the plan."""
+        async with Client(self.router["grpc"], retry=Retry(attempts=1)) as client:
+            while True:
+                with suppress(ArgusError):
+                    cluster = await client.describe(timeout=FOLLOW)
+                    if self._remember(cluster.workers) or not cluster.plan.id:
+                        await self._tell_plan()
+                await asyncio.sleep(FOLLOW)
+
+    def _remember(self, states: Iterable[cluster_pb2.WorkerState]) -> bool:
+        """Whether any worker was assigned something else than it would begin with."""
+        assigned = {
+            state.worker: tuple(state.assigned)
+            for state in states
+            if state.worker in self.workers and state.assigned
+        }
+        changed = any(self.workers[name] != loadout for name, loadout in assigned.items())
+        self.workers |= assigned
+        return changed
 
     def _write_workers(self) -> None:
         known = self.addresses if hasattr(self, "supervisor") else {}
@@ -178,7 +221,12 @@ class LocalCluster:
     def _plan(self) -> cluster_pb2.Plan:
         self._plan_id += 1
         held = [(self._seats[name].pool, loadout) for name, loadout in self.workers.items()]
-        return make_plan(self._plan_id, held, reason="every variant is held by a worker")
+        reason = "as assigned by hand" if self._by_hand else "every variant is held by a worker"
+        return make_plan(self._plan_id, held, reason=reason)
+
+    @property
+    def _by_hand(self) -> bool:
+        return self.workers != {seat.worker: loadout for seat, loadout in self._spread.items()}
 
     async def _ready(self) -> None:
         waiting = asyncio.create_task(self._all_ready())

@@ -16,6 +16,14 @@ from pathlib import Path
 
 import psutil
 
+from argus_core.errors import ArgusError
+
+
+class AlreadyRunning(ArgusError):
+    """A cluster of this name runs on this machine; use it, stop it, or take another name."""
+
+    code = "ALREADY_EXISTS"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
@@ -34,11 +42,31 @@ class Running:
 
 
 def folder() -> Path:
-    """Where state files live: the user's runtime folder, or one of their own in the temp one."""
+    """Where state files live: the user's runtime folder, or one of their own in the temp one.
+
+    Raises:
+        ArgusError: the folder is another user's, who could send our commands anywhere.
+    """
     base = os.environ.get("XDG_RUNTIME_DIR")
     path = Path(base) / "argus" if base else Path(tempfile.gettempdir()) / f"argus-{_user()}"
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.is_symlink() or path.stat().st_uid != os.getuid():
+        raise ArgusError(f"{path} is not yours; set XDG_RUNTIME_DIR to a folder that is")
     return path
+
+
+def refuse_twin(name: str) -> None:
+    """Check that no other live process keeps a cluster of this name.
+
+    Raises:
+        AlreadyRunning: one does.
+    """
+    running = _read(_path(name))
+    if running is not None and running.pid != os.getpid() and _lives(running):
+        raise AlreadyRunning(
+            f"a cluster called {name} runs already (process {running.pid}); "
+            "stop it, or give the document another metadata.name"
+        )
 
 
 def publish(running: Running) -> None:

@@ -109,7 +109,8 @@ class Supervisor:
             await asyncio.gather(*(self._stop_one(self._specs[name]) for name in names))
 
     def kill(self) -> None:
-        """End every process at once; for when draining was interrupted."""
+        """End every process at once and for good; for when draining was interrupted."""
+        self._stopping.update(self._specs)
         for run in self._runs.values():
             run.kill()
 

@@ -21,9 +21,7 @@ def weigh(blender: Blender, verdict: Verdict, *, tolerance: float) -> tuple[Alte
     found = [*_standing_or_change(verdict), _best_level_only(verdict, tolerance)]
     for name, description, workers in _one_worker(verdict):
         other = blender.serve(workers, tolerance=tolerance)
-        found.append(
-            Alternative(name=name, description=description, cost=score - other.score)
-        )
+        found.append(Alternative(name=name, description=description, cost=score - other.score))
     return tuple(found)
 
 
@@ -47,9 +45,7 @@ def _best_level_only(verdict: Verdict, tolerance: float) -> Alternative:
     able = np.isfinite(program.load).any(axis=1)
     means = np.where(able, program.quality[:, :-1].mean(axis=0), -1.0)
     best = int(means.argmax())
-    alone = Blender(_restricted(program, best)).relaxed(
-        tolerance=tolerance, go_on=lambda: True
-    )
+    alone = Blender(_restricted(program, best)).relaxed(tolerance=tolerance, go_on=lambda: True)
     return Alternative(
         name="best level only",
         description=f"serve all at {program.problem.levels[best].name} and shed the rest",
@@ -86,8 +82,7 @@ def _largest_move(verdict: Verdict) -> tuple[int, int] | None:
         return None
     largest = max(switched, key=lambda move: move.workers)
     index = {
-        (program.problem.pools[row.pool].name, row.loadout): c
-        for c, row in enumerate(program.rows)
+        (program.problem.pools[row.pool].name, row.loadout): c for c, row in enumerate(program.rows)
     }
     return index[largest.pool, largest.before], index[largest.pool, largest.after]
 

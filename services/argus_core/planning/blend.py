@@ -23,6 +23,8 @@ _GROUPS = 12
 _ROUNDS = 200
 """Of questions to the prompts; a few dozen are usual."""
 _SEEDS = 24
+_IDLE = 1e-6
+"""GPUs; a load below it needs no price."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,6 +108,9 @@ class Blender:
 
     def _run(self) -> None:
         self._solver.run()
+        if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            self._solver.clearSolver()  # a basis gone bad: begin anew
+            self._solver.run()
         status = self._solver.getModelStatus()
         assert status == highspy.HighsModelStatus.kOptimal, f"a blend is always there: {status}"
 
@@ -131,10 +136,12 @@ class Blender:
         if not new:
             return False
         self.answers.append(answer)
-        starts, at, values = [], [], []
+        starts: list[int] = []
+        at: list[Ints] = []
+        values: list[Floats] = []
         for b in new:
             levels = np.flatnonzero(answer.shares[b])
-            starts.append(sum(map(len, at)))
+            starts.append(sum(len(a) for a in at))
             at.append(np.append(levels, self._group_rows.start + b))
             values.append(np.append(answer.shares[b, levels], 1.0))
         self._sheds += [float(answer.shed[b]) for b in new]
@@ -145,7 +152,7 @@ class Blender:
             -answer.quality[new],
             0 * ones,
             INFINITE * ones,
-            sum(map(len, at)),
+            sum(len(a) for a in at),
             np.array(starts, dtype=np.int32),
             np.concatenate(at).astype(np.int32),
             np.concatenate(values),
@@ -174,7 +181,7 @@ def _seeds(program: Program) -> Iterator[Floats]:
     dearest = 2.0 + program.problem.rules.shed_loss
     yield closed
     yield closed + dearest
-    positive = cheapest[np.isfinite(cheapest) & (cheapest > 0)]
+    positive = cheapest[np.isfinite(cheapest) & (cheapest > _IDLE)]
     if len(positive):
         for price in np.geomspace(1e-3 / positive.max(), dearest / positive.min(), _SEEDS):
             yield price * cheapest

@@ -158,16 +158,12 @@ def _pinned(problem: PlanProblem, variant: str) -> int:
     )
 
 
-def _out_of_range(
-    field: str, value: float, least: float, most: float
-) -> Iterator[tuple[str, str]]:
+def _out_of_range(field: str, value: float, least: float, most: float) -> Iterator[tuple[str, str]]:
     if not least <= value <= most:  # NaN compares false, and is refused with the rest
         yield field, f"must be {least:g} to {most:g}, not {value}"
 
 
-def _not_whole(
-    field: str, value: int, least: int, most: int | None
-) -> Iterator[tuple[str, str]]:
+def _not_whole(field: str, value: int, least: int, most: int | None) -> Iterator[tuple[str, str]]:
     if isinstance(value, bool) or not isinstance(value, int):
         yield field, f"must be a whole number, not {value!r}"
     elif value < least or (most is not None and value > most):

@@ -19,7 +19,7 @@ from argus_core.planning.explain import Verdict, describe, describe_unknown
 from argus_core.planning.milp import Found, search
 from argus_core.planning.plan import Plan, Solver
 from argus_core.planning.problem import PlanProblem
-from argus_core.planning.program import compile_problem
+from argus_core.planning.program import Ints, compile_problem
 from argus_core.planning.table import PlanTable, look_up
 
 _BLEND_SHARE = 0.25
@@ -74,9 +74,7 @@ def _propose(
     """The best plan that the time allows, as if none were standing."""
     program, tolerance = blender.program, gap * _BLEND_SHARE
     relaxed = blender.relaxed(tolerance=tolerance, go_on=lambda: left() > 0)
-    workers = whole.filled(
-        program, whole.rounded(program, relaxed.workers), relaxed.row_price
-    )
+    workers = whole.filled(program, whole.rounded(program, relaxed.workers), relaxed.row_price)
     best = Found(
         workers=workers,
         blended=blender.serve(workers, tolerance=tolerance),
@@ -118,7 +116,7 @@ def _judge(blender: Blender, proposal: Found, solver: Solver) -> Verdict:
     )
 
 
-def _served(blender: Blender, workers: whole.Ints, bound: float) -> Found:
+def _served(blender: Blender, workers: Ints, bound: float) -> Found:
     tolerance = blender.program.problem.rules.gap * _BLEND_SHARE
     blended = blender.serve(workers, tolerance=tolerance)
     return Found(workers=workers, blended=blended, bound=bound)

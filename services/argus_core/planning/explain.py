@@ -157,8 +157,10 @@ def _reason(verdict: Verdict, switched: Sequence[Move]) -> str:
     if verdict.solver is Solver.HELD:
         text = _why_held(verdict)
     elif verdict.standing is None:
-        before = "no plan was standing" if not program.problem.standing else (
-            "the standing plan breaks a bound"
+        before = (
+            "no plan was standing"
+            if not program.problem.standing
+            else ("the standing plan breaks a bound")
         )
         text = f"{before}: {told(switched) or 'moves nothing'}"
     else:
@@ -182,7 +184,9 @@ def _why_held(verdict: Verdict) -> str:
 def _why_moved(verdict: Verdict, switched: Sequence[Move]) -> str:
     assert verdict.standing is not None
     was, now = verdict.standing.blended, verdict.taken.blended
-    change = f"mean quality, with shedding at its loss, goes from {was.value:.3f} to {now.value:.3f}"
+    change = (
+        f"mean quality, with shedding at its loss, goes from {was.value:.3f} to {now.value:.3f}"
+    )
     if was.shed > 0.0005 or now.shed > 0.0005:
         change += f" and the share shed from {was.shed:.1%} to {now.shed:.1%}"
     main = max(switched, key=lambda move: move.workers, default=None)

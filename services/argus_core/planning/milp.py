@@ -42,7 +42,7 @@ class Master:
     def __init__(self, program: Program) -> None:
         self._solver = new_solver()
         self._skeleton = build(self._solver, program)
-        self._open = np.isfinite(program.load).any(axis=1)
+        self._open = np.asarray(np.isfinite(program.load).any(axis=1))
         self._bounds = 0
         self._share, self._quality = _add_shares(self._solver, self._skeleton, self._open)
         at = self._skeleton.n.astype(np.int32)

@@ -133,9 +133,7 @@ def _bounds(problem: PlanProblem, everyone: int) -> Floats:
     )
 
 
-def _loads(
-    problem: PlanProblem, rows: tuple[Row, ...], bound: Floats, everyone: int
-) -> Floats:
+def _loads(problem: PlanProblem, rows: tuple[Row, ...], bound: Floats, everyone: int) -> Floats:
     load = np.full((len(problem.levels), len(rows)), np.inf)
     for i, level in enumerate(problem.levels):
         for c, row in enumerate(rows):

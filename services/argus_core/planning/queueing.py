@@ -3,7 +3,8 @@
 The model is a group of `servers` with one queue, first come first served (GI/G/c). Its wait is
 Erlang's C for the chance of any wait, and beyond that an exponential tail whose rate is that of
 M/M/c divided by the mean of the two squared coefficients of variation (Allen and Cunneen). Exact
-for M/M/c; its mean is exact for M/G/1; for steadier service the tail errs on the safe side.
+for M/M/c; its mean is exact for M/G/1. For M/D/1 its tail is too long, which is the safe side,
+wherever fewer than one in twenty wait past it, and too short by a quarter at most elsewhere.
 
 Variation means the squared coefficient of variation: 1 for Poisson arrivals and exponential
 service, 0 for clockwork. Times are in any one unit.

@@ -39,7 +39,7 @@ class Skeleton:
     @property
     def levels(self) -> int:
         """How many; the level rows are the first."""
-        return self.program.load.shape[0]
+        return len(self.program.problem.levels)
 
     @property
     def rows(self) -> int:
@@ -59,7 +59,7 @@ class Skeleton:
 
 def new_solver() -> highspy.Highs:
     """A quiet solver that gives the same answer to the same question."""
-    solver = highspy.Highs()
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]  # its only untyped call
     for option, value in (
         ("output_flag", False),
         ("threads", 1),
@@ -120,9 +120,7 @@ def _add_rows(solver: highspy.Highs, skeleton: Skeleton) -> None:
         add.row(-INFINITE, float(size), at, np.ones(len(at)))
     for v, holds in enumerate(program.holds):
         at = n[holds]
-        add.row(
-            float(program.minimum[v]), INFINITE, [*at, short[v]], np.ones(len(at) + 1)
-        )
+        add.row(float(program.minimum[v]), INFINITE, [*at, short[v]], np.ones(len(at) + 1))
         add.row(-INFINITE, float(program.maximum[v]), at, np.ones(len(at)))
     add.into(solver)
 
@@ -141,7 +139,7 @@ class RowWriter:
     def row(
         self, lower: float, upper: float, at: Ints | list[int], values: Floats | list[float]
     ) -> None:
-        """lower <= sum of values x columns <= upper."""
+        """The sum of values x columns lies between the two bounds."""
         self._lower.append(lower)
         self._upper.append(upper)
         self._starts.append(self._count)
