@@ -196,7 +196,7 @@ def look_nearby(text_encoder: T5EncoderModel) -> None:
     attention = text_encoder.encoder.block[0].layer[0].SelfAttention
     reach = 40
     offsets = torch.arange(-reach, reach + 1)
-    buckets = attention._relative_position_bucket(
+    buckets = attention._relative_position_bucket(  # noqa: SLF001 - the only way to its rule
         offsets,
         bidirectional=True,
         num_buckets=attention.relative_attention_num_buckets,

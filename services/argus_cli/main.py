@@ -9,7 +9,7 @@ from rich.console import Console
 
 from argus_cli.commands import assign, demo, draw, status, up, version
 from argus_cli.models import evaluate, train_models
-from argus_core.errors import ArgusError
+from argus_core.errors import ArgusError, InvalidRequest
 
 app = typer.Typer(
     help="Quality-aware text-to-image serving.",
@@ -28,10 +28,15 @@ app.command()(version.version)
 
 
 def main() -> None:
-    """Run the command line; an error that Argus raised ends it with status 1."""
+    """Run the command line; an error that Argus raised ends it with status 1, or 2 for usage."""
     try:
         app()
     except ArgusError as error:
         retry = "" if error.retry_after is None else f" (try again in {error.retry_after:.1f} s)"
         Console(stderr=True).print(f"[bold red]error:[/] {error}{retry}", highlight=False)
-        sys.exit(1)
+        sys.exit(2 if _is_usage(error) else 1)
+
+
+def _is_usage(error: ArgusError) -> bool:
+    """Whether the command line itself is wrong: its options are the only fields with dashes."""
+    return isinstance(error, InvalidRequest) and error.violations[0].field.startswith("--")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from argus_cli.client import Client, Order
+from argus_cli.client import Client, Order, assign_and_wait
 from argus_cli.local.supervisor import ChildState
 from argus_cli.retry import Retry
 from argus_core.errors import Unavailable
@@ -47,6 +47,24 @@ async def test_request_outlives_the_worker_that_was_killed_drawing_it(tmp_path):
         await eventually(lambda: view.state == ChildState.UP, timeout=60)
         assert view.restarts == 1
         assert view.pid != victim
+
+
+async def test_killed_worker_comes_back_with_what_it_was_assigned(tmp_path):
+    async with running_cluster(tmp_path, cluster_document("assigned")) as cluster:
+        await assign_and_wait(cluster.addresses["cpu-0"], ["second"])
+        await eventually(lambda: cluster.workers["cpu-0"] == ("second",), timeout=30)
+        view = cluster.supervisor.views["cpu-0"]
+        os.kill(view.pid, signal.SIGKILL)
+        await eventually(lambda: view.restarts == 1 and view.state == ChildState.UP, timeout=60)
+        async with Client(cluster.router["grpc"]) as client:
+
+            async def described():
+                told = await client.describe()
+                held = {w.worker: list(w.loadout) for w in told.workers}
+                planned = [(list(a.loadout), a.workers) for a in told.plan.allocations]
+                return held.get("cpu-0") == ["second"] and planned == [(["second"], 2)]
+
+            await eventually(described, timeout=60)
 
 
 async def test_killed_router_comes_back_at_its_address_with_its_plan(tmp_path):

@@ -38,6 +38,10 @@ async def test_cluster_comes_up_draws_tells_switches_and_stops_without_a_trace(u
     for index in range(2):
         assert Image.open(out.with_stem(f"out-{index}")).size == (48, 48)
 
+    twin = await up(cluster_document("studio"))
+    assert await twin.ended(60) == 1
+    assert "a cluster called studio runs already" in twin.output
+
     told = await argus(tmp_path, "assign", "cpu-0", "second")
     assert "cpu-0 holds second" in told
     status = json.loads(await argus(tmp_path, "status", "--json"))

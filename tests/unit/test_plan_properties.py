@@ -7,7 +7,7 @@ from planning_support import TIE, best_by_brute_force, plan_of, problems, scaled
 
 from argus_core.planning.program import canonical, compile_problem
 
-relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=100)
 
 
 def workers(plan, *, pool=None, variant=None):

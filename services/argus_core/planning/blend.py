@@ -68,7 +68,7 @@ class Blender:
         self._sheds: list[float] = []
         self._values: list[float] = []
         self.answers: list[Answer] = []
-        """All that were given, in order."""
+        """All that were given to different prices, in order: bounds for the integer program."""
         groups = RowWriter()
         for _ in range(self._prompts.groups):
             groups.row(1.0, 1.0, [], [])
@@ -97,14 +97,16 @@ class Blender:
         for _ in range(_ROUNDS):
             self._run()
             solution = self._solver.getSolution()
+            objective = -self._solver.getInfo().objective_function_value
             duals = -np.array(solution.row_dual)
             row_price = np.maximum(0.0, duals[self._skeleton.capacity])
             answer = self._prompts.answer(level_prices(self.program, row_price))
             # Our groups' duals are the worth of one group's blend; the answer must beat them all.
             excess = max(0.0, answer.gain - float(duals[self._group_rows].sum()))
-            if excess <= tolerance or not self._learn(answer) or not go_on():
+            learned = self._learn(answer)
+            if excess <= tolerance or not learned or not go_on():
                 break
-        return self._read(np.array(solution.col_value), row_price, excess)
+        return self._read(np.array(solution.col_value), row_price, objective + excess)
 
     def _run(self) -> None:
         self._solver.run()
@@ -114,7 +116,7 @@ class Blender:
         status = self._solver.getModelStatus()
         assert status == highspy.HighsModelStatus.kOptimal, f"a blend is always there: {status}"
 
-    def _read(self, columns: Floats, row_price: Floats, excess: float) -> Blended:
+    def _read(self, columns: Floats, row_price: Floats, bound: float) -> Blended:
         skeleton = self._skeleton
         theta = columns[self._first_mix :][: len(self._values)]
         served = np.zeros_like(self.program.load)
@@ -122,7 +124,7 @@ class Blender:
         short = columns[skeleton.n[-1] + skeleton.rows + 1 : self._first_mix]
         return Blended(
             value=float(theta @ np.array(self._values)[: len(theta)]),
-            bound=excess - self._solver.getInfo().objective_function_value,
+            bound=bound,
             workers=columns[skeleton.n],
             served=np.maximum(0.0, served),
             shed=max(0.0, float(theta @ np.array(self._sheds)[: len(theta)])),
@@ -131,11 +133,12 @@ class Blender:
         )
 
     def _learn(self, answer: Answer) -> bool:
-        """Add an answer's mixes; whether any is new."""
-        new = [b for b in range(self._prompts.groups) if self._is_new(answer, b)]
+        """Add an answer's mixes; whether any is new. Its bound may be new where no mix is."""
+        if self._is_new(b"prices " + answer.prices.tobytes()):
+            self.answers.append(answer)
+        new = [b for b in range(self._prompts.groups) if self._is_new(_key(answer, b))]
         if not new:
             return False
-        self.answers.append(answer)
         starts: list[int] = []
         at: list[Ints] = []
         values: list[Floats] = []
@@ -159,12 +162,16 @@ class Blender:
         )
         return True
 
-    def _is_new(self, answer: Answer, group: int) -> bool:
-        key = bytes([group]) + answer.shares[group].tobytes() + answer.quality[group].tobytes()
+    def _is_new(self, key: bytes) -> bool:
         if key in self._known:
             return False
         self._known.add(key)
         return True
+
+
+def _key(answer: Answer, group: int) -> bytes:
+    mix = answer.shares[group].tobytes() + answer.quality[group].tobytes()
+    return b"mix %d " % group + mix
 
 
 def level_prices(program: Program, row_price: Floats) -> Floats:

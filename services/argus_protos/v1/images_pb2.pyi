@@ -86,8 +86,8 @@ class GenerateRequest(_message.Message):
 
     @_builtins.property
     def deadline(self) -> _duration_pb2.Duration:
-        """From the request's arrival until its last image; more than zero. Absent: the call's
-        deadline, or else the cluster's.
+        """From the request's arrival until its last image; more than zero, at most a day (86,400 s).
+        Absent: the call's deadline, or else the cluster's.
         """
 
     def __init__(

@@ -1,0 +1,80 @@
+import io
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+from argus_cli import main
+from argus_cli.commands.demo import PROMPTS, is_exact
+from argus_cli.commands.draw import SHOWN, enlarge, write
+from argus_shapes import captions
+
+
+def run(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, "argv", ["argus", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    return ended.value.code, "".join(capsys.readouterr().err.split("\n"))
+
+
+def test_command_starts_without_what_is_slow_to_import():
+    slow = "torch", "diffusers", "scipy", "PIL", "grpc", "psutil"
+    code = f"import sys, argus_cli.main; print([m for m in {slow!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_error_is_one_line_and_ends_with_status_1(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    status, said = run(monkeypatch, capsys, "status")
+    assert status == 1
+    assert "start one: argus up" in said
+
+
+@pytest.mark.parametrize(
+    ("output", "words"), [("x.gif", "must end in .png"), ("nowhere/x.png", "there is no folder")]
+)
+def test_wrong_output_is_usage_and_known_before_anything_is_drawn(
+    monkeypatch, capsys, tmp_path, output, words
+):
+    monkeypatch.chdir(tmp_path)
+    status, said = run(monkeypatch, capsys, "draw", "a red circle", "-o", output)
+    assert status == 2
+    assert "--output" in said
+    assert words in said
+
+
+def test_unknown_option_is_usage(monkeypatch, capsys):
+    assert run(monkeypatch, capsys, "draw", "--colour", "red")[0] == 2
+
+
+def test_small_pictures_are_enlarged_to_be_seen_and_large_ones_left():
+    assert enlarge(Image.new("RGB", (48, 48)), None).size == (SHOWN, SHOWN)
+    assert enlarge(Image.new("RGB", (512, 256)), None).size == (512, 256)
+    assert enlarge(Image.new("RGB", (48, 24)), 3).size == (144, 72)
+
+
+def test_raw_pixels_are_written_as_they_came_and_several_get_numbers(tmp_path):
+    picture = Image.new("RGB", (48, 48), "red")
+    data = io.BytesIO()
+    picture.save(data, "PNG")
+    drawn = SimpleNamespace(index=1, data=data.getvalue(), image=lambda: picture)
+    assert write(drawn, tmp_path / "out.png", 1, 1).read_bytes() == data.getvalue()
+    numbered = write(drawn, tmp_path / "out.webp", 2, None)
+    assert numbered.name == "out-1.webp"
+    assert Image.open(numbered).size == (SHOWN, SHOWN)
+
+
+def test_demo_goes_from_easy_to_hard_and_every_prompt_can_be_checked():
+    scenes = [captions.parse(prompt) for prompt in PROMPTS]
+    assert len(scenes) >= 8
+    assert "two large red circles left of a blue square" in PROMPTS
+    assert [scene.difficulty for scene in (scenes[0], scenes[-1])] == ["single", "three groups"]
+    assert {scene.difficulty for scene in scenes} == set(captions.DIFFICULTIES)
+
+
+def test_empty_paper_is_not_what_any_prompt_asks():
+    paper = Image.new("RGB", (48, 48), (246, 243, 236))
+    assert not any(is_exact(captions.parse(prompt), paper) for prompt in PROMPTS)
