@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from argus_shapes.captions import DIFFICULTIES, Scene, sample
+from argus_shapes.captions import DIFFICULTIES, Scene, parse, sample
 from argus_shapes.detector import Verdict, detect, judge
 from argus_shapes.pipeline import ShapesPipeline
 
@@ -27,6 +28,8 @@ BATCH = 50
 """Captions drawn at once while measuring quality."""
 GLANCE_CAPTIONS = 40
 GLANCE_STEPS = 16
+DRAWS_PER_CAPTION = 20
+"""Scenes drawn for each caption wanted, so that few enough repeat."""
 RESAMPLES = 1000
 """Bootstrap resamples behind a confidence interval."""
 
@@ -58,13 +61,14 @@ def load(path: Path, *, device: str = "cpu") -> ShapesPipeline:
 
 
 def unseen(difficulty: str, count: int) -> list[Scene]:
-    """The first `count` evaluation scenes of a difficulty, always the same, no two alike."""
+    """The first `count` evaluation scenes of a difficulty, always the same.
+
+    No two are alike while the language has others: of single shapes there are 54 captions, and
+    then they come again, to be drawn with other seeds.
+    """
     rng = random.Random(f"evaluate {difficulty}")
-    scenes: dict[str, Scene] = {}
-    while len(scenes) < count:
-        scene = sample(rng, difficulty)
-        scenes.setdefault(scene.caption, scene)
-    return list(scenes.values())
+    distinct = {sample(rng, difficulty).caption: None for _ in range(DRAWS_PER_CAPTION * count)}
+    return [parse(caption) for caption in islice(cycle(distinct), count)]
 
 
 def measure(
@@ -78,8 +82,7 @@ def measure(
 ) -> Iterator[Measure]:
     """Draw `captions` scenes of every difficulty with `seeds` seeds each.
 
-    `captions` may be at most 126 for `single`: that many there are. `on_drawn` is told how
-    many pictures each batch drew.
+    `on_drawn` is told how many pictures each batch drew.
     """
     for difficulty in DIFFICULTIES:
         scenes = unseen(difficulty, captions)

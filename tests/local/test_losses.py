@@ -91,5 +91,8 @@ async def test_switches_under_load_lose_no_request_and_no_memory(tmp_path):
         figures = await switches.switch_under_load(cluster, switches=20, clients=4)
     assert figures.switches == 20
     assert figures.completed > 0
-    assert (figures.lost, figures.failed, figures.restarts) == (0, 0, 0), figures.messages
+    # A request that the router lost would look like one that missed its deadline, which is
+    # some hundred times what a picture takes: none may.
+    assert figures.failures == {}, figures.messages
+    assert (figures.lost, figures.restarts) == (0, 0)
     assert figures.growth < 0.05

@@ -106,3 +106,9 @@ def test_the_table_replaces_only_what_stands_between_its_marks(tmp_path):
     page.write_text("no marks")
     with pytest.raises(ValueError, match="needs a line"):
         report.write_into(page, [])
+
+
+def test_captions_of_an_exhausted_difficulty_come_again():
+    captions = [scene.caption for scene in unseen("single", 100)]
+    assert len(captions) == 100
+    assert len(set(captions)) == 54
