@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from argus_core.planning.decide import decide
-from argus_core.planning.plan import Solver
 from argus_core.planning.problem import (
     Holding,
     LevelProfile,
@@ -18,6 +17,8 @@ from argus_core.planning.problem import (
     Rules,
 )
 from argus_core.planning.program import compile_problem
+from argus_core.planning.skeleton import SHORTAGE
+from argus_core.planning.workers import is_legal
 
 TIE = 2e-4
 """What ties in favour of fewer moves may cost, and the gap."""
@@ -147,16 +148,28 @@ def _limits(draw, variants, pools):
 
 
 def best_by_brute_force(problem):
-    """The greatest value of all numbers of workers, each judged by the whole assignment."""
+    """The greatest score of all numbers of workers, each judged by the whole assignment."""
     program = compile_problem(problem)
-    ranges = [range(int(program.available[row.pool]) + 1) for row in program.rows]
+    ranges = [
+        range(int(program.pinned[c]), int(program.available[row.pool]) + 1)
+        for c, row in enumerate(program.rows)
+    ]
     sizes = [np.array(n) for n in product(*ranges)]
-    fitting = [n for n in sizes if _fits(program, n)]
-    return max(value_of(program, n) for n in fitting)
+    fitting = [n for n in sizes if is_legal(program, n)]
+    return max(value_of(program, n) - SHORTAGE * shortage(program, n) for n in fitting)
 
 
-def _fits(program, n):
-    return all(n[program.pool_of == g].sum() <= size for g, size in enumerate(program.available))
+def score_of(problem, plan):
+    """A plan's value, less what its minimums lack."""
+    program, held = compile_problem(problem), counts(plan)
+    names = [(problem.pools[row.pool].name, row.loadout) for row in program.rows]
+    n = np.array([held.get(name, 0) for name in names])
+    return plan.value - SHORTAGE * shortage(program, n)
+
+
+def shortage(program, n):
+    """Workers that minimums lack."""
+    return int(np.maximum(0, program.minimum - program.holds @ n).sum())
 
 
 def value_of(program, n):
@@ -192,9 +205,3 @@ def scaled(problem, factor):
         rate=problem.rate / factor,
         switch_seconds={v: s * factor for v, s in problem.switch_seconds.items()},
     )
-
-
-__all__ = [
-    "TIE", "Solver", "best_by_brute_force", "counts", "holding", "plan_of", "problems",
-    "scaled", "two_levels", "value_of",
-]  # fmt: skip

@@ -4,10 +4,10 @@ from math import inf, nan
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planning_support import plan_of, two_levels
 
 from argus_core.errors import InvalidRequest
 from argus_core.planning.problem import Holding, LevelProfile, Limits
+from planning_support import plan_of, two_levels
 
 PROBLEM = two_levels()
 POOL = PROBLEM.pools[0]
@@ -113,8 +113,7 @@ def test_odd_numbers_are_planned_or_refused_and_never_crash(rate, fast, slow, de
     )
     try:
         plan = plan_of(problem)
-    except InvalidRequest as refused:
-        assert refused.violations
-    else:
-        assert 0 <= plan.expected_quality <= 1
-        assert 0 <= plan.expected_shed <= 1
+    except InvalidRequest:
+        return
+    assert 0 <= plan.expected_quality <= 1
+    assert 0 <= plan.expected_shed <= 1

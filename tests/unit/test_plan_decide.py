@@ -1,12 +1,16 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import count
 
 import pytest
-from planning_support import Solver, counts, holding, plan_of, two_levels
 
 from argus_core.planning.decide import decide
+from argus_core.planning.plan import Solver
 from argus_core.planning.problem import Holding, Limits
 from argus_core.planning.table import tabulate
+from planning_support import counts, holding, plan_of, two_levels
 
 ALL_LARGE = (Holding(pool="main", loadout=("large",), workers=10),)
 
@@ -198,3 +202,29 @@ def test_seconds_come_from_the_clock_that_was_passed():
     ticks = count()
     plan = decide(two_levels(), clock=lambda: next(ticks) / 1000)
     assert 0 < plan.seconds == pytest.approx((next(ticks) - 1) / 1000)
+
+
+def test_planning_prints_nothing():
+    """In a process of its own, since the solver would print once a process."""
+    script = (
+        "from planning_support import plan_of, two_levels;"
+        "assert plan_of(two_levels(rate=4.0)).allocations"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
+def test_however_little_comes_a_variant_that_nobody_holds_serves_nobody():
+    """Two kinds of prompts, each good at one variant only: both must be held somewhere."""
+    problem = two_levels(rate=0.0, workers=2, qualities=[[1.0, 0.0], [0.0, 1.0]])
+    plan = plan_of(problem)
+    assert counts(plan) == {("main", ("large",)): 1, ("main", ("small",)): 1}
+    assert plan.expected_quality == pytest.approx(1.0)
+    one = replace(problem.pools[0], workers=1)
+    assert plan_of(replace(problem, pools=(one,))).expected_quality == pytest.approx(0.5, abs=1e-3)

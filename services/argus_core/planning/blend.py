@@ -17,14 +17,12 @@ import numpy as np
 
 from argus_core.planning.mixes import Answer, Prompts
 from argus_core.planning.program import Floats, Ints, Program
-from argus_core.planning.skeleton import INFINITE, SHORTAGE, RowWriter, build, new_solver
+from argus_core.planning.skeleton import INFINITE, RowWriter, build, new_solver
 
 _GROUPS = 12
 _ROUNDS = 200
 """Of questions to the prompts; a few dozen are usual."""
 _SEEDS = 24
-_IDLE = 1e-6
-"""GPUs; a load below it needs no price."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,8 +31,10 @@ class Blended:
 
     value: float
     """Mean quality over all requests, shedding at minus its loss."""
+    score: float
+    """What plans are compared by: the value, less what minimums lack and a trifle for moves."""
     bound: float
-    """What no blend's value less `shortage` can exceed."""
+    """What no blend's score can exceed."""
     workers: Floats
     """C; whole where they were given."""
     served: Floats
@@ -43,13 +43,6 @@ class Blended:
     """Share of all requests."""
     row_price: Floats
     """C: gain in value per GPU more, at least 0."""
-    shortage: float
-    """Cost of the workers that minimums lack."""
-
-    @property
-    def score(self) -> float:
-        """What plans are compared by."""
-        return self.value - self.shortage
 
 
 class Blender:
@@ -97,7 +90,7 @@ class Blender:
         for _ in range(_ROUNDS):
             self._run()
             solution = self._solver.getSolution()
-            objective = -self._solver.getInfo().objective_function_value
+            score = -self._solver.getInfo().objective_function_value
             duals = -np.array(solution.row_dual)
             row_price = np.maximum(0.0, duals[self._skeleton.capacity])
             answer = self._prompts.answer(level_prices(self.program, row_price))
@@ -106,7 +99,9 @@ class Blender:
             learned = self._learn(answer)
             if excess <= tolerance or not learned or not go_on():
                 break
-        return self._read(np.array(solution.col_value), row_price, objective + excess)
+        return self._read(
+            np.array(solution.col_value), row_price, score=score, bound=score + excess
+        )
 
     def _run(self) -> None:
         self._solver.run()
@@ -116,20 +111,19 @@ class Blender:
         status = self._solver.getModelStatus()
         assert status == highspy.HighsModelStatus.kOptimal, f"a blend is always there: {status}"
 
-    def _read(self, columns: Floats, row_price: Floats, bound: float) -> Blended:
+    def _read(self, columns: Floats, row_price: Floats, *, score: float, bound: float) -> Blended:
         skeleton = self._skeleton
         theta = columns[self._first_mix :][: len(self._values)]
         served = np.zeros_like(self.program.load)
         served[skeleton.level_of, skeleton.row_of] = columns[: len(skeleton.level_of)]
-        short = columns[skeleton.n[-1] + skeleton.rows + 1 : self._first_mix]
         return Blended(
             value=float(theta @ np.array(self._values)[: len(theta)]),
+            score=score,
             bound=bound,
             workers=columns[skeleton.n],
             served=np.maximum(0.0, served),
             shed=max(0.0, float(theta @ np.array(self._sheds)[: len(theta)])),
             row_price=row_price,
-            shortage=SHORTAGE * float(short.sum()),
         )
 
     def _learn(self, answer: Answer) -> bool:
@@ -170,7 +164,7 @@ class Blender:
 
 
 def _key(answer: Answer, group: int) -> bytes:
-    mix = answer.shares[group].tobytes() + answer.quality[group].tobytes()
+    mix: bytes = answer.shares[group].tobytes() + answer.quality[group].tobytes()
     return b"mix %d " % group + mix
 
 
@@ -188,7 +182,7 @@ def _seeds(program: Program) -> Iterator[Floats]:
     dearest = 2.0 + program.problem.rules.shed_loss
     yield closed
     yield closed + dearest
-    positive = cheapest[np.isfinite(cheapest) & (cheapest > _IDLE)]
-    if len(positive):
-        for price in np.geomspace(1e-3 / positive.max(), dearest / positive.min(), _SEEDS):
+    able = cheapest[np.isfinite(cheapest)]
+    if len(able):
+        for price in np.geomspace(1e-3 / able.max(), dearest / able.min(), _SEEDS):
             yield price * cheapest

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import sqrt
 
 _SURE = 2.5
 """Standard errors that a trend must have to be believed: a false one costs more than a late one."""
 _MOST_GROWTH = 2.0
 """A trend is not followed beyond this many times the rate of now."""
-_PRIOR_COUNTS = 4.0
-"""Counts' worth of belief in Poisson arrivals, before the spread seen is believed."""
+_PRIOR_PAIRS = 3.0
+"""Pairs' worth of belief in Poisson arrivals, before the spread seen is believed."""
+_CALMER = 4.0
+"""Burstiness lasts longer than a rate does, and takes more counts to see."""
 _MOST_BURSTY = 1000.0
 
 
@@ -37,19 +40,19 @@ class Forecast:
     deviation: float
     """Standard deviation of the error of `ahead`."""
     burstiness: float
-    """Index of dispersion of the counts about the trend; 1 is Poisson."""
+    """Index of dispersion of the counts; 1 is Poisson."""
 
 
 def forecast(counts: Sequence[Count], *, ahead: float, half_life: float) -> Forecast | None:
     """Look `ahead` from counts, of which one `half_life` old counts for half.
 
     The trend is believed only where it is sure, and not without bound.
-    None without counts.
+    Counts come newest first. None without counts.
     """
     if not counts:
         return None
     line, flat = _Fit(counts, half_life, sloped=True), _Fit(counts, half_life, sloped=False)
-    burstiness = line.dispersion()
+    burstiness = dispersion(counts, half_life=_CALMER * half_life)
     if abs(line.slope) > _SURE * line.slope_error(burstiness):
         now, later = max(0.0, line.at(0.0)), max(0.0, line.at(ahead))
         return Forecast(
@@ -58,10 +61,26 @@ def forecast(counts: Sequence[Count], *, ahead: float, half_life: float) -> Fore
             deviation=line.error(ahead, burstiness),
             burstiness=burstiness,
         )
-    burstiness, rate = flat.dispersion(), flat.at(0.0)
+    rate = flat.at(0.0)
     return Forecast(
         rate=rate, ahead=rate, deviation=flat.error(ahead, burstiness), burstiness=burstiness
     )
+
+
+def dispersion(counts: Sequence[Count], *, half_life: float) -> float:
+    """Variance of the counts over their mean, drawn towards Poisson's 1 while few were seen.
+
+    From the differences of neighbours, so that a trend or a step is not taken for burstiness.
+    """
+    belief, seen = _PRIOR_PAIRS, _PRIOR_PAIRS
+    for newer, older in pairwise(counts):
+        mean = (newer.arrivals + older.arrivals) / (newer.length + older.length)
+        if mean > 0:
+            recency = 0.5 ** (newer.age / half_life)
+            step = newer.arrivals / newer.length - older.arrivals / older.length
+            belief += recency
+            seen += recency * step**2 / (mean * (1 / newer.length + 1 / older.length))
+    return min(seen / belief, _MOST_BURSTY)
 
 
 class _Fit:
@@ -69,9 +88,8 @@ class _Fit:
 
     def __init__(self, counts: Sequence[Count], half_life: float, *, sloped: bool) -> None:
         self._counts = counts
-        self._recency = [0.5 ** (count.age / half_life) for count in counts]
-        # A longer count is surer, in proportion.
-        raw = [r * count.length for r, count in zip(self._recency, counts, strict=True)]
+        # By recency, and by length: a longer count is surer, in proportion.
+        raw = [0.5 ** (count.age / half_life) * count.length for count in counts]
         self._weights = [w / sum(raw) for w in raw]
         self._rates = [count.arrivals / count.length for count in counts]
         self._middle = sum(-c.age * w for c, w in zip(counts, self._weights, strict=True))
@@ -95,16 +113,6 @@ class _Fit:
     def error(self, time: float, burstiness: float) -> float:
         """Standard error of `at`."""
         return self._error(self._shares(time), burstiness)
-
-    def dispersion(self) -> float:
-        """Variance of the counts about the fit over their mean, drawn towards Poisson's 1."""
-        belief, seen = _PRIOR_COUNTS, _PRIOR_COUNTS
-        for count, recency in zip(self._counts, self._recency, strict=True):
-            expected = max(0.0, self.at(-count.age)) * count.length
-            if expected > 0:
-                belief += recency
-                seen += recency * (count.arrivals - expected) ** 2 / expected
-        return min(seen / belief, _MOST_BURSTY)
 
     def _shares(self, time: float) -> list[float]:
         reach = time - self._middle

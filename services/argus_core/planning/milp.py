@@ -91,7 +91,7 @@ def search(
         if best.bound - best.blended.score <= gap or left() <= 0:
             break
         master.learn(blender.answers)
-        found = master.solve(gap=gap * _SHARE, seconds=left(), start=best.workers)
+        found = master.solve(gap=gap * _SHARE, seconds=max(left(), 1e-3), start=best.workers)
         if found is None:
             break
         solved = True

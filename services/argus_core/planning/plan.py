@@ -65,7 +65,7 @@ class Alternative:
     description: str
     cost: float
     """What taking it instead would have lost: mean quality over all requests, shedding at its
-    stated loss; below 0 where it would gain, but less than a change must."""
+    stated loss; below 0 where it would gain, but less than a change must, or than the gap."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,8 @@ class Plan:
     switch_charge: float
     """What they cost in `value`, over the rules' horizon."""
     gap: float | None
-    """Bound on what a better plan could gain in `value`; None where none was proven."""
+    """Bound on what a better plan could gain in `value`, but for 0.0001 that moving every worker
+    counts against it; None where none was proven."""
     seconds: float
     """That the decision took."""
     alternatives: tuple[Alternative, ...]

@@ -24,6 +24,9 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 _HOPELESS = 1e5
 """A level that needs this many times all workers serves nobody; its figures spoil the solver's."""
 
+_LEAST = 1e-3
+"""GPUs of any load: however little comes, a row without workers serves nobody."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -140,7 +143,7 @@ def _loads(problem: PlanProblem, rows: tuple[Row, ...], bound: Floats, everyone:
             share = bound[i, row.pool]
             if level.variant in row.loadout and share > 0:
                 seconds = level.seconds[problem.pools[row.pool].gpu_type]
-                load[i, c] = problem.rate * seconds / share
+                load[i, c] = max(problem.rate * seconds / share, _LEAST)
     load[load > _HOPELESS * max(1, everyone)] = np.inf
     return load
 

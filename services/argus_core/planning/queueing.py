@@ -21,6 +21,8 @@ _PRECISION = 1e-9
 """Of a bound on the utilisation."""
 _STEPS = 100
 """Of the search for it; some ten are usual."""
+_CLOCKWORK = 1e-9
+"""Variation that stands for none: then nobody waits who need not."""
 _NEGLIGIBLE = 1e-17
 _TINY = 1e-300
 """Stands for a chance of nothing, which has no logarithm."""
@@ -75,9 +77,7 @@ def wait_exceeds(
     if load >= servers:
         return 1.0
     waits = erlang_c(servers, load)
-    spread = (arrival_variation + service_variation) / 2
-    if spread == 0:  # clockwork with room to spare never waits
-        return 0.0
+    spread = max((arrival_variation + service_variation) / 2, _CLOCKWORK)
     return waits * exp(-(servers - load) * allowance / (service * spread))
 
 
@@ -110,12 +110,10 @@ def utilisation_bound(
     allowance = deadline - service
     if allowance < 0:
         return 0.0
-    spread = (arrival_variation + service_variation) / 2
-    # Above 0 where too many would be late; the log of `wait_exceeds`, which is nearly straight.
-    if spread == 0:
-        return 1.0 - _PRECISION
+    spread = max((arrival_variation + service_variation) / 2, _CLOCKWORK)
 
     def excess(busy: float) -> float:
+        """Above 0 where too many would be late: the log of `wait_exceeds`, nearly straight."""
         room = (1 - busy) * servers * allowance / (service * spread)
         return log(max(erlang_c(servers, busy * servers), _TINY)) - room - log(1 - target)
 

@@ -57,9 +57,16 @@ class Skeleton:
         return slice(self.levels, self.levels + self.rows)
 
 
+class _Quiet(highspy.Highs):
+    """A solver without the callbacks, whose set-up prints a banner to standard output."""
+
+    def __init__(self) -> None:
+        super(highspy.Highs, self).__init__()
+
+
 def new_solver() -> highspy.Highs:
     """A quiet solver that gives the same answer to the same question."""
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]  # its only untyped call
+    solver = _Quiet()
     for option, value in (
         ("output_flag", False),
         ("threads", 1),

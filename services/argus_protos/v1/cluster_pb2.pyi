@@ -442,7 +442,7 @@ class Plan(_message.Message):
     forecast_rate: _builtins.float
     """Requests a second that the plan was made for."""
     solver: _builtins.str
-    """Who solved it: "milp", "table", "spread"."""
+    """Who solved it: "milp", "rounding", "table", "held", "spread"."""
     expected_quality: _builtins.float
     """Mean quality expected of what is served, 0 to 1."""
     expected_shed: _builtins.float
