@@ -6,13 +6,11 @@ import argparse
 import asyncio
 from pathlib import Path
 
-import yaml
-
-from argus_core.errors import InvalidRequest
-from argus_core.spec import ArgusCluster, parse_cluster
+from argus_core.spec import ArgusCluster
 from argus_predictor.service import Priors
 from argus_protos.v1.predictor_pb2_grpc import add_PredictorServiceServicer_to_server
 from argus_rpc import lifecycle
+from argus_rpc.document import load_or_exit
 from argus_rpc.server import Server
 
 _GRACE = 2.0
@@ -37,19 +35,12 @@ def predictor_server(cluster: ArgusCluster, address: str) -> Server:
 
 
 async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
-    server = predictor_server(_load(arguments.cluster), arguments.address)
+    server = predictor_server(load_or_exit(arguments.cluster), arguments.address)
     host = arguments.address.rpartition(":")[0]
     lifecycle.announce(address=f"{host}:{await server.start()}")
     await server.set_serving(True)
     await stop.wait()
     await server.stop(_GRACE)
-
-
-def _load(path: Path) -> ArgusCluster:
-    try:
-        return parse_cluster(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, InvalidRequest) as error:
-        raise SystemExit(f"{path}: {error}") from error
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,13 +6,10 @@ import argparse
 import asyncio
 from pathlib import Path
 
-import yaml
-
-from argus_core.errors import InvalidRequest
-from argus_core.spec import ArgusCluster, parse_cluster
 from argus_router import roster
 from argus_router.router import Router
 from argus_rpc import lifecycle
+from argus_rpc.document import load_or_exit
 
 
 def main() -> None:
@@ -24,7 +21,7 @@ def main() -> None:
 
 
 async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
-    cluster = _load(arguments.cluster)
+    cluster = load_or_exit(arguments.cluster)
     ports = cluster.spec.router
     file, fixed = arguments.workers_file, arguments.worker
     router = Router(
@@ -38,13 +35,6 @@ async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
     lifecycle.announce(grpc=grpc, http=http)
     await stop.wait()
     await router.stop(arguments.grace)
-
-
-def _load(path: Path) -> ArgusCluster:
-    try:
-        return parse_cluster(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, InvalidRequest) as error:
-        raise SystemExit(f"{path}: {error}") from error
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,11 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from argus_core.errors import ArgusError, InvalidRequest
-from argus_core.spec import Pool, parse_cluster
+from argus_core.spec import Pool
 from argus_rpc import lifecycle
+from argus_rpc.document import load_or_exit
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -27,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
-    document = parse_cluster(yaml.safe_load(options.cluster.read_text()))
+    document = load_or_exit(options.cluster)
     pool = _pool(document.spec.pools, options.pool)
     # Torch is slow to import: wrong arguments are told before it.
     from argus_worker.host import Host, Settings, run  # noqa: PLC0415
