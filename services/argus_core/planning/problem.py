@@ -21,6 +21,11 @@ class LevelProfile:
     """What a worker must hold to serve it."""
     seconds: Mapping[str, float]
     """GPU seconds that one image costs, by GPU type; as measured lately, or else the spec's."""
+    batches: tuple[float, ...] = (1.0,)
+    """Time of a batch of 1, 2, ... images, relative to one alone: rising from 1, never beyond the
+    number of images. A batch gains where its entry is below that number."""
+    needs_start: bool = False
+    """Whether it begins from a cached latent."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -132,7 +132,7 @@ def _last_below_zero(rising: Callable[[float], float]) -> float:
         # Never nearer to an end than the precision, or that end would creep.
         middle = min(max(middle, low + _PRECISION / 2), high - _PRECISION / 2)
         at_middle = rising(middle)
-        is_low = at_middle <= 0
+        is_low = bool(at_middle <= 0)  # numpy has a truth of its own, and `is` would miss it
         if is_low:
             low, at_low = middle, at_middle
             at_high /= 2 if was_low is True else 1

@@ -1,0 +1,205 @@
+"""Argus's own policy: the plan's loadouts, and per prompt the level that is worth most.
+
+One queue a variant, late binding: a request is placed at a level when it comes, which decides
+its queue, and its level is chosen again, among those of its worker, when its turn comes. The
+price of a GPU second follows the backlog within that very request. An idle worker takes over what
+is worth more with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from statistics import fmean
+
+from argus_core.policies.market import Market
+from argus_core.policies.policy import REFUSE, Duty, Floor, Plain, Prompt, Setting
+from argus_core.policies.pulse import Pulse
+from argus_core.policies.steering import Steering
+from argus_core.pricing import NONE, pick
+from argus_core.starts import Starts
+
+_DOUBT = 100
+"""Good fetches after which a bad one is forgotten."""
+_REPRICED = 0.1
+"""Share by which the cost of a fetch must change for the prices to be made anew."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ideas:
+    """What makes the policy; each can be left out, to see what it is worth."""
+
+    prices: bool = True
+    """GPU seconds cost something; otherwise the best level in time is taken."""
+    backlog: bool = True
+    """The price follows the backlog; otherwise it is the plan's until the next plan."""
+    looks: bool = True
+    """Prompts are looked at; otherwise all are taken for the mean prompt."""
+    late: bool = True
+    """The level is chosen again when a worker is free, who may take over from other queues."""
+
+
+class Argus(Plain):
+    """See the module; `Ideas` names what may be left out."""
+
+    def __init__(self, *, name: str = "argus", ideas: Ideas | None = None) -> None:
+        super().__init__()
+        self.name = name
+        self._ideas = ideas or Ideas()
+
+    def start(self, setting: Setting) -> Sequence[Duty]:
+        """Plan for what is expected at first."""
+        self.setting = setting
+        variants = setting.variants
+        self.queue_of = [variants.index(level.variant) for level in setting.levels]
+        self._levels, self._queues = range(len(setting.levels)), range(len(variants))
+        self._known, self._now_takes = (-1, 0.0), [inf] * len(setting.levels)
+        self._doubt, self._rate = 0, setting.rate
+        self._seconds_on = {
+            gpu: [setting.seconds(level, gpu) for level in self._levels] for gpu in setting.workers
+        }
+        self._needs_start = [level.needs_start for level in setting.levels]
+        self._starts = Starts(setting.fetch_seconds)
+        self._extra = setting.fetch_seconds
+        self._market = Market(self.queue_of, deadline=setting.deadline)
+        self._pulse = Pulse(memory=max(setting.deadline, 5.0), forecast=setting.rate)
+        self._steering = Steering(setting)
+        duties = self._steering.begin(self._costs())
+        self._follow(duties)
+        return duties
+
+    def tick(self, crew: Sequence[Duty | None], floor: Floor) -> Sequence[Duty] | None:
+        """Plan anew where the load has moved."""
+        duties = self._steering.turn(crew, self._costs(), floor.now)
+        if duties is not None:
+            self._follow(duties)
+        return duties
+
+    def place(self, prompt: Prompt, remaining: float, floor: Floor) -> int:
+        """The level worth most of those in time, as the queues stand."""
+        rate = self._pulse.beat(floor.now)
+        if rate != self._rate:
+            self._rate = rate
+            self._curves = self._market.curves(rate)
+        self._steering.saw(prompt)
+        waits_by_queue = [floor.wait(q) for q in self._queues]
+        prices_by_queue = self._prices(floor)
+        waits = [waits_by_queue[q] for q in self.queue_of]
+        prices = [prices_by_queue[q] for q in self.queue_of]
+        seconds = self._seconds(floor)
+        level = pick(self._seen(prompt), seconds, waits, prices, remaining=remaining)
+        return self._squeezed(seconds, remaining, floor) if level == NONE else level
+
+    def bind(self, prompt: Prompt, level: int, remaining: float, duty: Duty, floor: Floor) -> int:
+        """The level worth most of the worker's, now that its turn has come."""
+        if not self._ideas.late:
+            return super().bind(prompt, level, remaining, duty, floor)
+        return self._choose(prompt, remaining, duty, floor)[0]
+
+    def steal(self, prompt: Prompt, level: int, remaining: float, duty: Duty, floor: Floor) -> int:
+        """Take it where it is worth more than where it waits, all prices considered."""
+        if not self._ideas.late:
+            return REFUSE
+        own, worth = self._choose(prompt, remaining, duty, floor)
+        if own == NONE:
+            return REFUSE
+        queue = self.queue_of[level]
+        seconds = self._seconds(floor)[level]
+        if floor.backlog(queue) + seconds > remaining:
+            return own
+        there = self._seen(prompt)[level] - self._prices(floor)[queue] * seconds
+        return own if worth > there else REFUSE
+
+    def fetched(self, level: int, seconds: float, found: bool, now: float) -> None:  # noqa: FBT001
+        """Have the levels with a start cost what they cost now."""
+        del level
+        usual = self.setting.fetch_seconds
+        if found and seconds <= usual and not self._doubt:
+            return  # Nothing to learn: all that is remembered is as good.
+        self._doubt = max(0, self._doubt - 1) if found and seconds <= usual else _DOUBT
+        self._starts.heard(seconds, found, now)
+        extra = self._starts.extra(now)  # noqa: S610 - not Django's
+        if extra == self._extra or abs(extra - self._extra) <= _REPRICED * self._extra:
+            return
+        self._extra = extra
+        self._market.expect(self._flat(self.setting))
+        self._curves = self._market.curves(self._rate)
+
+    def _follow(self, duties: Sequence[Duty]) -> None:
+        """Price by the plan that stands."""
+        steering, setting = self._steering, self.setting
+        workers = [sum(v in duty.loadout for duty in duties) for v in setting.variants]
+        self._rate = steering.expected
+        self._pulse.expect(self._rate)
+        self._market.expect(self._flat(setting))
+        self._market.learn(
+            sample=steering.sample if self._ideas.looks else [setting.qualities],
+            prices=steering.prices,
+            workers=workers,
+            burstiness=steering.burstiness,
+        )
+        self._curves = self._market.curves(self._rate)
+
+    def _choose(
+        self, prompt: Prompt, remaining: float, duty: Duty, floor: Floor
+    ) -> tuple[int, float]:
+        """The level worth most of a free worker's, and what it is worth; `NONE` for none."""
+        seconds_here = self._seconds_on[self.setting.workers[floor.worker]]
+        price_of = self._prices(floor)
+        qualities = self._seen(prompt)
+        probing = self._extra == inf and self._starts.probe(floor.now)
+        best, taken = -inf, NONE
+        for level in duty.levels:
+            seconds = seconds_here[level]
+            if self._needs_start[level]:
+                seconds += self.setting.fetch_seconds if probing else self._extra
+            if seconds <= remaining:
+                worth = qualities[level] - price_of[self.queue_of[level]] * seconds
+                if worth > best:
+                    best, taken = worth, level
+        return taken, best
+
+    def _prices(self, floor: Floor) -> list[float]:
+        """Of a GPU second, by queue."""
+        if not self._ideas.prices:
+            return [0.0] * len(self._queues)
+        if not self._ideas.backlog:
+            return [price if price < inf else 0.0 for price in self._steering.prices]
+        return [curve.price(floor.backlog(q)) for q, curve in enumerate(self._curves)]
+
+    def _squeezed(self, seconds: Sequence[float], remaining: float, floor: Floor) -> int:
+        """The quickest level that is in time if all who wait ahead are drawn at their quickest."""
+        for level in sorted(self._levels, key=lambda i: seconds[i]):
+            if seconds[level] == inf:
+                break
+            queue = self.queue_of[level]
+            under_way = floor.ends[queue] - floor.busy[queue] * floor.now
+            least = (floor.waiting[queue] * seconds[level] + under_way) / floor.servers[queue]
+            if least + seconds[level] <= remaining:
+                return level
+        return REFUSE
+
+    def _seen(self, prompt: Prompt) -> Sequence[float]:
+        return prompt.qualities if self._ideas.looks else self.setting.qualities
+
+    def _seconds(self, floor: Floor) -> list[float]:
+        """By level, of the workers that serve it now, with the fetch where one is needed."""
+        if self._known != (floor.version, self._extra):
+            self._known = (floor.version, self._extra)
+            self._now_takes = [
+                seconds + self._extra if start else seconds
+                for seconds, start in zip(floor.seconds, self._needs_start, strict=True)
+            ]
+        return self._now_takes
+
+    def _flat(self, setting: Setting) -> list[float]:
+        """By level, mean over all workers, with the fetch where one is needed."""
+        return [fmean(costs.get(gpu, inf) for gpu in setting.workers) for costs in self._costs()]
+
+    def _costs(self) -> list[dict[str, float]]:
+        """By level, by GPU type, with the fetch where one is needed."""
+        return [
+            {g: s + self._extra if level.needs_start else s for g, s in level.seconds.items()}
+            for level in self.setting.levels
+        ]

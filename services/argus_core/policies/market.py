@@ -1,0 +1,95 @@
+"""What a GPU second costs in each queue: the plan's prices, bent by the backlog.
+
+A queue is that of one variant. Curves are solved when they are first needed, for a rate rounded
+to a twelfth of its double, and forgotten when what they rest on changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf, log2
+
+import numpy as np
+
+from argus_core.curve import Floats, Flow, PriceCurve, outside_options, solve
+
+_PROMPTS = 100
+"""Of the sample; more tell little and cost time."""
+_ROUNDING = 6
+"""Rates to a doubling that are told apart."""
+
+
+class Market:
+    """Prices by queue."""
+
+    def __init__(self, queue_of: Sequence[int], *, deadline: float) -> None:
+        self._queue_of = np.array(queue_of)
+        self._queues = int(self._queue_of.max()) + 1
+        self._deadline = deadline
+        self._sample: Floats = np.zeros((0, len(queue_of)))
+        self._seconds: Floats = np.full(len(queue_of), inf)
+        self._prices = [inf] * self._queues
+        self._workers = [0] * self._queues
+        self._burstiness = 1.0
+        self._curves: dict[int, tuple[PriceCurve, ...]] = {}
+
+    def learn(
+        self,
+        *,
+        sample: Sequence[Sequence[float]],
+        prices: Sequence[float],
+        workers: Sequence[int],
+        burstiness: float,
+    ) -> None:
+        """A plan stands.
+
+        Args:
+            sample: quality of recent prompts by level.
+            prices: the plan's, by queue; infinite where nobody holds the variant.
+            workers: that hold the variant, by queue.
+            burstiness: index of dispersion of arrivals.
+        """
+        self._sample = np.array(sample[-_PROMPTS:], dtype=np.float64)
+        self._prices, self._workers = list(prices), list(workers)
+        self._burstiness = burstiness
+        self._curves.clear()
+
+    def expect(self, seconds: Sequence[float]) -> None:
+        """What an image costs now, by level; infinite where it is closed."""
+        self._seconds = np.array(seconds, dtype=np.float64)
+        self._curves.clear()
+
+    def curves(self, rate: float) -> tuple[PriceCurve, ...]:
+        """By queue, at so many images a second."""
+        bucket = round(_ROUNDING * log2(rate)) if rate > 0 else 0
+        found = self._curves.get(bucket)
+        if found is None:
+            found = tuple(self._solve(q, 2 ** (bucket / _ROUNDING)) for q in range(self._queues))
+            self._curves[bucket] = found
+        return found
+
+    def _solve(self, queue: int, rate: float) -> PriceCurve:
+        groups = [np.flatnonzero(self._queue_of == q) for q in range(self._queues)]
+        qualities = [self._sample[:, group] for group in groups]
+        seconds = [self._seconds[group] for group in groups]
+        own = seconds[queue][np.isfinite(seconds[queue])]
+        if not len(own) or not self._workers[queue]:
+            return solve(_nothing(qualities[queue], seconds[queue]))
+        return solve(
+            Flow(
+                rate=rate,
+                workers=self._workers[queue],
+                qualities=qualities[queue],
+                seconds=seconds[queue],
+                outside=outside_options(qualities, seconds, self._prices, but=queue),
+                # Work comes in whole images: half of one is never spread over the workers.
+                allowance=self._deadline - float(own.min()) - float(own.mean()) / 2,
+                burstiness=self._burstiness,
+            )
+        )
+
+
+def _nothing(qualities: Floats, seconds: Floats) -> Flow:
+    return Flow(
+        rate=0.0, workers=1, qualities=qualities, seconds=seconds, outside=np.zeros(0), allowance=0
+    )

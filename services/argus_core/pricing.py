@@ -1,0 +1,46 @@
+"""The price policy's arithmetic: plain functions, the same for the router and the simulator.
+
+A level is worth its predicted quality less what its GPU seconds cost. Between two plans the price
+follows the backlog (`argus_core.curve`), so that a burst moves prompts down the ladder before any
+worker has moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+
+NONE = -1
+"""Instead of a level: none is in time."""
+
+
+def pick(
+    qualities: Sequence[float],
+    seconds: Sequence[float],
+    waits: Sequence[float],
+    prices: Sequence[float],
+    *,
+    remaining: float,
+    minimum_quality: float = 0.0,
+) -> int:
+    """The level that is worth most, of those in time; `NONE` where there is none.
+
+    Args:
+        qualities: predicted, by level, 0 to 1.
+        seconds: GPU time by level; infinite where it is closed.
+        waits: seconds until the level would begin.
+        prices: of a GPU second, by level, in quality.
+        remaining: seconds until the deadline.
+        minimum_quality: below it nothing is taken.
+
+    Of levels worth the same the first, the dearer, wins.
+    """
+    best, taken = -inf, NONE
+    for level, (quality, cost, wait, price) in enumerate(
+        zip(qualities, seconds, waits, prices, strict=True)
+    ):
+        if wait + cost <= remaining and quality >= minimum_quality:
+            worth = quality - price * cost
+            if worth > best:
+                best, taken = worth, level
+    return taken
