@@ -85,7 +85,7 @@ class Demand:
                     gain = self.quality[:, level] - seconds * price
                 better = gain > best
                 best[better], bought[better], by[better] = gain[better], seconds[better], g
-        surplus = np.bincount(self.group, best, groups)
+        surplus = np.asarray(np.bincount(self.group, best, groups), dtype=np.float64)
         spent = [
             np.bincount(self.group[by == g], bought[by == g], groups)
             for g in range(len(self.types))

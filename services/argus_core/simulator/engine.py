@@ -85,7 +85,10 @@ class _Run:
         self._steals = _overrides(policy, "steal")
         self._judges = scenario.prompts.confidence if _overrides(policy, "after") else {}
         self._in_play = 0
-        self._arrived = False
+        self._to_come = len(scenario.arrivals)
+        """Arrivals, those that come again included."""
+        self._last_deadline = 0.0
+        """Of all that were taken: after it, nothing that waits is worth a turn."""
         self._busy_seconds = 0.0
         rows = prompts_of(scenario)
         self._prompt: list[Prompt] = [rows[p] for p in scenario.prompt_of.tolist()]
@@ -115,7 +118,6 @@ class _Run:
             nearest = events[0][0] if events else inf
             if self._progress is not None and not request % _STRIDE:
                 self._progress(request / count)
-        self._arrived = True
         while events:
             self._happen(heappop(events))
         if self._progress is not None:
@@ -152,12 +154,14 @@ class _Run:
         """A request comes, for the first time or again."""
         floor, deadline = self._floor, self._scenario.deadline
         floor.asking = request
+        self._to_come -= 1
         self._tries[request] += 1
         level = self._policy.place(self._prompt[request], deadline, floor)
         if level == REFUSE:
             self._refuse(request)
             return
         self._in_play += 1
+        self._last_deadline = floor.now + deadline
         self._join((floor.now + deadline, request, level, floor.seconds[level]))
 
     def _refuse(self, request: int) -> None:
@@ -166,6 +170,7 @@ class _Run:
             self._first_refused[request] = 1
         if self._tries[request] <= self._scenario.retries:
             wait = self._policy.retry_after(self._prompt[request], self._floor)
+            self._to_come += 1
             self._at(self._floor.now + wait, self._arrive, request)
 
     def _join(self, entry: Entry) -> None:
@@ -345,7 +350,8 @@ class _Run:
         if orders is not None:
             self._orders.append(orders)
             self._at(self._floor.now + scenario.delay, self._obey, 0)
-        if not self._arrived or self._in_play:
+        in_play = self._in_play and self._floor.now <= self._last_deadline
+        if in_play or self._to_come:
             self._at(self._floor.now + scenario.interval, self._tick, 0)
 
     def _obey(self, _: int) -> None:
