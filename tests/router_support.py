@@ -108,7 +108,9 @@ class ScriptedWorker(WorkerServiceServicer):
         self.refusals = 0
         self.refuse: Callable[[], ArgusError | None] = lambda: None
         self.automatic = False
-        """Whether calls end well at once."""
+        """Whether calls end well by themselves."""
+        self.seconds = 0.0
+        """That an image takes then: at once unless told otherwise."""
         self._changes: set[asyncio.Event] = set()
         self.address = ""
 
@@ -137,7 +139,7 @@ class ScriptedWorker(WorkerServiceServicer):
         call = Call(request)
         self.calls.append(call)
         if self.automatic:
-            call.finish()
+            asyncio.get_running_loop().call_later(self.seconds, call.finish)
         try:
             started = worker_pb2.ExecuteStarted(worker=self.state.worker)
             yield worker_pb2.ExecuteResponse(started=started)

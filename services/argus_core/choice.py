@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Protocol
 
 from argus_core.errors import DeadlineMissed, Exhausted, InvalidRequest, Unavailable
+from argus_core.pricing import NONE, pick
 from argus_core.spec import Level
 
 _SOONEST_RETRY = 0.05
@@ -30,6 +32,8 @@ class Ask:
     """Predicted quality below which it is not served, 0 to 1."""
     level: str | None = None
     """The only level that may serve it; None for any."""
+    room: float = inf
+    """Seconds of worker time that it may take before others who wait are late."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,13 @@ class Candidate:
     """Whether a latent is at hand to stand in for the skipped steps."""
     price: float = 0.0
     """Of a second of worker time, in quality."""
+    squeezed: float | None = None
+    """What `wait` would be if all ahead were drawn at their quickest; None where not known."""
+
+    @property
+    def worth(self) -> float:
+        """Quality less what the worker's time costs."""
+        return self.quality - self.price * self.seconds
 
     @property
     def completion(self) -> float | None:
@@ -80,6 +91,11 @@ class Decision:
     options: tuple[Option, ...]
     """Every level, best first."""
 
+    @property
+    def worth(self) -> float:
+        """Quality less what the worker's time costs."""
+        return self.quality - self.price * self.seconds
+
 
 class Policy(Protocol):
     """Chooses levels; has no state of its own that a restart would miss."""
@@ -95,23 +111,83 @@ class Policy(Protocol):
         """
 
 
-class BestInTime:
-    """The best level, by predicted quality, that is expected to meet the deadline."""
+class PricePolicy:
+    """The level that is worth most of those that are expected to meet the deadline.
+
+    What a level is worth is its predicted quality less its seconds at their price. Where all
+    prices are 0 that is the best level in time.
+    """
 
     def choose(self, ask: Ask, candidates: Sequence[Candidate]) -> Decision:
-        """See `Policy`; of levels equal in quality, the quickest, then the dearer."""
-        ranked = sorted(candidates, key=lambda c: (-c.quality, c.completion or 0.0))
+        """See `Policy`; of levels worth the same, the one done first, then the dearer.
+
+        In a queue that prices have not yet made short, a level that would be late is still taken
+        where it is in time once all ahead are drawn at their quickest.
+        """
+        ranked = sorted(candidates, key=lambda c: (-c.worth, c.completion or 0.0))
         ruled_out = screened(ask, ranked)
         possible = [c for c in ranked if c.level.name not in ruled_out]
-        in_time = [c for c in possible if _spare(ask, c) >= 0]
-        if in_time:
-            why = _praise(in_time[0], possible)
-            return _decision(ask, in_time[0], why, ranked, ruled_out)
+        if taken := _worth_most(ask, possible):
+            return _decision(ask, taken, _praise(ask, taken, possible), ranked, ruled_out)
+        if taken := _squeezed(ask, possible):
+            why = f"{taken.level.name} is in time if all ahead are drawn at their quickest"
+            return _decision(ask, taken, why, ranked, ruled_out)
         trial = _trial(possible)
         if trial is None:
             raise _refusal(ask, ranked, possible)
         why = f"a worker is free and how long {trial.level.name} takes is not known well yet"
         return _decision(ask, trial, why, ranked, ruled_out)
+
+
+def _worth_most(ask: Ask, possible: Sequence[Candidate]) -> Candidate | None:
+    """Of those that leave room for others; where none does, the quickest in time."""
+    roomy = [c for c in possible if c.seconds <= ask.room]
+    order = sorted(roomy, key=lambda c: c.completion or 0.0)
+    taken = pick(
+        [c.quality for c in order],
+        [c.seconds for c in order],
+        [c.wait or 0.0 for c in order],
+        [c.price for c in order],
+        remaining=ask.remaining,
+        minimum_quality=ask.minimum_quality,
+    )
+    if taken != NONE:
+        return order[taken]
+    in_time = [c for c in possible if _spare(ask, c) >= 0]
+    return min(in_time, key=lambda c: c.seconds, default=None)
+
+
+def _squeezed(ask: Ask, possible: Sequence[Candidate]) -> Candidate | None:
+    quick = [c for c in possible if _least_completion(c) <= ask.remaining]
+    return min(quick, key=lambda c: c.seconds, default=None)
+
+
+def _least_completion(candidate: Candidate) -> float:
+    wait = candidate.wait if candidate.squeezed is None else candidate.squeezed
+    assert wait is not None, "screened before"
+    return wait + candidate.seconds
+
+
+def roomiest(ask: Ask, candidates: Sequence[Candidate]) -> Candidate | None:
+    """The level with most time to spare once all ahead are drawn at their quickest.
+
+    What admission asks for; None where no level is open to the request, or none could be in time
+    even if nothing waited.
+    """
+    ruled_out = screened(ask, candidates)
+    able = [c for c in candidates if c.level.name not in ruled_out and c.seconds <= ask.remaining]
+    return min(able, key=_least_completion, default=None)
+
+
+def quickest(ask: Ask, candidates: Sequence[Candidate]) -> Mapping[str, float]:
+    """Seconds of the quickest level open to a request, by variant."""
+    ruled_out = screened(ask, candidates)
+    least: dict[str, float] = {}
+    for c in candidates:
+        if c.level.name not in ruled_out:
+            variant = c.level.variant
+            least[variant] = min(c.seconds, least.get(variant, inf))
+    return least
 
 
 def screened(ask: Ask, candidates: Sequence[Candidate]) -> Mapping[str, str]:
@@ -160,7 +236,7 @@ def _decision(
         if candidate is taken:
             return ""
         known = ruled_out.get(candidate.level.name)
-        return known or _too_late(ask, candidate) or f"{taken.level.name} is better"
+        return known or _too_late(ask, candidate) or _worse(ask, candidate, taken)
 
     assert taken.completion is not None
     return Decision(
@@ -179,12 +255,32 @@ def _too_late(ask: Ask, candidate: Candidate) -> str:
     return f"would be {late:.2f} s late" if late > 0 else ""
 
 
-def _praise(taken: Candidate, possible: Sequence[Candidate]) -> str:
+def _worse(ask: Ask, candidate: Candidate, taken: Candidate) -> str:
+    if candidate.seconds > ask.room:
+        return f"its {candidate.seconds:.2f} s would make others late who wait"
+    if candidate.price or taken.price:
+        return f"it is worth {_sum(candidate)}; {taken.level.name} {_sum(taken)}"
+    return f"{taken.level.name} is better"
+
+
+def _sum(candidate: Candidate) -> str:
+    c = candidate
+    return f"{c.worth:.3f} ({c.quality:.3f} less {c.seconds:.2f} s at {c.price:.3f})"
+
+
+def _praise(ask: Ask, taken: Candidate, possible: Sequence[Candidate]) -> str:
+    name = taken.level.name
     if len(possible) == 1:
-        return f"{taken.level.name} is the only level open to the request"
-    if taken is possible[0]:
-        return f"{taken.level.name} is the best level open to the request, and it is in time"
-    return f"{taken.level.name} is the best level in time; {possible[0].level.name} is not"
+        return f"{name} is the only level open to the request"
+    best = max(possible, key=lambda c: c.quality)
+    if taken.quality == best.quality:
+        return f"{name} is the best level open to the request, and it is in time"
+    rival = max((c for c in possible if _spare(ask, c) >= 0), key=lambda c: c.quality)
+    if taken.quality == rival.quality:
+        return f"{name} is the best level in time; {best.level.name} is not"
+    if rival.seconds > ask.room:
+        return f"{name} leaves room for others who wait; {rival.level.name} does not"
+    return f"{name} is worth {_sum(taken)}; {rival.level.name} only {_sum(rival)}"
 
 
 def _refusal(

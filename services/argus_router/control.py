@@ -52,7 +52,7 @@ class Control(ControlServiceServicer):
         standing = self._service.plan
         if standing is not None and request.plan.id < standing.id:
             raise OlderPlan(f"plan {standing.id} is in force; {request.plan.id} is older")
-        self._service.plan = request.plan
+        self._service.apply(request.plan)
         return control_pb2.ApplyPlanResponse()
 
     async def WatchLoad(  # noqa: N802 - the proto's name

@@ -15,15 +15,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import inf
 
-from argus_core.choice import Ask, Policy
+from argus_core.choice import Ask, Decision, Policy, quickest
 from argus_core.errors import ArgusError, DeadlineMissed, Unavailable
 from argus_core.queue import Entry, Queues
 from argus_core.spec import ClusterSpec
+from argus_protos.v1 import cluster_pb2
 from argus_router.attempt import Drawn, Failed, Outcome, Refused, attempt
+from argus_router.door import Door
 from argus_router.fleet import Fleet, Worker
 from argus_router.job import Job, JobState
-from argus_router.outlook import Outlook
+from argus_router.outlook import Outlook, View
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +48,7 @@ class Dispatcher:
     ) -> None:
         self._spec, self._policy, self._clock = spec, policy, clock
         self._outlook = Outlook(spec)
+        self._door = Door(limit=spec.router.max_queued)
         self._expiry: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: set[str] = set()
@@ -60,12 +65,17 @@ class Dispatcher:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def apply(self, plan: cluster_pb2.Plan) -> None:
+        """A plan is in force."""
+        self._outlook.prices.apply(plan)
+
     def submit(self, jobs: Sequence[Job]) -> None:
-        """Take all of the jobs, or none.
+        """Take all of the jobs, the images of one request, or none.
 
         Raises:
             Exhausted, DeadlineMissed, InvalidRequest: one cannot be had; none is taken.
         """
+        self._let_in(jobs)
         self.queues.require_room(len(jobs), retry_after=self._relief())
         placed: list[Job] = []
         try:
@@ -106,19 +116,32 @@ class Dispatcher:
                         self._place_again(entry.item)
         self._pump()
 
+    def _let_in(self, jobs: Sequence[Job]) -> None:
+        """Make sure that the images of a request may come in together."""
+        now, first = self._clock(), jobs[0]
+        self._outlook.prices.saw(first.qualities, len(jobs), now)
+        view = self._look()
+        self._door.require(
+            first.terms.request,
+            _ask(first, now),
+            view.candidates(first),
+            slots=sum(worker.slots for worker in self.fleet if worker.ready),
+            holding=view.slots,
+            queued=len(self.queues),
+            now=now,
+        )
+
+    def _look(self) -> View:
+        return self._outlook.look(self.fleet, self.queues, self._clock())
+
     def _place(self, job: Job) -> None:
         """Choose a job's level and queue it; undecided where no worker holds what it needs."""
         now = self._clock()
-        asks = Ask(
-            remaining=job.deadline - now,
-            elapsed=now - job.arrived,
-            minimum_quality=job.terms.minimum_quality,
-            level=job.terms.request.level,
-        )
+        asks = _ask(job, now)
+        candidates = self._look().candidates(job)
+        job.least = quickest(asks, candidates)
         try:
-            decision = self._policy.choose(
-                asks, self._outlook.candidates(job, self.fleet, self.queues, now)
-            )
+            decision = self._policy.choose(asks, candidates)
         except Unavailable:
             self._queue(job, UNDECIDED, seconds=0.0)
             return
@@ -149,12 +172,60 @@ class Dispatcher:
         for worker in sorted(free, key=lambda w: (len(w.loadout), -w.free, w.address)):
             while worker.free and (entry := self.queues.pop(worker.loadout)) is not None:
                 job = entry.item
-                late = self._clock() + job.settled.seconds > job.deadline
-                if late and not job.rethought:
+                if self._choose_here(job, worker) or job.rethought:
+                    self._bind(job, worker)
+                else:
                     job.rethought = True
                     self._place_again(job)
-                else:
-                    self._bind(job, worker)
+            while worker.free and self._take_over(worker):
+                pass
+
+    def _choose_here(self, job: Job, worker: Worker) -> bool:
+        """Choose a job's level anew, now that its turn has come; False where none is in time."""
+        view = self._look()
+        decision = self._decision_here(job, worker, view, room=view.room(worker))
+        if decision is None:
+            return False
+        if decision.level != job.settled.level:
+            reason = f"when its turn came, {decision.reason}"
+            job.decision = replace(decision, reason=reason)
+        return True
+
+    def _decision_here(
+        self, job: Job, worker: Worker, view: View, *, room: float = inf
+    ) -> Decision | None:
+        """What a free worker would best draw a job at; None where nothing is in time."""
+        asks = replace(_ask(job, self._clock()), room=room)
+        try:
+            return self._policy.choose(asks, view.here(job, worker))
+        except ArgusError:
+            return None
+
+    def _take_over(self, worker: Worker) -> bool:
+        """Bind a job that waits for others to a worker that nothing waits for, where that gains."""
+        waiting = set(self.queues.variants()) - {UNDECIDED, *worker.loadout}
+        if not waiting:
+            return False
+        view = self._look()
+        for variant in sorted(waiting):
+            head = self.queues.queue(variant).head
+            assert head is not None, "something waits for it"
+            job = head.item
+            decision = self._decision_here(job, worker, view)
+            if decision is not None and decision.worth > self._worth_there(job, view):
+                self.queues.remove(job.rank)
+                reason = f"a worker with {decision.level.variant} was free; {decision.reason}"
+                job.decision = replace(decision, reason=reason)
+                self._bind(job, worker)
+                return True
+        return False
+
+    def _worth_there(self, job: Job, view: View) -> float:
+        """Of a job where it waits, as prices are now; the least of all where it would be late."""
+        there = next(c for c in view.candidates(job) if c.level == job.settled.level)
+        completion = there.completion
+        in_time = completion is not None and completion <= job.deadline - self._clock()
+        return there.worth if in_time else -inf
 
     def _bind(self, job: Job, worker: Worker) -> None:
         job.state, job.worker, job.began = JobState.RUNNING, worker.name, self._clock()
@@ -272,3 +343,12 @@ class Dispatcher:
         return DeadlineMissed(
             f"the deadline passed while it waited for a worker with {job.decision.level.variant}"
         )
+
+
+def _ask(job: Job, now: float) -> Ask:
+    return Ask(
+        remaining=job.deadline - now,
+        elapsed=now - job.arrived,
+        minimum_quality=job.terms.minimum_quality,
+        level=job.terms.request.level,
+    )

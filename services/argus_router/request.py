@@ -54,6 +54,12 @@ class Request:
     """None where the client sent a format that there is not."""
     explain: bool = False
 
+    @property
+    def identity(self) -> int:
+        """By which it is known when its client sends it again, with another deadline perhaps."""
+        asked = (self.prompt, self.negative_prompt, self.size, self.count, self.seed, self.level)
+        return hash((*asked, self.minimum_quality, self.band, self.format))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:

@@ -8,7 +8,7 @@ import time
 
 from aiohttp import web
 
-from argus_core.choice import BestInTime
+from argus_core.choice import PricePolicy
 from argus_core.errors import Unavailable
 from argus_core.spec import ArgusCluster
 from argus_protos.v1.control_pb2_grpc import add_ControlServiceServicer_to_server
@@ -45,7 +45,7 @@ class Router:
         clock, rng = time.monotonic, random.Random()
         self.dispatcher = Dispatcher(
             spec=cluster.spec,
-            policy=BestInTime(),
+            policy=PricePolicy(),
             fleet=lambda changed: Fleet(workers, clock=clock, changed=changed),
             clock=clock,
         )

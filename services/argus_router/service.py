@@ -155,6 +155,11 @@ class Service:
         self.load.ended_as(_outcome(error))
         self.metrics.ended(job, _outcome(error))
 
+    def apply(self, plan: cluster_pb2.Plan) -> None:
+        """Have a plan in force, and its prices; it must be a valid one."""
+        self.plan = plan
+        self.dispatcher.apply(plan)
+
     def describe(self) -> images_pb2.DescribeClusterResponse:
         """What the cluster can draw, with what, and what its workers are doing."""
         spec = self.cluster.spec

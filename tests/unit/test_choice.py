@@ -4,15 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argus_core.choice import Ask, BestInTime, Candidate
+from argus_core.choice import Ask, Candidate, PricePolicy, roomiest
 from argus_core.errors import ArgusError, DeadlineMissed, Exhausted, InvalidRequest, Unavailable
 from argus_core.spec import Level
 
-POLICY = BestInTime()
+POLICY = PricePolicy()
 
 
 def candidate(
-    name="a", *, quality=1.0, wait=0.0, seconds=1.0, fresh=True, skipped=0, has_start=False
+    name="a",
+    *,
+    quality=1.0,
+    wait=0.0,
+    seconds=1.0,
+    fresh=True,
+    skipped=0,
+    has_start=False,
+    price=0.0,
+    squeezed=None,
 ):
     level = Level(
         name=name,
@@ -29,6 +38,8 @@ def candidate(
         seconds=seconds,
         fresh=fresh,
         has_start=has_start,
+        price=price,
+        squeezed=squeezed,
     )
 
 
@@ -152,6 +163,71 @@ def test_what_can_never_be_served_names_its_field(asks, field):
     assert [v.field for v in caught.value.violations] == [field]
 
 
+def priced(price):
+    return [
+        candidate("good", quality=1.0, seconds=5.0, price=price),
+        candidate("fair", quality=0.8, seconds=2.0, price=price),
+        candidate("poor", quality=0.5, seconds=0.5, price=price),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("price", "level"), [(0.0, "good"), (0.05, "good"), (0.1, "fair"), (0.3, "poor")]
+)
+def test_a_rising_price_moves_a_prompt_down_the_ladder(price, level):
+    decision = chosen(*priced(price))
+    assert decision.level.name == level
+    assert decision.price == price
+
+
+def test_prices_are_told_with_the_sums_that_decided():
+    decision = chosen(*priced(0.1))
+    assert decision.reason == (
+        "fair is worth 0.600 (0.800 less 2.00 s at 0.100); "
+        "good only 0.500 (1.000 less 5.00 s at 0.100)"
+    )
+    assert "0.450 (0.500 less 0.50 s at 0.100)" in rejections(decision)["poor"]
+    assert list(rejections(decision)) == ["fair", "good", "poor"]
+
+
+def test_a_price_of_one_variant_moves_prompts_to_another():
+    dear = candidate("dear", quality=1.0, price=0.3)
+    free = candidate("free", quality=0.8)
+    assert chosen(dear, free).level.name == "free"
+
+
+def test_no_price_moves_a_prompt_below_its_minimum_quality():
+    assert chosen(*priced(9.0), minimum_quality=0.7).level.name == "fair"
+
+
+def test_late_levels_are_taken_where_they_are_in_time_once_all_ahead_are_quick():
+    waiting = candidate("a", wait=12.0, seconds=2.0, squeezed=1.0)
+    decision = chosen(waiting, candidate("b", quality=0.5, wait=20.0, squeezed=19.0))
+    assert decision.level.name == "a"
+    assert "quickest" in decision.reason
+
+
+def test_levels_that_would_make_others_late_are_left():
+    decision = chosen(GOOD, FAIR, POOR, room=2.5)
+    assert decision.level.name == "fair"
+    assert "others" in decision.reason
+    assert "others" in rejections(decision)["good"]
+
+
+def test_where_none_leaves_room_the_quickest_is_taken():
+    assert chosen(GOOD, FAIR, POOR, room=0.1).level.name == "poor"
+
+
+def test_admission_asks_for_the_level_with_most_time_to_spare():
+    slow = candidate("slow", wait=1.0, seconds=4.0, squeezed=0.5)
+    quick = candidate("quick", wait=5.0, seconds=0.5)
+    ask = Ask(remaining=10.0)
+    assert roomiest(ask, [slow, quick]).level.name == "slow"
+    assert roomiest(Ask(remaining=1.0), [slow, quick]).level.name == "quick"
+    assert roomiest(Ask(remaining=0.1), [slow, quick]) is None
+    assert roomiest(ask, [candidate(wait=None)]) is None
+
+
 def candidates_of(rows):
     return [
         candidate(
@@ -162,8 +238,9 @@ def candidates_of(rows):
             fresh=fresh,
             skipped=skipped,
             has_start=has_start,
+            price=price,
         )
-        for index, (quality, wait, seconds, fresh, skipped, has_start) in enumerate(rows)
+        for index, (quality, wait, seconds, fresh, skipped, has_start, price) in enumerate(rows)
     ]
 
 
@@ -175,6 +252,7 @@ LADDERS = st.lists(
         st.booleans(),
         st.sampled_from([0, 0, 5]),
         st.booleans(),
+        st.sampled_from([0.0, 0.0, 0.01, 0.1, 1.0]),
     ),
     min_size=1,
     max_size=8,
@@ -189,7 +267,7 @@ ASKS = st.builds(
 
 
 @given(LADDERS, ASKS)
-def test_what_is_taken_is_open_in_time_and_the_best_of_those(ladder, ask):
+def test_what_is_taken_is_open_in_time_and_worth_most_of_those(ladder, ask):
     decision = choice_or_refusal(ask, ladder)
     if isinstance(decision, ArgusError):
         assert isinstance(decision, InvalidRequest | Exhausted | DeadlineMissed | Unavailable)
@@ -203,7 +281,7 @@ def test_what_is_taken_is_open_in_time_and_the_best_of_those(ladder, ask):
     in_time = [c for c in ladder if not _shut(ask, c) and c.completion <= ask.remaining]
     if in_time:
         assert taken.completion <= ask.remaining
-        assert taken.quality == max(c.quality for c in in_time)
+        assert taken.worth == max(c.worth for c in in_time)
     else:
         assert not taken.fresh
         assert taken.wait == 0

@@ -1,0 +1,124 @@
+"""What a second of worker time costs now, by variant: the plan's price, and the backlog's.
+
+The backlog's price is a curve that rises from 0 to that of refusing (`argus_core.curve`), made
+from what lately arrived, how long levels take and who holds what; the same as in the simulator.
+It is made anew when the plan or the workers change, when a level's seconds have moved by a tenth,
+and every few seconds. The plan's price is the least while no worker with the variant is free:
+what other routers have waiting is seen by the plan alone.
+
+Model: lives on the router's event loop; nothing here waits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from argus_core.curve import FREE, PriceCurve
+from argus_core.policies.market import Market
+from argus_core.policies.pulse import Pulse
+from argus_core.spec import ClusterSpec
+from argus_protos.v1 import cluster_pb2
+
+_PROMPTS = 100
+"""Recent prompts that prices rest on."""
+_SHORTEST_MEMORY = 5.0
+"""Seconds over which arrivals are counted, where the deadline is shorter."""
+_RENEWED = 5.0
+"""Seconds after which prices are made anew whatever has changed."""
+_MOVED = 0.1
+"""Share by which a level's seconds must change for that to be at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A variant's workers and what waits for them."""
+
+    slots: int
+    """Of the workers that hold it and are ready."""
+    backlog: float
+    """Seconds of work that waits or is under way, a slot."""
+    idle: bool
+    """Whether a slot is free."""
+
+
+class Prices:
+    """Hears of arrivals and plans, and tells prices."""
+
+    def __init__(self, spec: ClusterSpec) -> None:
+        variants = [variant.name for variant in spec.variants]
+        deadline = spec.slo.deadline_seconds
+        self._levels = [level.name for level in spec.ladder]
+        self._market = Market(
+            [variants.index(level.variant) for level in spec.ladder], deadline=deadline
+        )
+        self._pulse = Pulse(memory=max(deadline, _SHORTEST_MEMORY), forecast=0.0)
+        priors = tuple(level.quality for level in spec.ladder)
+        self._sample: deque[Sequence[float]] = deque([priors], maxlen=_PROMPTS)
+        self._variants, self._planned = variants, dict.fromkeys(variants, 0.0)
+        self._forecast = self._rate = 0.0
+        self._slots: tuple[int, ...] = ()
+        self._seconds: Sequence[float] = ()
+        self._made_at = -inf
+
+    def apply(self, plan: cluster_pb2.Plan) -> None:
+        """A plan is in force: a variant costs the cheapest of the loadouts that hold it."""
+        for variant in self._variants:
+            held = [a.price for a in plan.allocations if a.workers and variant in a.loadout]
+            self._planned[variant] = min(held, default=0.0)
+        self._forecast = plan.forecast_rate
+        self._made_at = -inf
+
+    def saw(self, qualities: Mapping[str, float], images: int, now: float) -> None:
+        """Images of a prompt were asked for, with this quality by level."""
+        for _ in range(images):
+            self._rate = self._pulse.beat(now)
+        self._sample.append(tuple(qualities[level] for level in self._levels))
+
+    def of(
+        self, standing: Mapping[str, Standing], seconds: Sequence[float], now: float
+    ) -> Mapping[str, float]:
+        """Of a second of worker time, in quality, by variant.
+
+        Args:
+            standing: by variant.
+            seconds: by level, of one image at the default size.
+            now: seconds on the router's clock.
+        """
+        slots = tuple(standing[variant].slots for variant in self._variants)
+        self._renew(slots, seconds, now)
+        return {
+            variant: self._price(variant, standing[variant], curve)
+            for variant, curve in zip(self._variants, self._curves(), strict=True)
+        }
+
+    def _price(self, variant: str, standing: Standing, curve: PriceCurve) -> float:
+        least = 0.0 if standing.idle else self._planned[variant]
+        return max(least, curve.price(standing.backlog))
+
+    def _curves(self) -> Sequence[PriceCurve]:
+        # This router sees only its own share of what the workers get; the plan sees all.
+        rate = max(self._rate, self._forecast)
+        return self._market.curves(rate) if rate > 0 else [FREE] * len(self._variants)
+
+    def _renew(self, slots: tuple[int, ...], seconds: Sequence[float], now: float) -> None:
+        old = now - self._made_at > _RENEWED
+        if not old and slots == self._slots and not _moved(self._seconds, seconds):
+            return
+        self._made_at, self._slots, self._seconds = now, slots, seconds
+        self._market.expect(seconds)
+        self._market.learn(
+            sample=tuple(self._sample),
+            # A price of 0 was true of the plan's load; under another's burst it promises nothing.
+            prices=[self._planned[variant] or inf for variant in self._variants],
+            workers=slots,
+            burstiness=1.0,
+        )
+
+
+def _moved(before: Sequence[float], after: Sequence[float]) -> bool:
+    return len(before) != len(after) or any(
+        abs(a - b) > _MOVED * b for b, a in zip(before, after, strict=True)
+    )

@@ -1,0 +1,98 @@
+"""Prices at a router: the plan's, raised by what waits."""
+
+import pytest
+
+from argus_protos.v1 import cluster_pb2
+from argus_router.prices import Prices, Standing
+from router_support import cluster_of
+
+SECONDS = [2.0, 1.0, 0.1]
+"""Of best and good, by large, and of quick, by tiny."""
+QUALITIES = {"best": 1.0, "good": 0.9, "quick": 0.6}
+
+
+def plan_of(rate=0.0, **prices):
+    return cluster_pb2.Plan(
+        id=1,
+        forecast_rate=rate,
+        allocations=[
+            cluster_pb2.Allocation(pool="cpu", loadout=[variant], workers=1, price=price)
+            for variant, price in prices.items()
+        ],
+    )
+
+
+def standing(backlog=0.0, *, idle=False, slots=1):
+    return Standing(slots=slots, backlog=backlog, idle=idle)
+
+
+def told(prices, *, large=None, tiny=None, now=0.0):
+    large, tiny = large or standing(idle=True), tiny or standing(idle=True)
+    return prices.of({"large": large, "tiny": tiny}, SECONDS, now)
+
+
+@pytest.fixture
+def prices():
+    return Prices(cluster_of().spec)
+
+
+def busy(prices, images=40, now=0.0):
+    prices.saw(QUALITIES, images, now)
+    return prices
+
+
+def test_time_costs_nothing_without_a_plan_and_without_a_backlog(prices):
+    assert told(busy(prices)) == {"large": 0.0, "tiny": 0.0}
+
+
+def test_backlog_raises_the_price_even_without_a_plan(prices):
+    busy(prices)
+    rising = [told(prices, large=standing(backlog))["large"] for backlog in (0, 1, 5, 15, 100)]
+    assert rising == sorted(rising)
+    assert rising[0] == 0 < rising[1] < rising[-1]
+
+
+def test_price_falls_with_the_backlog(prices):
+    busy(prices)
+    high = told(prices, large=standing(18.0))["large"]
+    assert told(prices, large=standing(1.0))["large"] < high
+    assert told(prices)["large"] == 0.0
+
+
+def test_price_of_the_plan_is_the_least_while_no_worker_is_free(prices):
+    prices.apply(plan_of(large=0.3, tiny=0.0))
+    assert told(prices, large=standing(0.0))["large"] == pytest.approx(0.3)
+    assert told(prices, large=standing(0.0, idle=True))["large"] == 0.0
+
+
+def test_variant_costs_the_cheapest_of_the_loadouts_that_hold_it(prices):
+    plan = plan_of(large=0.3)
+    plan.allocations.add(pool="cpu", loadout=["large", "tiny"], workers=1, price=0.1)
+    plan.allocations.add(pool="cpu", loadout=["tiny"], workers=0, price=0.0)
+    prices.apply(plan)
+    both = told(prices, large=standing(0.0), tiny=standing(0.0))
+    assert both == {"large": pytest.approx(0.1), "tiny": pytest.approx(0.1)}
+
+
+def test_newer_plan_takes_the_place_of_the_older(prices):
+    prices.apply(plan_of(large=0.3))
+    prices.apply(plan_of(tiny=0.2))
+    both = told(prices, large=standing(0.0), tiny=standing(0.0))
+    assert both == {"large": 0.0, "tiny": pytest.approx(0.2)}
+
+
+def test_forecast_of_the_plan_counts_before_anything_has_arrived(prices):
+    assert told(prices, large=standing(10.0))["large"] == 0.0
+    prices.apply(plan_of(rate=2.0, large=0.0))
+    assert told(prices, large=standing(10.0))["large"] > 0.0
+
+
+def test_workers_that_come_lower_the_price_at_once(prices):
+    busy(prices)
+    alone = told(prices, large=standing(1.0, slots=1))["large"]
+    assert told(prices, large=standing(1.0, slots=8))["large"] < alone
+
+
+def test_variant_that_nobody_holds_costs_nothing(prices):
+    busy(prices)
+    assert told(prices, large=standing(0.0, slots=0))["large"] == 0.0
