@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from argus_cli.commands import assign, demo, draw, status, up, version
+from argus_cli.commands import assign, demo, draw, plan, status, up, version
 from argus_cli.models import evaluate, train_models
 from argus_core.errors import ArgusError, InvalidRequest
 
@@ -22,6 +22,7 @@ app.command()(draw.draw)
 app.command()(status.status)
 app.command()(assign.assign)
 app.command()(demo.demo)
+app.command()(plan.plan)
 app.command()(evaluate)
 app.command("train-models")(train_models)
 app.command()(version.version)

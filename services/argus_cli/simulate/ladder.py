@@ -1,0 +1,49 @@
+"""What an ArgusCluster document says to the planner and the simulator."""
+
+from __future__ import annotations
+
+from argus_core.errors import InvalidRequest
+from argus_core.planning.problem import LevelProfile
+from argus_core.spec import ClusterSpec, Pool
+
+
+def levels_of(spec: ClusterSpec) -> tuple[LevelProfile, ...]:
+    """The ladder's levels with the document's seconds."""
+    return tuple(
+        LevelProfile(
+            name=level.name,
+            variant=level.variant,
+            seconds=dict(level.seconds),
+            needs_start=level.skipped_steps > 0,
+        )
+        for level in spec.ladder
+    )
+
+
+def qualities_of(spec: ClusterSpec) -> tuple[float, ...]:
+    """The ladder's prior qualities."""
+    return tuple(level.quality for level in spec.ladder)
+
+
+def pool_of(spec: ClusterSpec, name: str | None) -> Pool:
+    """The pool that is sized: the one named, or else the first.
+
+    Raises:
+        InvalidRequest: `--pool` names none.
+    """
+    if name is None:
+        return spec.pools[0]
+    for pool in spec.pools:
+        if pool.name == name:
+            return pool
+    known = ", ".join(pool.name for pool in spec.pools)
+    raise InvalidRequest.one("--pool", f"there is no pool {name!r}; there are {known}")
+
+
+def workers_of(spec: ClusterSpec, count: int | None, pool: Pool) -> tuple[str, ...]:
+    """GPU type of each worker; the pool given has `count` of them where that is not None."""
+    return tuple(
+        p.gpu_type
+        for p in spec.pools
+        for _ in range(p.workers if count is None or p is not pool else count)
+    )
