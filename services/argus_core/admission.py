@@ -16,7 +16,7 @@ Model: one `Ledger` for the workers that one router feeds. Invariants:
 - a promise is forgotten once it is kept, or some seconds after it was due. It is never longer than
   `longest`; where it would be, or where `most` stand already, none is made and the answer says so.
 
-If few come back, promises are made more densely, up to twice; if bearers find a long wait, the
+If few come back, promises are made more densely, up to ten times; if bearers find a long wait, the
 workers do less than was thought, and promises are made more sparsely until that is over.
 
 O(log n) a call for n promises, amortised. Not safe for threads. Time is passed in, in seconds on
@@ -38,9 +38,9 @@ _EARLY = 0.05
 """Seconds before it is due at which a promise is kept: clocks differ a little."""
 _MOST_BEARERS = 16
 """Requests of the same key that one promise is kept for."""
-_LEAST_RETURNING = 0.5
+_LEAST_RETURNING = 0.1
 """Share of bearers that are counted on at least, however few come back."""
-_LEARNT = 0.02
+_LEARNT = 0.1
 """Weight of one promise's end in the share of bearers that come back."""
 _SLOWER, _FASTER, _LEAST_PACE = 0.95, 1.01, 0.1
 """Factors by which a bearer's wait changes how densely promises are made, and its least value."""
@@ -76,6 +76,8 @@ class Terms:
     """Of the seconds told: how much longer it stands, as clients come late in proportion."""
     most: int = 20_000
     """Promises that stand at once."""
+    returning: float = 0.5
+    """Share of bearers that are taken to come back, before any has or has not, 0 to 1."""
 
 
 class _Promise:
@@ -164,7 +166,7 @@ class Ledger:
         """When the next promise may fall due."""
         self._gap = 0.0
         """Seconds left free for others since there was the last gap between promises."""
-        self._returning = 1.0
+        self._returning = self._terms.returning
         self._pace = 1.0
         self._workers = 0.0
         self.resize(workers)
@@ -349,6 +351,7 @@ def _wrong(terms: Terms) -> list[Violation]:
         "grace": 0 <= terms.grace < inf,
         "lateness": 0 <= terms.lateness < inf,
         "most": terms.most >= 0,
+        "returning": 0 <= terms.returning <= 1,
     }
     return [
         Violation(f"terms.{name}", f"is out of range: {getattr(terms, name)}")

@@ -146,6 +146,7 @@ def _worth_most(ask: Ask, possible: Sequence[Candidate]) -> Candidate | None:
     taken = pick(
         [c.quality for c in order],
         [c.seconds for c in order],
+        range(len(order)),
         [c.wait or 0.0 for c in order],
         [c.price for c in order],
         remaining=ask.remaining,

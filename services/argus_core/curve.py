@@ -30,7 +30,9 @@ Floats = NDArray[np.float64]
 _NODES = 72
 """Prices at which the curve is known; straight in between."""
 _HALVINGS = 48
-_REFUSAL_LOSS = 2.0
+_SEARCHED = 40.0
+"""Powers of e, up and down from the greatest drift, between which the loss in gain is looked for."""
+REFUSAL_LOSS = 2.0
 """What refusing a request costs, above any quality: the same as the plan's."""
 
 
@@ -47,7 +49,8 @@ class Flow:
     seconds: Floats
     """L: GPU time of one image; infinite where a level is closed."""
     outside: Floats
-    """m: what each prompt is worth elsewhere, its price there taken off; 0 where nowhere."""
+    """m: what each prompt is worth elsewhere, its price there taken off; `-REFUSAL_LOSS` where
+    nowhere."""
     allowance: float
     """Seconds that a request may wait and still be in time at the quickest level."""
     burstiness: float = 1.0
@@ -80,7 +83,12 @@ class PriceCurve:
         return tuple(np.where(runs > 0, rises / np.where(runs > 0, runs, 1.0), 0.0).tolist())
 
 
-FREE = PriceCurve(backlogs=(0.0,), prices=(0.0,))
+def flat(price: float) -> PriceCurve:
+    """The same price at every backlog."""
+    return PriceCurve(backlogs=(0.0,), prices=(price,))
+
+
+FREE = flat(0.0)
 """Costs nothing at any backlog: where nothing is known."""
 
 
@@ -103,7 +111,7 @@ def solve(flow: Flow) -> PriceCurve:
 def _refusal_price(flow: Flow, seconds: Floats) -> float:
     quickest = int(seconds.argmin())
     open_qualities = flow.qualities[:, np.isfinite(flow.seconds)]
-    return float((open_qualities[:, quickest].mean() + _REFUSAL_LOSS) / seconds[quickest])
+    return float((open_qualities[:, quickest].mean() + REFUSAL_LOSS) / seconds[quickest])
 
 
 def _wall(flow: Flow) -> PriceCurve:
@@ -142,7 +150,8 @@ def _fitted(prices: Floats, drift: Floats, spread: Floats, allowance: float) -> 
         inverse = np.where(flat, 2 / (low + high), np.log(ratio) / np.where(flat, 1, high - low))
         return np.concatenate([[0.0], np.cumsum(spread / 2 * steps * inverse)])
 
-    lower, upper = -30.0, float(np.log(drift.max() - least + 1.0)) + 30.0
+    scale = float(np.log(drift.max() - least))
+    lower, upper = scale - _SEARCHED, scale + _SEARCHED
     for _ in range(_HALVINGS):
         middle = (lower + upper) / 2
         if backlogs(np.exp(middle))[-1] > allowance:
@@ -156,7 +165,9 @@ def _fitted(prices: Floats, drift: Floats, spread: Floats, allowance: float) -> 
 def outside_options(
     qualities: Sequence[Floats], seconds: Sequence[Floats], prices: Sequence[float], *, but: int
 ) -> Floats:
-    """What each prompt is worth at the best level of any group `but` one; 0 where there is none.
+    """What each prompt is worth at the best level of any group `but` one.
+
+    Refusing it costs `REFUSAL_LOSS`, which is what it is worth where there is none.
 
     Args:
         qualities: by group: m x L.
@@ -164,7 +175,7 @@ def outside_options(
         prices: by group; infinite where no worker holds its variant.
         but: the group left out.
     """
-    best = np.zeros(len(qualities[0]))
+    best = np.full(len(qualities[0]), -REFUSAL_LOSS)
     for group, (quality, cost, price) in enumerate(zip(qualities, seconds, prices, strict=True)):
         able = np.isfinite(cost)
         if group != but and price < inf and able.any():

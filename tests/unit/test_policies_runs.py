@@ -144,3 +144,13 @@ def test_an_unknown_policy_is_refused_with_the_names_there_are():
 def test_policies_go_by_their_names_and_are_made_afresh(name):
     assert make(name).name == name
     assert make(name) is not make(name)
+
+
+@pytest.mark.parametrize(("rate", "multiple"), [(391, 1.5), (600, 3.0), (900, 3.0)])
+def test_who_is_refused_by_argus_is_admitted_when_it_comes_as_told(rate, multiple):
+    given = plateau(rate=rate, multiple=multiple, minutes=MINUTES, retries=1)
+    outcome = run(given, "argus")
+    again = outcome.first_refused & (outcome.tries > 1)
+    assert again.sum() > 20
+    assert (outcome.state[again] != State.REFUSED).mean() >= 0.9
+    assert (outcome.state[again] == State.IN_TIME).mean() >= 0.9

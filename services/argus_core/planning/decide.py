@@ -27,7 +27,11 @@ _BLEND_SHARE = 0.25
 
 
 def decide(
-    problem: PlanProblem, *, clock: Callable[[], float], table: PlanTable | None = None
+    problem: PlanProblem,
+    *,
+    clock: Callable[[], float],
+    table: PlanTable | None = None,
+    weighed: bool = True,
 ) -> Plan:
     """Decide what the workers shall hold.
 
@@ -35,6 +39,7 @@ def decide(
         problem: all that the decision rests on.
         clock: seconds, rising; bounds the search.
         table: plans made beforehand, for when the time is up.
+        weighed: whether to tell what the alternatives would have cost; that takes half the time.
 
     Raises:
         InvalidRequest: naming every field of the problem that is wrong.
@@ -53,7 +58,8 @@ def decide(
         blender, table, lambda: rules.time_limit - (clock() - started), rules.gap
     )
     verdict = _judge(blender, proposal, solver)
-    alternatives = weigh(blender, verdict, tolerance=rules.gap * _BLEND_SHARE)
+    tolerance = rules.gap * _BLEND_SHARE
+    alternatives = weigh(blender, verdict, tolerance=tolerance) if weighed else ()
     return describe(verdict, alternatives, clock() - started)
 
 

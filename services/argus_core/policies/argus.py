@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from math import inf
 from statistics import fmean
 
+from argus_core.admission import Ledger
+from argus_core.curve import FREE, PriceCurve, flat
 from argus_core.policies.market import Market
 from argus_core.policies.policy import REFUSE, Duty, Floor, Plain, Prompt, Setting
 from argus_core.policies.pulse import Pulse
@@ -23,7 +25,7 @@ from argus_core.starts import Starts
 _DOUBT = 100
 """Good fetches after which a bad one is forgotten."""
 _REPRICED = 0.1
-"""Share by which the cost of a fetch must change for the prices to be made anew."""
+"""Share by which what prices rest on must change for them to be made anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,24 +56,30 @@ class Argus(Plain):
         variants = setting.variants
         self.queue_of = [variants.index(level.variant) for level in setting.levels]
         self._levels, self._queues = range(len(setting.levels)), range(len(variants))
+        self._ledger = Ledger(workers=len(setting.workers))
+        self._room = 1.0
+        """Of the time that a request may wait: what newcomers get, for the sake of promises."""
+        self._promised: float | None = None
+        """Seconds told to whom was refused last; None where no place was."""
         self._known, self._now_takes = (-1, 0.0), [inf] * len(setting.levels)
         self._doubt, self._rate = 0, setting.rate
-        self._seconds_on = {
-            gpu: [setting.seconds(level, gpu) for level in self._levels] for gpu in setting.workers
-        }
         self._needs_start = [level.needs_start for level in setting.levels]
         self._starts = Starts(setting.fetch_seconds)
         self._extra = setting.fetch_seconds
+        self._curves: tuple[PriceCurve, ...] = ()
+        self._probing_on = self._seconds_on = self._by_type()
         self._market = Market(self.queue_of, deadline=setting.deadline)
         self._pulse = Pulse(memory=max(setting.deadline, 5.0), forecast=setting.rate)
         self._steering = Steering(setting)
         duties = self._steering.begin(self._costs())
+        self._pulse.expect(self._steering.expected)
         self._follow(duties)
         return duties
 
     def tick(self, crew: Sequence[Duty | None], floor: Floor) -> Sequence[Duty] | None:
         """Plan anew where the load has moved."""
         duties = self._steering.turn(crew, self._costs(), floor.now)
+        self._pulse.expect(self._steering.expected)
         if duties is not None:
             self._follow(duties)
         return duties
@@ -81,15 +89,27 @@ class Argus(Plain):
         rate = self._pulse.beat(floor.now)
         if rate != self._rate:
             self._rate = rate
-            self._curves = self._market.curves(rate)
+            self._reprice()
         self._steering.saw(prompt)
-        waits_by_queue = [floor.wait(q) for q in self._queues]
-        prices_by_queue = self._prices(floor)
-        waits = [waits_by_queue[q] for q in self.queue_of]
-        prices = [prices_by_queue[q] for q in self.queue_of]
-        seconds = self._seconds(floor)
-        level = pick(self._seen(prompt), seconds, waits, prices, remaining=remaining)
-        return self._squeezed(seconds, remaining, floor) if level == NONE else level
+        seconds, queue_of = self._seconds(floor), self.queue_of
+        backlogs = [floor.backlog(q) for q in self._queues]
+        waits = [
+            0.0 if busy < servers else backlog
+            for busy, servers, backlog in zip(floor.busy, floor.servers, backlogs, strict=True)
+        ]
+        prices = [c.price(b) for c, b in zip(self._curves, backlogs, strict=True)]
+        level = pick(self._seen(prompt), seconds, queue_of, waits, prices, remaining=remaining)
+        if level == NONE:
+            level = self._squeezed(seconds, remaining, floor)
+        if level != REFUSE and not len(self._ledger):
+            return level
+        comes = remaining >= self.setting.deadline
+        return level if not comes or self._let_in(seconds, remaining, floor) else REFUSE
+
+    def retry_after(self, prompt: Prompt, floor: Floor) -> float:
+        """When a place was promised; never, where none was."""
+        del prompt, floor
+        return inf if self._promised is None else self._promised
 
     def bind(self, prompt: Prompt, level: int, remaining: float, duty: Duty, floor: Floor) -> int:
         """The level worth most of the worker's, now that its turn has come."""
@@ -123,15 +143,15 @@ class Argus(Plain):
         if extra == self._extra or abs(extra - self._extra) <= _REPRICED * self._extra:
             return
         self._extra = extra
+        self._seconds_on = self._by_type()
         self._market.expect(self._flat(self.setting))
-        self._curves = self._market.curves(self._rate)
+        self._reprice()
 
     def _follow(self, duties: Sequence[Duty]) -> None:
         """Price by the plan that stands."""
         steering, setting = self._steering, self.setting
         workers = [sum(v in duty.loadout for duty in duties) for v in setting.variants]
         self._rate = steering.expected
-        self._pulse.expect(self._rate)
         self._market.expect(self._flat(setting))
         self._market.learn(
             sample=steering.sample if self._ideas.looks else [setting.qualities],
@@ -139,46 +159,73 @@ class Argus(Plain):
             workers=workers,
             burstiness=steering.burstiness,
         )
-        self._curves = self._market.curves(self._rate)
+        self._reprice()
 
     def _choose(
         self, prompt: Prompt, remaining: float, duty: Duty, floor: Floor
     ) -> tuple[int, float]:
         """The level worth most of a free worker's, and what it is worth; `NONE` for none."""
-        seconds_here = self._seconds_on[self.setting.workers[floor.worker]]
-        price_of = self._prices(floor)
-        qualities = self._seen(prompt)
         probing = self._extra == inf and self._starts.probe(floor.now)
+        on = self._probing_on if probing else self._seconds_on
+        seconds_here = on[self.setting.workers[floor.worker]]
+        prices, queue_of, qualities = self._prices(floor), self.queue_of, self._seen(prompt)
         best, taken = -inf, NONE
         for level in duty.levels:
             seconds = seconds_here[level]
-            if self._needs_start[level]:
-                seconds += self.setting.fetch_seconds if probing else self._extra
             if seconds <= remaining:
-                worth = qualities[level] - price_of[self.queue_of[level]] * seconds
+                worth = qualities[level] - prices[queue_of[level]] * seconds
                 if worth > best:
                     best, taken = worth, level
         return taken, best
 
     def _prices(self, floor: Floor) -> list[float]:
         """Of a GPU second, by queue."""
-        if not self._ideas.prices:
-            return [0.0] * len(self._queues)
-        if not self._ideas.backlog:
-            return [price if price < inf else 0.0 for price in self._steering.prices]
         return [curve.price(floor.backlog(q)) for q, curve in enumerate(self._curves)]
+
+    def _reprice(self) -> None:
+        """Have prices follow what is known now."""
+        if self._ideas.prices and self._ideas.backlog:
+            self._curves = self._market.curves(self._rate, room=self._room)
+        elif self._ideas.prices:
+            self._curves = tuple(flat(p if p < inf else 0.0) for p in self._steering.prices)
+        else:
+            self._curves = (FREE,) * len(self._queues)
 
     def _squeezed(self, seconds: Sequence[float], remaining: float, floor: Floor) -> int:
         """The quickest level that is in time if all who wait ahead are drawn at their quickest."""
         for level in sorted(self._levels, key=lambda i: seconds[i]):
             if seconds[level] == inf:
                 break
-            queue = self.queue_of[level]
-            under_way = floor.ends[queue] - floor.busy[queue] * floor.now
-            least = (floor.waiting[queue] * seconds[level] + under_way) / floor.servers[queue]
-            if least + seconds[level] <= remaining:
+            if self._least_wait(level, seconds[level], floor) + seconds[level] <= remaining:
                 return level
         return REFUSE
+
+    def _least_wait(self, level: int, seconds: float, floor: Floor) -> float:
+        """Seconds until it begins, if all who wait ahead are drawn at this level."""
+        queue = self.queue_of[level]
+        under_way = floor.ends[queue] - floor.busy[queue] * floor.now
+        return (floor.waiting[queue] * seconds + under_way) / floor.servers[queue]
+
+    def _let_in(self, seconds: Sequence[float], remaining: float, floor: Floor) -> bool:
+        """Whether a request may come in, by what was promised to others; else it is promised."""
+        served = [i for i in self._levels if seconds[i] < inf]
+        waits = {i: self._least_wait(i, seconds[i], floor) for i in served}
+        best = min(served, key=lambda i: waits[i] + seconds[i], default=NONE)
+        if best == NONE:
+            self._promised = None
+            return False
+        workers = sum(floor.servers)
+        self._ledger.resize(workers)
+        # What its own variant's workers do in this time, told as if all workers did it.
+        work = seconds[best] * workers / floor.servers[self.queue_of[best]]
+        answer = self._ledger.ask(
+            floor.asking, work, waits[best], remaining - seconds[best], floor.now
+        )
+        self._promised = answer.retry_after
+        if (room := self._ledger.headroom(1.0)) != self._room:
+            self._room = room
+            self._reprice()
+        return answer.admitted
 
     def _seen(self, prompt: Prompt) -> Sequence[float]:
         return prompt.qualities if self._ideas.looks else self.setting.qualities
@@ -192,6 +239,11 @@ class Argus(Plain):
                 for seconds, start in zip(floor.seconds, self._needs_start, strict=True)
             ]
         return self._now_takes
+
+    def _by_type(self) -> dict[str, list[float]]:
+        """By GPU type, by level: seconds of one image, with the fetch where one is needed."""
+        costs = self._costs()
+        return {gpu: [cost.get(gpu, inf) for cost in costs] for gpu in set(self.setting.workers)}
 
     def _flat(self, setting: Setting) -> list[float]:
         """By level, mean over all workers, with the fetch where one is needed."""

@@ -1,13 +1,13 @@
 """What a GPU second costs in each queue: the plan's prices, bent by the backlog.
 
 A queue is that of one variant. Curves are solved when they are first needed, for a rate rounded
-to a twelfth of its double, and forgotten when what they rest on changes.
+to a sixth of its double, and forgotten when what they rest on changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, log2
+from math import ceil, inf, log2
 
 import numpy as np
 
@@ -17,6 +17,8 @@ _PROMPTS = 100
 """Of the sample; more tell little and cost time."""
 _ROUNDING = 6
 """Rates to a doubling that are told apart."""
+_ROOMS = 10
+"""Shares of room that are told apart."""
 
 
 class Market:
@@ -31,7 +33,7 @@ class Market:
         self._prices = [inf] * self._queues
         self._workers = [0] * self._queues
         self._burstiness = 1.0
-        self._curves: dict[int, tuple[PriceCurve, ...]] = {}
+        self._curves: dict[tuple[int, float], tuple[PriceCurve, ...]] = {}
 
     def learn(
         self,
@@ -59,16 +61,23 @@ class Market:
         self._seconds = np.array(seconds, dtype=np.float64)
         self._curves.clear()
 
-    def curves(self, rate: float) -> tuple[PriceCurve, ...]:
-        """By queue, at so many images a second."""
+    def curves(self, rate: float, *, room: float = 1.0) -> tuple[PriceCurve, ...]:
+        """By queue, at so many images a second.
+
+        Args:
+            rate: of all that come.
+            room: of the time that a request may wait, how much it gets before it is refused.
+        """
         bucket = round(_ROUNDING * log2(rate)) if rate > 0 else 0
-        found = self._curves.get(bucket)
+        room = ceil(room * _ROOMS) / _ROOMS
+        found = self._curves.get((bucket, room))
         if found is None:
-            found = tuple(self._solve(q, 2 ** (bucket / _ROUNDING)) for q in range(self._queues))
-            self._curves[bucket] = found
+            pace = 2 ** (bucket / _ROUNDING)
+            found = tuple(self._solve(q, pace, room) for q in range(self._queues))
+            self._curves[bucket, room] = found
         return found
 
-    def _solve(self, queue: int, rate: float) -> PriceCurve:
+    def _solve(self, queue: int, rate: float, room: float) -> PriceCurve:
         groups = [np.flatnonzero(self._queue_of == q) for q in range(self._queues)]
         qualities = [self._sample[:, group] for group in groups]
         seconds = [self._seconds[group] for group in groups]
@@ -83,7 +92,7 @@ class Market:
                 seconds=seconds[queue],
                 outside=outside_options(qualities, seconds, self._prices, but=queue),
                 # Work comes in whole images: half of one is never spread over the workers.
-                allowance=self._deadline - float(own.min()) - float(own.mean()) / 2,
+                allowance=room * (self._deadline - float(own.min())) - float(own.mean()) / 2,
                 burstiness=self._burstiness,
             )
         )

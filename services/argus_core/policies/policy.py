@@ -188,7 +188,10 @@ class Policy(Protocol):
         """A start latent was fetched in so many seconds, or given up after them."""
 
     def retry_after(self, prompt: Prompt, floor: Floor) -> float:
-        """Seconds after which a request that was just refused should come again; above 0."""
+        """Seconds after which a request that was just refused should come again; above 0.
+
+        Infinite where it should not.
+        """
 
 
 class Plain:

@@ -22,7 +22,7 @@ _SAMPLES = 100
 """Prompts kept of each interval."""
 _MARGIN = 1.0
 """Standard deviations of the forecast that are planned for."""
-_MOVED = 0.05
+_MOVED = 0.1
 """Share by which the load must move for a new plan."""
 _BURSTIEST = 4.0
 """Index of dispersion that is planned for at most."""
@@ -77,6 +77,7 @@ class Steering:
         load = self._estimator.estimate(now, ahead=self._setting.interval)
         if load is None or not load.qualities:
             return None
+        self.expected = load.ahead
         wanted = load.upper(_MARGIN)
         state = (tuple(d is None for d in crew), _closed(costs))
         moved = abs(wanted - self.rate) > _MOVED * self.rate
@@ -102,11 +103,10 @@ class Steering:
     def _take(self, load: Load) -> None:
         # A step of the load looks like a burst; beyond this the model of the queue says nothing.
         self.burstiness = min(max(1.0, load.burstiness), _BURSTIEST)
-        self.expected = load.ahead
         self.sample = load.qualities
 
     def _decide(self, crew: Sequence[Duty | None], costs: Costs, rate: float) -> list[Duty]:
-        plan = decide(self._problem(crew, costs, rate), clock=lambda: 0.0)
+        plan = decide(self._problem(crew, costs, rate), clock=lambda: 0.0, weighed=False)
         self.plan, self.rate = plan, rate
         self.prices = [
             min((a.price for a in plan.allocations if v in a.loadout), default=inf)

@@ -103,8 +103,9 @@ class Crew:
     def must_load(self, worker: int) -> bool:
         """Whether a worker shall hold other variants than it does, and may load now."""
         told = self.told[worker]
-        differs = told is not None and told.loadout != self._held[worker]
-        return differs and len(self.loading) < self._limit
+        if told is self.duty[worker] or told is None:
+            return False
+        return told.loadout != self._held[worker] and len(self.loading) < self._limit
 
     def load(self, worker: int) -> float:
         """A worker that is neither busy nor in a stack loads what it was told; returns seconds."""

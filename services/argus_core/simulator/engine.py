@@ -31,6 +31,8 @@ _LOOK = 2
 
 Entry = tuple[float, int, int, float]
 """A request that waits: its deadline, number, level, and the seconds counted for it."""
+_LAST: Entry = (inf, 0, 0, 0.0)
+"""After all others."""
 Event = tuple[float, int, Callable[[int], None], int]
 
 
@@ -82,6 +84,8 @@ class _Run:
         self._made = 0
         self._stock = Stock(scenario.store)
         self._batches = [level.batches for level in scenario.levels]
+        self._needs_start = [level.needs_start for level in scenario.levels]
+        self._batch_sizes = [len(batches) for batches in self._batches]
         self._steals = _overrides(policy, "steal")
         self._judges = scenario.prompts.confidence if _overrides(policy, "after") else {}
         self._in_play = 0
@@ -170,8 +174,9 @@ class _Run:
             self._first_refused[request] = 1
         if self._tries[request] <= self._scenario.retries:
             wait = self._policy.retry_after(self._prompt[request], self._floor)
-            self._to_come += 1
-            self._at(self._floor.now + wait, self._arrive, request)
+            if wait < inf:
+                self._to_come += 1
+                self._at(self._floor.now + wait, self._arrive, request)
 
     def _join(self, entry: Entry) -> None:
         """A placed request is drawn at once where a worker is free, and waits otherwise."""
@@ -214,7 +219,7 @@ class _Run:
             self._end(request, State.DROPPED)
             return False
         entries = [entry]
-        if len(self._batches[level]) > 1:
+        if self._batch_sizes[level] > 1:
             self._gather(worker, duty, level, entries)
         self._draw(worker, level, entries)
         return True
@@ -247,9 +252,11 @@ class _Run:
     def _draw(self, worker: int, level: int, entries: list[Entry]) -> None:
         """A worker draws a batch; a start latent that cannot be had costs the skipped steps."""
         crew, now = self._crew, self._floor.now
-        seconds = crew.seconds[worker][level] * self._batches[level][len(entries) - 1]
+        seconds = crew.seconds[worker][level]
+        if len(entries) > 1:
+            seconds *= self._batches[level][len(entries) - 1]
         actual = seconds * self._luck[entries[0][1]]
-        if self._scenario.levels[level].needs_start:
+        if self._needs_start[level]:
             fetch, found = self._stock.fetch(now)
             self._policy.fetched(level, fetch, found, now)
             if not found:
@@ -313,12 +320,12 @@ class _Run:
         if crew.must_load(worker):
             self._load(worker)
             return
-        posts = crew.posts[worker]
+        posts, waiting = crew.posts[worker], floor.waiting
         while True:
-            queue, nearest = -1, (inf, 0, 0, 0.0)
+            nearest, queue = _LAST, -1
             for post in posts:
-                if floor.waiting[post] and self._queues[post][0] < nearest:
-                    queue, nearest = post, self._queues[post][0]
+                if waiting[post] and (head := self._queues[post][0]) < nearest:
+                    nearest, queue = head, post
             if queue < 0:
                 break
             if self._bind(worker, self._pop(queue)):
