@@ -115,7 +115,7 @@ def test_eight_workers_carry_what_the_paper_prints(nowhere):
     assert len(times) / times[-1] == pytest.approx(paper.GAIN)
 
 
-def test_smaller_models_are_faster_and_worse_and_no_gift():
+def test_smaller_models_are_faster_and_worse_by_the_same_line():
     levels = paper.ladder(smaller=True)
     seconds = [level.seconds[paper.GPU] for level in levels]
     means = paper.means(levels)
