@@ -1,7 +1,7 @@
 import pytest
 
 from argus_cli.simulate import options
-from argus_cli.simulate.qualities import read_qualities
+from argus_cli.simulate.qualities import Measured, read_qualities
 from argus_core.errors import InvalidRequest, Violation
 
 
@@ -89,11 +89,19 @@ def qualities(tmp_path, text, **more):
 
 def test_qualities_are_read_in_the_ladder_s_order_whatever_else_stands_there(tmp_path):
     rows = qualities(tmp_path, "prompt,small,large\na cat,0.5,1\n\na dog,0.75,0.9\n")
-    assert rows == [(1.0, 0.5), (0.9, 0.75)]
+    assert rows == Measured(qualities=((1.0, 0.5), (0.9, 0.75)))
 
 
 def test_a_spreadsheet_s_byte_order_mark_is_no_part_of_a_level_s_name(tmp_path):
-    assert qualities(tmp_path, "large,small\n1,0\n", encoding="utf-8-sig") == [(1.0, 0.0)]
+    rows = qualities(tmp_path, "large,small\n1,0\n", encoding="utf-8-sig")
+    assert rows.qualities == ((1.0, 0.0),)
+
+
+def test_similarities_and_what_discriminators_say_are_read_where_they_stand(tmp_path):
+    text = "large,small,similarity,confidence:small,confidence:other\n1,0.5,-0.25,0.75,x\n"
+    rows = qualities(tmp_path, text)
+    assert rows.similarity == (-0.25,)
+    assert rows.confidence == {"small": (0.75,)}
 
 
 @pytest.mark.parametrize(
@@ -102,10 +110,12 @@ def test_a_spreadsheet_s_byte_order_mark_is_no_part_of_a_level_s_name(tmp_path):
         ("", "no column 'large'"),
         ("large\n1\n", "no column 'small'"),
         ("large,small\n", "must have 1 to 10,000 rows, not 0"),
-        ("large,small\n1,0.5\n1,x\n", "line 3: not a number"),
-        ("large,small\n1\n", "line 2: not a number"),
-        ("large,small\n1,1.5\n", "line 2: must be 0 to 1"),
-        ("large,small\nnan,0\n", "line 2: must be 0 to 1"),
+        ("large,small\n1,0.5\n1,x\n", "line 3: small is not a number"),
+        ("large,small\n1\n", "line 2: small is not a number"),
+        ("large,small\n1,1.5\n", "line 2: small must be 0 to 1, not 1.5"),
+        ("large,small\nnan,0\n", "line 2: large must be 0 to 1"),
+        ("large,small,similarity\n1,1,-2\n", "line 2: similarity must be -1 to 1"),
+        ("large,small,confidence:large\n1,1,-1\n", "line 2: confidence:large must be 0 to 1"),
         ("large,small\n1," + "9" * 200_000, "must be CSV"),
     ],
 )

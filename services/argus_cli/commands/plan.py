@@ -100,7 +100,11 @@ def _problem(
         options.between("--target", target, 0, 1)
     options.above_zero("--burstiness", burstiness)
     names = [level.name for level in levels]
-    known = read_qualities("--qualities", qualities, names) if qualities else [qualities_of(spec)]
+    known = (
+        read_qualities("--qualities", qualities, names).qualities
+        if qualities
+        else (qualities_of(spec),)
+    )
     return PlanProblem(
         rules=Rules(
             deadline=deadline,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -47,8 +48,17 @@ def share(option: str, value: float) -> float:
     Raises:
         InvalidRequest: naming the option.
     """
-    if not 0 <= value <= 1:
-        raise InvalidRequest.one(option, f"must be 0 to 1, not {value:g}")
+    return within(option, value, 0, 1)
+
+
+def within(option: str, value: float, least: float, most: float) -> float:
+    """The value, which lies between the two or is one of them.
+
+    Raises:
+        InvalidRequest: naming the option.
+    """
+    if not least <= value <= most:
+        raise InvalidRequest.one(option, f"must be {least:g} to {most:g}, not {value:g}")
     return value
 
 
@@ -75,6 +85,17 @@ def count(option: str, value: int, *, most: int) -> int:
     return value
 
 
+def at_least(option: str, value: int, least: int) -> int:
+    """The value, no less than `least`.
+
+    Raises:
+        InvalidRequest: naming the option.
+    """
+    if value < least:
+        raise InvalidRequest.one(option, f"must be {least} or more, not {value}")
+    return value
+
+
 def names(option: str, text: str, known: list[str]) -> list[str]:
     """Names of a comma-separated list, each known and none twice.
 
@@ -88,6 +109,13 @@ def names(option: str, text: str, known: list[str]) -> list[str]:
     if not found:
         raise InvalidRequest.one(option, f"names none of {', '.join(known)}")
     return found
+
+
+def cores() -> int:
+    """That this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def folder(option: str, path: Path) -> Path:
