@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from argus_cli.commands import assign, demo, draw, plan, status, up, version
+from argus_cli.commands import assign, compare, demo, draw, plan, simulate, status, up, version
 from argus_cli.models import evaluate, train_models
 from argus_core.errors import ArgusError, InvalidRequest
 
@@ -23,6 +23,8 @@ app.command()(status.status)
 app.command()(assign.assign)
 app.command()(demo.demo)
 app.command()(plan.plan)
+app.command()(simulate.simulate)
+app.command()(compare.compare)
 app.command()(evaluate)
 app.command("train-models")(train_models)
 app.command()(version.version)
