@@ -32,7 +32,7 @@ def plan_of(problem, **kwargs):
 def two_levels(rate=1.0, workers=10, **changes):
     """`large` (4 s, quality 1) and `small` (1 s, quality 0.8) on one pool of one GPU type."""
     defaults = {
-        "rules": Rules(deadline=60.0, minimum_gain=0.005, time_limit=60.0),
+        "rules": Rules(deadline=60.0, minimum_gain=0.005, doubt=0.0, time_limit=60.0),
         "levels": (
             LevelProfile(name="large-20", variant="large", seconds={"h100": 4.0}),
             LevelProfile(name="small-4", variant="small", seconds={"h100": 1.0}),
@@ -68,7 +68,7 @@ unit = st.floats(0, 1)
 
 
 @st.composite
-def problems(draw, *, workers=4, standing=True, limits=True):
+def problems(draw, *, workers=4, standing=True, limits=True, bursts=True):
     """Any small valid problem."""
     variants = [f"v{i}" for i in range(draw(st.integers(1, 3)))]
     pools = [f"g{i}" for i in range(draw(st.integers(1, 2)))]
@@ -88,6 +88,7 @@ def problems(draw, *, workers=4, standing=True, limits=True):
             deadline=draw(st.floats(5, 60)),
             target=draw(st.sampled_from([0.9, 0.99])),
             minimum_gain=0.0,
+            doubt=0.0,
             gap=1e-6,
             time_limit=60.0,
         ),
@@ -102,6 +103,7 @@ def problems(draw, *, workers=4, standing=True, limits=True):
         ),
         rate=draw(st.floats(0, 5)),
         burstiness=draw(st.floats(0, 4)),
+        burst=draw(st.sampled_from([0.0, 0.3, 3.0, 30.0])) if bursts else 0.0,
         standing=held,
         switch_seconds={v: draw(st.floats(0, 400)) for v in variants},
         limits=_limits(draw, variants, budgets) if limits else {},
@@ -156,20 +158,23 @@ def best_by_brute_force(problem):
     ]
     sizes = [np.array(n) for n in product(*ranges)]
     fitting = [n for n in sizes if is_legal(program, n)]
-    return max(value_of(program, n) - SHORTAGE * shortage(program, n) for n in fitting)
+    return max(value_of(program, n) - penalty(program, n) for n in fitting)
 
 
 def score_of(problem, plan):
-    """A plan's value, less what its minimums lack."""
+    """A plan's value, less what its minimums and the burst lack."""
     program, held = compile_problem(problem), counts(plan)
     names = [(problem.pools[row.pool].name, row.loadout) for row in program.rows]
     n = np.array([held.get(name, 0) for name in names])
-    return plan.value - SHORTAGE * shortage(program, n)
+    return plan.value - penalty(program, n)
 
 
-def shortage(program, n):
-    """Workers that minimums lack."""
-    return int(np.maximum(0, program.minimum - program.holds @ n).sum())
+def penalty(program, n):
+    """What is charged for workers that minimums lack, and for a burst that finds no room."""
+    rules = program.problem.rules
+    short = np.maximum(0, program.minimum - program.holds @ n).sum()
+    missed = max(0.0, 1 - program.reach @ n) if program.reach.any() else 0.0
+    return SHORTAGE * short + rules.burst_chance * rules.shed_loss * missed
 
 
 def value_of(program, n):
@@ -203,5 +208,6 @@ def scaled(problem, factor):
             for level in problem.levels
         ),
         rate=problem.rate / factor,
+        burst=problem.burst / factor,
         switch_seconds={v: s * factor for v, s in problem.switch_seconds.items()},
     )

@@ -55,6 +55,8 @@ class Candidate:
     """Of a second of worker time, in quality."""
     squeezed: float | None = None
     """What `wait` would be if all ahead were drawn at their quickest; None where not known."""
+    longest: float = 0.0
+    """Seconds that it may well take; `seconds` where that is more."""
 
     @property
     def worth(self) -> float:
@@ -65,6 +67,11 @@ class Candidate:
     def completion(self) -> float | None:
         """Seconds until it would be done; None while no worker holds the variant."""
         return None if self.wait is None else self.wait + self.seconds
+
+    @property
+    def overrun(self) -> float:
+        """Seconds by which it may well take longer than expected."""
+        return max(0.0, self.longest - self.seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +119,7 @@ class Policy(Protocol):
 
 
 class PricePolicy:
-    """The level that is worth most of those that are expected to meet the deadline.
+    """The level that is worth most of those that meet the deadline, even if they take long.
 
     What a level is worth is its predicted quality less its seconds at their price. Where all
     prices are 0 that is the best level in time.
@@ -140,14 +147,16 @@ class PricePolicy:
 
 
 def _worth_most(ask: Ask, possible: Sequence[Candidate]) -> Candidate | None:
-    """Of those that leave room for others; where none does, the quickest in time."""
+    """Of those that leave room for others and for themselves; where none does, the quickest."""
     roomy = [c for c in possible if c.seconds <= ask.room]
     order = sorted(roomy, key=lambda c: c.completion or 0.0)
+    seconds = [c.seconds for c in order]
     taken = pick(
         [c.quality for c in order],
-        [c.seconds for c in order],
+        seconds,
+        seconds,
         range(len(order)),
-        [c.wait or 0.0 for c in order],
+        [(c.wait or 0.0) + c.overrun for c in order],
         [c.price for c in order],
         remaining=ask.remaining,
         minimum_quality=ask.minimum_quality,
@@ -180,14 +189,16 @@ def roomiest(ask: Ask, candidates: Sequence[Candidate]) -> Candidate | None:
     return min(able, key=_least_completion, default=None)
 
 
-def quickest(ask: Ask, candidates: Sequence[Candidate]) -> Mapping[str, float]:
-    """Seconds of the quickest level open to a request, by variant."""
+def quickest(ask: Ask, candidates: Sequence[Candidate]) -> Mapping[str, Candidate]:
+    """The quickest level open to a request, by variant."""
     ruled_out = screened(ask, candidates)
-    least: dict[str, float] = {}
+    least: dict[str, Candidate] = {}
     for c in candidates:
-        if c.level.name not in ruled_out:
-            variant = c.level.variant
-            least[variant] = min(c.seconds, least.get(variant, inf))
+        variant = c.level.variant
+        if c.level.name not in ruled_out and (
+            variant not in least or c.seconds < least[variant].seconds
+        ):
+            least[variant] = c
     return least
 
 
@@ -259,6 +270,8 @@ def _too_late(ask: Ask, candidate: Candidate) -> str:
 def _worse(ask: Ask, candidate: Candidate, taken: Candidate) -> str:
     if candidate.seconds > ask.room:
         return f"its {candidate.seconds:.2f} s would make others late who wait"
+    if candidate.overrun > _spare(ask, candidate):
+        return f"it may well take {candidate.longest:.2f} s, and then would be late"
     if candidate.price or taken.price:
         return f"it is worth {_sum(candidate)}; {taken.level.name} {_sum(taken)}"
     return f"{taken.level.name} is better"
@@ -281,6 +294,8 @@ def _praise(ask: Ask, taken: Candidate, possible: Sequence[Candidate]) -> str:
         return f"{name} is the best level in time; {best.level.name} is not"
     if rival.seconds > ask.room:
         return f"{name} leaves room for others who wait; {rival.level.name} does not"
+    if rival.overrun > _spare(ask, rival):
+        return f"{name} is in time; {rival.level.name} is not if it takes as long as it did lately"
     return f"{name} is worth {_sum(taken)}; {rival.level.name} only {_sum(rival)}"
 
 

@@ -31,7 +31,7 @@ _NODES = 72
 """Prices at which the curve is known; straight in between."""
 _HALVINGS = 48
 _SEARCHED = 40.0
-"""Powers of e, up and down from the greatest drift, between which the loss in gain is looked for."""
+"""Powers of e, up and down from the greatest drift: where the loss in gain is looked for."""
 REFUSAL_LOSS = 2.0
 """What refusing a request costs, above any quality: the same as the plan's."""
 

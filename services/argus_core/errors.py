@@ -36,6 +36,10 @@ class InvalidRequest(ArgusError):
         self.violations = tuple(violations)
         super().__init__("; ".join(f"{v.field}: {v.problem}" for v in self.violations))
 
+    def __reduce__(self) -> tuple[type[InvalidRequest], tuple[tuple[Violation, ...]]]:
+        """So that it survives the way from another process."""
+        return type(self), (self.violations,)
+
     @classmethod
     def one(cls, field: str, problem: str) -> InvalidRequest:
         """The error of a single field."""

@@ -20,6 +20,8 @@ _OUTLIER = 3.0
 """An observation counts for at most this many times the estimate, and at least its inverse."""
 _HALF_LIFE = 300.0
 """Seconds after which an estimate no longer fed counts for half."""
+_FORGOTTEN = 0.1
+"""Of what the longest lately is above the mean: by how much each new observation lowers it."""
 FRESH = 60.0
 """Seconds for which an observation makes its estimate one to refuse by."""
 
@@ -28,6 +30,8 @@ FRESH = 60.0
 class _Observed:
     ratio: float
     """Of the seconds seen to the spec's."""
+    longest: float
+    """The same, of the longest lately; at least `ratio`."""
     count: int
     at: float
 
@@ -41,6 +45,8 @@ class ServiceTimes:
     def __init__(self, ladder: Iterable[Level]) -> None:
         self._levels = {level.name: level for level in ladder}
         self._observed: dict[tuple[str, str], _Observed] = {}
+        self._commons: dict[str, float] = {}
+        """Ratio of a GPU type's levels at large, where it is known."""
 
     def expect(self, level: str, gpu_type: str, now: float) -> float:
         """Seconds to expect; more than 0. An unknown GPU type is taken for the slowest."""
@@ -52,6 +58,12 @@ class ServiceTimes:
         ratio = math.exp(own * math.log(seen.ratio) + (1 - own) * math.log(common))
         return self._prior(level, gpu_type) * ratio
 
+    def longest(self, level: str, gpu_type: str, now: float) -> float:
+        """Seconds that it may well take: the longest that it took lately, at least `expect`."""
+        expected = self.expect(level, gpu_type, now)
+        seen = self._observed.get((level, gpu_type))
+        return expected if seen is None else expected * seen.longest / seen.ratio
+
     def observe(self, level: str, gpu_type: str, seconds: float, now: float) -> None:
         """Learn that an image took so many seconds, scaled to the default size."""
         if not 0 < seconds < float("inf"):
@@ -62,7 +74,11 @@ class ServiceTimes:
         count = self._observed[key].count if key in self._observed else 0
         weight = max(_WEIGHT, 1 / (count + 2))
         bounded = min(max(ratio, before / _OUTLIER), before * _OUTLIER)
-        self._observed[key] = _Observed(before + weight * (bounded - before), count + 1, now)
+        mean = before + weight * (bounded - before)
+        longest = self._observed[key].longest if count else before
+        longest = max(bounded, mean, longest - _FORGOTTEN * (longest - mean))
+        self._observed[key] = _Observed(mean, longest, count + 1, now)
+        self._commons.pop(gpu_type, None)
 
     def fresh(self, level: str, gpu_type: str, now: float) -> bool:
         """Whether the expectation rests on something seen lately."""
@@ -74,8 +90,10 @@ class ServiceTimes:
         return seconds.get(gpu_type) or max(seconds.values())
 
     def _common(self, gpu_type: str) -> float:
-        ratios = [seen.ratio for (_, gpu), seen in self._observed.items() if gpu == gpu_type]
-        return median_low(ratios) if ratios else 1.0
+        if gpu_type not in self._commons:
+            ratios = [seen.ratio for (_, gpu), seen in self._observed.items() if gpu == gpu_type]
+            self._commons[gpu_type] = median_low(ratios) if ratios else 1.0
+        return self._commons[gpu_type]
 
 
 def pixel_scale(size: ImageSize | None, default: ImageSize) -> float:
@@ -95,8 +113,10 @@ def start_after(free_in: Sequence[float], ahead: float) -> float:
     The work ahead is poured over the slots like water; as it comes in whole images, the last
     of them begins no later than this.
     """
+    assert free_in, "a request cannot begin without a slot"
     slots = sorted(max(0.0, free) for free in free_in)
-    assert slots, "a request cannot begin without a slot"
+    if (full := (sum(slots) + ahead) / len(slots)) >= slots[-1]:
+        return full
     level, poured = slots[0], 0.0
     for filled, following in enumerate(slots[1:], start=1):
         room = (following - level) * filled

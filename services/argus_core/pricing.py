@@ -17,6 +17,7 @@ NONE = -1
 def pick(
     qualities: Sequence[float],
     seconds: Sequence[float],
+    costs: Sequence[float],
     queue_of: Sequence[int],
     waits: Sequence[float],
     prices: Sequence[float],
@@ -28,7 +29,8 @@ def pick(
 
     Args:
         qualities: predicted, by level, 0 to 1.
-        seconds: GPU time by level; infinite where it is closed.
+        seconds: by level, from the start of an image to its end; infinite where it is closed.
+        costs: by level, GPU seconds of an image: fewer than that where batches gain.
         queue_of: by level, where it waits: an index into the next two.
         waits: by queue, seconds until a request would begin.
         prices: by queue, of a GPU second, in quality.
@@ -38,8 +40,8 @@ def pick(
     Of levels worth the same the first, the dearer, wins.
     """
     best, taken, level = -inf, NONE, 0
-    for quality, cost, queue in zip(qualities, seconds, queue_of, strict=True):
-        if waits[queue] + cost <= remaining and quality >= minimum_quality:
+    for quality, takes, cost, queue in zip(qualities, seconds, costs, queue_of, strict=True):
+        if waits[queue] + takes <= remaining and quality >= minimum_quality:
             worth = quality - prices[queue] * cost
             if worth > best:
                 best, taken = worth, level

@@ -82,7 +82,7 @@ def test_a_level_slower_than_the_deadline_serves_nobody(problem):
 
 
 @relaxed
-@given(problems(), st.floats(1, 4))
+@given(problems(bursts=False), st.floats(1, 4))
 def test_a_higher_load_never_raises_the_mean_planned_quality(problem, factor):
     higher = replace(problem, rate=problem.rate * factor)
     low, high = plan_of(problem), plan_of(higher)

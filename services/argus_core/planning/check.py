@@ -28,6 +28,7 @@ def require_valid(problem: PlanProblem) -> None:
 def _wrong(problem: PlanProblem) -> Iterator[tuple[str, str]]:
     yield from _wrong_rules(problem.rules)
     yield from _out_of_range("rate", problem.rate, 0, _LARGEST)
+    yield from _out_of_range("burst", problem.burst, 0, _LARGEST)
     yield from _out_of_range("burstiness", problem.burstiness, 0, 1e4)
     yield from _out_of_range("service_variation", problem.service_variation, 0, 1e4)
     yield from _out_of_range("load_age", problem.load_age, 0, inf)
@@ -44,6 +45,8 @@ def _wrong_rules(rules: Rules) -> Iterator[tuple[str, str]]:
     yield from _out_of_range("rules.horizon", rules.horizon, 1e-9, _LARGEST)
     yield from _out_of_range("rules.shed_loss", rules.shed_loss, 1 + 1e-9, 1e4)
     yield from _out_of_range("rules.minimum_gain", rules.minimum_gain, 0, 1e4)
+    yield from _out_of_range("rules.doubt", rules.doubt, 0, 1e4)
+    yield from _out_of_range("rules.burst_chance", rules.burst_chance, 0, 1)
     yield from _out_of_range("rules.stale_after", rules.stale_after, 0, inf)
     yield from _out_of_range("rules.gap", rules.gap, 0, 1)
     yield from _out_of_range("rules.time_limit", rules.time_limit, 0, _LARGEST)

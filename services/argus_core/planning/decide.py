@@ -15,6 +15,7 @@ from argus_core.planning import workers as whole
 from argus_core.planning.alternatives import weigh
 from argus_core.planning.blend import Blender
 from argus_core.planning.check import require_valid
+from argus_core.planning.doubt import least_gain
 from argus_core.planning.explain import Verdict, describe, describe_unknown
 from argus_core.planning.milp import Found, search
 from argus_core.planning.plan import Plan, Solver
@@ -100,7 +101,7 @@ def _propose(
 
 def _judge(blender: Blender, proposal: Found, solver: Solver) -> Verdict:
     """The proposal or the standing plan."""
-    program, rules = blender.program, blender.program.problem.rules
+    program = blender.program
     workers = whole.filled(program, proposal.workers, proposal.blended.row_price)
     proposal = _served(blender, workers, proposal.bound)
     held = whole.held(program)
@@ -109,7 +110,7 @@ def _judge(blender: Blender, proposal: Found, solver: Solver) -> Verdict:
         held = whole.filled(program, held, proposal.blended.row_price)
         standing = _served(blender, held, proposal.bound)
         gain = proposal.blended.score - standing.blended.score
-        if gain < rules.minimum_gain or (proposal.workers == held).all():
+        if gain < least_gain(program, standing, proposal) or (proposal.workers == held).all():
             return Verdict(
                 program=program,
                 taken=standing,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from argus_core.planning.doubt import least_gain
 from argus_core.planning.milp import Found
 from argus_core.planning.moves import label, moves, told
 from argus_core.planning.plan import Allocation, Alternative, Move, Plan, Serving, Solver
@@ -174,7 +175,7 @@ def _why_held(verdict: Verdict) -> str:
     gain = verdict.proposal.blended.score - verdict.standing.blended.score
     if not wanted or gain <= 0:
         return "holds the standing plan: no change was found to gain anything"
-    least = verdict.program.problem.rules.minimum_gain
+    least = least_gain(verdict.program, verdict.standing, verdict.proposal)
     return (
         f"holds the standing plan: the best change ({wanted}) would gain {gain:.4f}, "
         f"less than the {least:.4f} that a change must"
@@ -213,6 +214,12 @@ def _notes(program: Program, taken: Found, solver: Solver) -> str:
         notes.append(f"the search did not end within {limit:g} s, so this comes from {source}")
     if taken.blended.shed > 0.0005:
         notes.append(f"{taken.blended.shed:.1%} of the requests cannot be served at any level")
+    found = float(program.reach @ taken.workers)
+    if program.reach.any() and found < 1 - 1e-9:
+        notes.append(
+            f"a burst of {program.problem.burst:.3g}, as there was lately, would find room for "
+            f"{found:.0%} of its requests"
+        )
     for v, name in enumerate(program.problem.variants):
         lacking = int(program.minimum[v] - taken.workers[program.holds[v]].sum())
         if lacking > 0:

@@ -19,6 +19,7 @@ from math import isfinite
 from random import Random
 
 from argus_core.planning.arrivals import Arrivals, Window
+from argus_core.planning.bursts import Greatest, burst_of
 from argus_core.planning.forecast import Count, forecast
 from argus_core.planning.reservoir import RecentSample
 
@@ -75,6 +76,10 @@ class LoadRules:
     sample_size: int = 200
     sample_half_life: float = 60.0
     """Age at which a sampled prompt is half as likely to stay."""
+    burst_length: float = 10.0
+    """Bursts that are shorter are no bursts: the deadline lets requests wait as long."""
+    burst_memory: float = 1800.0
+    """For so long a burst is remembered."""
     sample_age: float = 3600.0
     """Prompts older than this stand for nothing."""
     most_routers: int = 200
@@ -94,6 +99,8 @@ class Load:
     burstiness: float
     """Index of dispersion of the counts: 1 is Poisson. `PlanProblem.burstiness` may take it, as
     it equals the gaps' squared coefficient of variation where gaps are independent."""
+    burst: float
+    """Images a second in the greatest burst of late."""
     qualities: tuple[tuple[float, ...], ...]
     """Recent prompts by level, newer ones likelier."""
     age: float
@@ -122,6 +129,7 @@ class LoadEstimator:
         self._sample = RecentSample[tuple[float, ...]](
             size=rules.sample_size, half_life=rules.sample_half_life, rng=rng
         )
+        self._bursts = Greatest(memory=rules.burst_memory)
         self.verdicts: Counter[Verdict] = Counter()
         """How many reports became what."""
         self.samples_refused = 0
@@ -148,16 +156,17 @@ class LoadEstimator:
         newest = max((r.arrivals.newest for r in self._routers.values()), default=None)
         if newest is None:
             return None
-        found = forecast(
-            self._counts(newest, now), ahead=now - newest + ahead, half_life=self._rules.half_life
-        )
+        counts = self._counts(newest, now)
+        found = forecast(counts, ahead=now - newest + ahead, half_life=self._rules.half_life)
         if found is None:
             return None
+        burst = self._bursts.of(burst_of(counts, self._rules.burst_length), now)
         return Load(
             rate=found.rate,
             ahead=found.ahead,
             deviation=found.deviation,
             burstiness=found.burstiness,
+            burst=burst,
             qualities=tuple(self._sample.things(since=now - self._rules.sample_age)),
             age=max(0.0, now - newest),
             routers=sum(1 for r in self._routers.values() if self._lives(r, now)),

@@ -82,6 +82,10 @@ class Rules:
     """What refusing a request costs; above 1, so that any level is better than none."""
     minimum_gain: float = 0.005
     """What a new plan must gain over the standing one; smaller gains are within the noise."""
+    doubt: float = 2.0
+    """Standard errors of the sample by which it must gain besides: other prompts will come."""
+    burst_chance: float = 0.05
+    """That the burst comes within a plan's life, 0 to 1."""
     stale_after: float = 60.0
     """Age of the load's figures from which the standing plan is held."""
     gap: float = 1e-4
@@ -104,6 +108,9 @@ class PlanProblem:
     """Images asked for per unit of time: the forecast."""
     burstiness: float = 1.0
     """Squared coefficient of variation of the gaps between arrivals; 1 is Poisson."""
+    burst: float = 0.0
+    """Images asked for per unit of time in the greatest burst of late: what the workers should be
+    able to carry, if only at their quickest levels. 0 where none is expected."""
     service_variation: float = 0.0
     """Squared coefficient of variation of a level's seconds."""
     standing: tuple[Holding, ...] = ()

@@ -48,6 +48,8 @@ class Program:
     """L x pools: utilisation that the SLO can bear; 0 where the level is too slow for it."""
     load: Floats
     """L x C: GPUs for all requests; infinite where the row cannot serve the level."""
+    reach: Floats
+    """C: share of the burst that a worker carries at its quickest level; all 0 without a burst."""
     available: Ints
     """Workers, by pool."""
     pool_of: Ints
@@ -80,12 +82,14 @@ def compile_problem(problem: PlanProblem) -> Program:
     limits = [problem.limits.get(v, Limits()) for v in problem.variants]
     everyone = int(available.sum())
     switch = np.array([_switch_seconds(problem, row) for row in rows])
+    units = _units(problem, rows, bound)
     return Program(
         problem=problem,
         rows=rows,
         quality=_qualities(problem),
         bound=bound,
-        load=_loads(problem, rows, bound, everyone),
+        load=_loads(problem, units, everyone),
+        reach=_reach(problem, units),
         available=available,
         pool_of=np.array([row.pool for row in rows], dtype=np.int64),
         pinned=_pinned(problem, rows),
@@ -136,16 +140,29 @@ def _bounds(problem: PlanProblem, everyone: int) -> Floats:
     )
 
 
-def _loads(problem: PlanProblem, rows: tuple[Row, ...], bound: Floats, everyone: int) -> Floats:
-    load = np.full((len(problem.levels), len(rows)), np.inf)
+def _units(problem: PlanProblem, rows: tuple[Row, ...], bound: Floats) -> Floats:
+    """L x C: GPUs for one image per unit of time; infinite where the row cannot serve the level."""
+    units = np.full((len(problem.levels), len(rows)), np.inf)
     for i, level in enumerate(problem.levels):
         for c, row in enumerate(rows):
             share = bound[i, row.pool]
             if level.variant in row.loadout and share > 0:
-                seconds = level.seconds[problem.pools[row.pool].gpu_type]
-                load[i, c] = max(problem.rate * seconds / share, _LEAST)
+                units[i, c] = level.seconds[problem.pools[row.pool].gpu_type] / share
+    return units
+
+
+def _loads(problem: PlanProblem, units: Floats, everyone: int) -> Floats:
+    if not problem.rate:
+        return np.where(np.isfinite(units), _LEAST, np.inf)
+    load = np.maximum(problem.rate * units, _LEAST)
     load[load > _HOPELESS * max(1, everyone)] = np.inf
     return load
+
+
+def _reach(problem: PlanProblem, units: Floats) -> Floats:
+    if not problem.burst:
+        return np.zeros(units.shape[1])
+    return np.asarray(1 / (problem.burst * units.min(axis=0, initial=np.inf)))
 
 
 def _switch_seconds(problem: PlanProblem, row: Row) -> float:

@@ -1,10 +1,12 @@
 """The rows and columns that the relaxed program and the integer program have in common.
 
 Columns: y[l,c] share of all requests that level l serves on row c; n[c] workers; up[c] workers
-that must switch to c; short[v] workers that variant v lacks of its minimum.
+that must switch to c; short[v] workers that variant v lacks of its minimum; missed, the share of
+a burst that finds no room.
 Rows: level l: its share, whatever makes it, equals the sum of its y (the makers are added by the
 two programs); row c: sum of load x y <= n - lost x up; up[c] >= n[c] - held[c]; a pool's n
-within its size; a variant's n within its limits. Everything is minimised: quality counts as cost
+within its size; a variant's n within its limits; sum of reach x n + missed >= 1 where a burst is
+expected. Everything is minimised: quality counts as cost
 below 0.
 """
 
@@ -88,19 +90,21 @@ def build(solver: highspy.Highs, program: Program) -> Skeleton:
 
 def _add_columns(solver: highspy.Highs, skeleton: Skeleton) -> None:
     program, rows = skeleton.program, skeleton.rows
+    rules = program.problem.rules
     y = len(skeleton.level_of)
     short = len(program.minimum)
     room = program.available[program.pool_of].astype(float)
     everyone = max(1, int(program.available.sum()))
     order = np.arange(rows) / max(1, rows - 1)
-    lower = np.concatenate([np.zeros(y), program.pinned, np.zeros(rows + short)])
-    upper = np.concatenate([np.ones(y), room, room, np.full(short, INFINITE)])
+    lower = np.concatenate([np.zeros(y), program.pinned, np.zeros(rows + short + 1)])
+    upper = np.concatenate([np.ones(y), room, room, np.full(short, INFINITE), [1.0]])
     cost = np.concatenate(
         [
             np.zeros(y),
             order * _PER_WORKER / everyone,
             np.full(rows, _PER_SWITCH / everyone),
             np.full(short, SHORTAGE),
+            [rules.burst_chance * rules.shed_loss],
         ]
     )
     solver.addVars(len(lower), lower, upper)
@@ -129,6 +133,8 @@ def _add_rows(solver: highspy.Highs, skeleton: Skeleton) -> None:
         at = n[holds]
         add.row(float(program.minimum[v]), INFINITE, [*at, short[v]], np.ones(len(at) + 1))
         add.row(-INFINITE, float(program.maximum[v]), at, np.ones(len(at)))
+    if program.reach.any():
+        add.row(1.0, INFINITE, [*n, short[-1] + 1], [*program.reach, 1.0])
     add.into(solver)
 
 

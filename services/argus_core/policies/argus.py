@@ -16,6 +16,7 @@ from statistics import fmean
 from argus_core.admission import Ledger
 from argus_core.curve import FREE, PriceCurve, flat
 from argus_core.policies.market import Market
+from argus_core.policies.pace import best_batch
 from argus_core.policies.policy import REFUSE, Duty, Floor, Plain, Prompt, Setting
 from argus_core.policies.pulse import Pulse
 from argus_core.policies.steering import Steering
@@ -61,7 +62,11 @@ class Argus(Plain):
         """Of the time that a request may wait: what newcomers get, for the sake of promises."""
         self._promised: float | None = None
         """Seconds told to whom was refused last; None where no place was."""
-        self._known, self._now_takes = (-1, 0.0), [inf] * len(setting.levels)
+        self._known = (-1, 0.0)
+        batches = [best_batch(level, setting.deadline) for level in setting.levels]
+        self._sizes = [size for size, _ in batches]
+        self._packed = [share for _, share in batches]
+        """Of an image's seconds alone, what it costs in the best batches."""
         self._doubt, self._rate = 0, setting.rate
         self._needs_start = [level.needs_start for level in setting.levels]
         self._starts = Starts(setting.fetch_seconds)
@@ -91,14 +96,16 @@ class Argus(Plain):
             self._rate = rate
             self._reprice()
         self._steering.saw(prompt)
-        seconds, queue_of = self._seconds(floor), self.queue_of
+        seconds, costs = self._seconds(floor)
         backlogs = [floor.backlog(q) for q in self._queues]
         waits = [
             0.0 if busy < servers else backlog
             for busy, servers, backlog in zip(floor.busy, floor.servers, backlogs, strict=True)
         ]
         prices = [c.price(b) for c, b in zip(self._curves, backlogs, strict=True)]
-        level = pick(self._seen(prompt), seconds, queue_of, waits, prices, remaining=remaining)
+        level = pick(
+            self._seen(prompt), seconds, costs, self.queue_of, waits, prices, remaining=remaining
+        )
         if level == NONE:
             level = self._squeezed(seconds, remaining, floor)
         if level != REFUSE and not len(self._ledger):
@@ -115,7 +122,12 @@ class Argus(Plain):
         """The level worth most of the worker's, now that its turn has come."""
         if not self._ideas.late:
             return super().bind(prompt, level, remaining, duty, floor)
-        return self._choose(prompt, remaining, duty, floor)[0]
+        own, worth = self._choose(prompt, remaining, duty, floor)
+        if (other := floor.joining) >= 0 and own != NONE and other != own:
+            price = self._curves[queue := self.queue_of[other]].price(floor.backlog(queue))
+            if self._seen(prompt)[other] - price * floor.marginal >= worth:
+                return other
+        return own
 
     def steal(self, prompt: Prompt, level: int, remaining: float, duty: Duty, floor: Floor) -> int:
         """Take it where it is worth more than where it waits, all prices considered."""
@@ -125,10 +137,10 @@ class Argus(Plain):
         if own == NONE:
             return REFUSE
         queue = self.queue_of[level]
-        seconds = self._seconds(floor)[level]
-        if floor.backlog(queue) + seconds > remaining:
+        seconds, costs = self._seconds(floor)
+        if floor.backlog(queue) + seconds[level] > remaining:
             return own
-        there = self._seen(prompt)[level] - self._prices(floor)[queue] * seconds
+        there = self._seen(prompt)[level] - self._prices(floor)[queue] * costs[level]
         return own if worth > there else REFUSE
 
     def fetched(self, level: int, seconds: float, found: bool, now: float) -> None:  # noqa: FBT001
@@ -144,7 +156,7 @@ class Argus(Plain):
             return
         self._extra = extra
         self._seconds_on = self._by_type()
-        self._market.expect(self._flat(self.setting))
+        self._market.expect(*self._flat(self.setting))
         self._reprice()
 
     def _follow(self, duties: Sequence[Duty]) -> None:
@@ -152,7 +164,7 @@ class Argus(Plain):
         steering, setting = self._steering, self.setting
         workers = [sum(v in duty.loadout for duty in duties) for v in setting.variants]
         self._rate = steering.expected
-        self._market.expect(self._flat(setting))
+        self._market.expect(*self._flat(setting))
         self._market.learn(
             sample=steering.sample if self._ideas.looks else [setting.qualities],
             prices=steering.prices,
@@ -169,11 +181,11 @@ class Argus(Plain):
         on = self._probing_on if probing else self._seconds_on
         seconds_here = on[self.setting.workers[floor.worker]]
         prices, queue_of, qualities = self._prices(floor), self.queue_of, self._seen(prompt)
-        best, taken = -inf, NONE
+        packed, best, taken = self._packed, -inf, NONE
         for level in duty.levels:
             seconds = seconds_here[level]
             if seconds <= remaining:
-                worth = qualities[level] - prices[queue_of[level]] * seconds
+                worth = qualities[level] - prices[queue_of[level]] * seconds * packed[level]
                 if worth > best:
                     best, taken = worth, level
         return taken, best
@@ -204,7 +216,8 @@ class Argus(Plain):
         """Seconds until it begins, if all who wait ahead are drawn at this level."""
         queue = self.queue_of[level]
         under_way = floor.ends[queue] - floor.busy[queue] * floor.now
-        return (floor.waiting[queue] * seconds + under_way) / floor.servers[queue]
+        waiting = floor.waiting[queue] * seconds * self._packed[level]
+        return (waiting + under_way) / floor.servers[queue]
 
     def _let_in(self, seconds: Sequence[float], remaining: float, floor: Floor) -> bool:
         """Whether a request may come in, by what was promised to others; else it is promised."""
@@ -217,7 +230,8 @@ class Argus(Plain):
         workers = sum(floor.servers)
         self._ledger.resize(workers)
         # What its own variant's workers do in this time, told as if all workers did it.
-        work = seconds[best] * workers / floor.servers[self.queue_of[best]]
+        cost = seconds[best] * self._packed[best]
+        work = cost * workers / floor.servers[self.queue_of[best]]
         answer = self._ledger.ask(
             floor.asking, work, waits[best], remaining - seconds[best], floor.now
         )
@@ -230,27 +244,40 @@ class Argus(Plain):
     def _seen(self, prompt: Prompt) -> Sequence[float]:
         return prompt.qualities if self._ideas.looks else self.setting.qualities
 
-    def _seconds(self, floor: Floor) -> list[float]:
-        """By level, of the workers that serve it now, with the fetch where one is needed."""
+    def _seconds(self, floor: Floor) -> tuple[list[float], list[float]]:
+        """By level, of the workers that serve it now, with the fetch where one is needed.
+
+        Seconds of an image alone, and what it costs in the best batches.
+        """
         if self._known != (floor.version, self._extra):
             self._known = (floor.version, self._extra)
-            self._now_takes = [
+            alone = [
                 seconds + self._extra if start else seconds
                 for seconds, start in zip(floor.seconds, self._needs_start, strict=True)
             ]
+            costs = [s * share for s, share in zip(alone, self._packed, strict=True)]
+            self._now_takes = alone, costs
         return self._now_takes
 
     def _by_type(self) -> dict[str, list[float]]:
         """By GPU type, by level: seconds of one image, with the fetch where one is needed."""
-        costs = self._costs()
-        return {gpu: [cost.get(gpu, inf) for cost in costs] for gpu in set(self.setting.workers)}
+        alone = self._alone()
+        return {gpu: [s.get(gpu, inf) for s in alone] for gpu in set(self.setting.workers)}
 
-    def _flat(self, setting: Setting) -> list[float]:
-        """By level, mean over all workers, with the fetch where one is needed."""
-        return [fmean(costs.get(gpu, inf) for gpu in setting.workers) for costs in self._costs()]
+    def _flat(self, setting: Setting) -> tuple[list[float], list[float]]:
+        """By level, mean over all workers: what an image costs, and for how long it holds one."""
+        costs = [fmean(by.get(gpu, inf) for gpu in setting.workers) for by in self._costs()]
+        return costs, [c * size for c, size in zip(costs, self._sizes, strict=True)]
 
     def _costs(self) -> list[dict[str, float]]:
-        """By level, by GPU type, with the fetch where one is needed."""
+        """By level, by GPU type: what an image costs in the best batches."""
+        return [
+            {gpu: seconds * share for gpu, seconds in by_type.items()}
+            for by_type, share in zip(self._alone(), self._packed, strict=True)
+        ]
+
+    def _alone(self) -> list[dict[str, float]]:
+        """By level, by GPU type: seconds of one image, with the fetch where one is needed."""
         return [
             {g: s + self._extra if level.needs_start else s for g, s in level.seconds.items()}
             for level in self.setting.levels

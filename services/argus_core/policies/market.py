@@ -30,6 +30,7 @@ class Market:
         self._deadline = deadline
         self._sample: Floats = np.zeros((0, len(queue_of)))
         self._seconds: Floats = np.full(len(queue_of), inf)
+        self._holds = self._seconds
         self._prices = [inf] * self._queues
         self._workers = [0] * self._queues
         self._burstiness = 1.0
@@ -56,9 +57,16 @@ class Market:
         self._burstiness = burstiness
         self._curves.clear()
 
-    def expect(self, seconds: Sequence[float]) -> None:
-        """What an image costs now, by level; infinite where it is closed."""
-        self._seconds = np.array(seconds, dtype=np.float64)
+    def expect(self, costs: Sequence[float], holds: Sequence[float] | None = None) -> None:
+        """What an image costs now, by level; infinite where it is closed.
+
+        Args:
+            costs: GPU seconds.
+            holds: seconds for which the batch that it is in holds a worker; None where all are
+                drawn one by one.
+        """
+        self._seconds = np.array(costs, dtype=np.float64)
+        self._holds = np.array(costs if holds is None else holds, dtype=np.float64)
         self._curves.clear()
 
     def curves(self, rate: float, *, room: float = 1.0) -> tuple[PriceCurve, ...]:
@@ -81,7 +89,8 @@ class Market:
         groups = [np.flatnonzero(self._queue_of == q) for q in range(self._queues)]
         qualities = [self._sample[:, group] for group in groups]
         seconds = [self._seconds[group] for group in groups]
-        own = seconds[queue][np.isfinite(seconds[queue])]
+        holds = self._holds[groups[queue]]
+        own = holds[np.isfinite(holds)]
         if not len(own) or not self._workers[queue]:
             return solve(_nothing(qualities[queue], seconds[queue]))
         return solve(

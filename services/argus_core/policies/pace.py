@@ -39,6 +39,18 @@ def pace(level: LevelProfile, gpu_type: str, *, deadline: float, fetch_seconds: 
     return max(size / time for size, time in times if time <= room)
 
 
+def best_batch(level: LevelProfile, deadline: float) -> tuple[int, float]:
+    """Images in the batch that gains most, and what one costs then, relative to one alone.
+
+    On the GPU type that is the quickest at it; batches may last as long as for `pace`.
+    """
+    alone = min(level.seconds.values())
+    room = max(alone, _BATCH_SHARE * deadline)
+    fitting = [(t / size, size) for size, t in enumerate(level.batches, 1) if alone * t <= room]
+    share, size = min(fitting)
+    return size, share
+
+
 def costs(setting: Setting, gpu_type: str) -> tuple[float, ...]:
     """By level: seconds that one image may well take; infinite where the GPU type cannot."""
     fetch = setting.fetch_seconds

@@ -103,6 +103,11 @@ class Floor:
         """Identity of the request that is being placed; it keeps it when its client comes again."""
         self.worker = 0
         """The worker that is being bound, an index into `Setting.workers`."""
+        self.joining = -1
+        """Level of the batch that the request being bound may join; -1 for none: it is drawn by
+        itself, or heads a batch."""
+        self.marginal = 0.0
+        """Seconds by which it would lengthen that batch."""
         self.version = 0
         """Rises whenever workers have taken up other duties: then `seconds` may have changed."""
         self.seconds = [inf] * levels
@@ -111,7 +116,7 @@ class Floor:
         self.waiting = [0] * queues
         """Requests that wait."""
         self.queued = [0.0] * queues
-        """Expected GPU seconds of those that wait."""
+        """Expected GPU seconds of those that wait, in batches where these gain."""
         self.servers = [0] * queues
         """Workers that serve the queue, those that still load left out."""
         self.busy = [0] * queues

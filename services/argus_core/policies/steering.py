@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from random import Random
 
+from argus_core.planning.bursts import Greatest
 from argus_core.planning.decide import decide
 from argus_core.planning.load import Load, LoadEstimator, LoadReport, LoadRules
 from argus_core.planning.plan import Plan
@@ -24,8 +25,16 @@ _MARGIN = 1.0
 """Standard deviations of the forecast that are planned for."""
 _MOVED = 0.1
 """Share by which the load must move for a new plan."""
+_STEADY, _TURNS = 180.0, 4
+"""Seconds, and turns: a load that has fallen is planned for when it has been low for so long."""
+_YOUNG_GAIN = 0.03
+"""What a change must gain that follows another so soon: a plan may live for some turns."""
+_SURE = 2.0
+"""Standard deviations of the forecast by which it must move besides."""
 _BURSTIEST = 4.0
 """Index of dispersion that is planned for at most."""
+_GAP = 1e-3
+"""Distance from the proven optimum; a fifth of what a new plan must gain to be taken."""
 _OLD = 120.0
 """Seconds after which a plan is made anew whatever the load."""
 
@@ -39,7 +48,11 @@ class Steering:
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         self._estimator = LoadEstimator(
-            LoadRules(levels=len(setting.levels), step=max(1.0, setting.interval / 2)),
+            LoadRules(
+                levels=len(setting.levels),
+                step=max(1.0, setting.interval / 2),
+                burst_length=max(setting.deadline, setting.interval / 2),
+            ),
             rng=Random(setting.seed),
         )
         self._lots = Random(setting.seed)
@@ -47,14 +60,20 @@ class Steering:
         self._samples: list[tuple[float, ...]] = []
         self._reported = 0.0
         self._sequence = 0
-        self._planned_at = -inf
+        self._planned_at = self._changed = -inf
         self._planned_for: tuple[object, ...] = ()
         self.plan: Plan | None = None
+        switches = setting.switch_seconds.values()
+        self._reaction = setting.interval + max(switches, default=0.0)
+        """Seconds until a worker that is told at the next turn may serve."""
+        self._greatest = Greatest(memory=max(_STEADY, _TURNS * setting.interval))
         self.rate = setting.rate
         """Images a second that the plan was made for."""
         self.expected = setting.rate
         """Images a second that are the likeliest."""
         self.burstiness = 1.0
+        self.burst = 0.0
+        """Images a second that the workers should be able to carry."""
         self.prices = [inf] * len(setting.variants)
         """By variant; infinite where nobody holds it."""
         self.sample: Sequence[Sequence[float]] = [p.qualities for p in setting.sample]
@@ -69,23 +88,25 @@ class Steering:
 
     def begin(self, costs: Costs) -> list[Duty]:
         """What the workers hold at first: the plan for the rate expected."""
-        return self._decide([None] * len(self._setting.workers), costs, self.rate)
+        return self._decide([None] * len(self._setting.workers), costs, 0.0)
 
     def turn(self, crew: Sequence[Duty | None], costs: Costs, now: float) -> list[Duty] | None:
         """Report what came, and plan where something has moved; None to leave all as it is."""
         self._report(now)
-        load = self._estimator.estimate(now, ahead=self._setting.interval)
+        load = self._estimator.estimate(now, ahead=self._reaction)
         if load is None or not load.qualities:
             return None
-        self.expected = load.ahead
-        wanted = load.upper(_MARGIN)
+        self.expected = load.rate
         state = (tuple(d is None for d in crew), _closed(costs))
-        moved = abs(wanted - self.rate) > _MOVED * self.rate
+        wanted = self._greatest.of(load.upper(_MARGIN), now)
+        moved = abs(wanted - self.rate) > max(_MOVED * self.rate, _SURE * load.deviation)
         if not moved and state == self._planned_for and now - self._planned_at < _OLD:
             return None
         self._planned_at, self._planned_for = now, state
         self._take(load)
-        return self._decide(crew, costs, wanted)
+        if moved:
+            self.rate = wanted
+        return self._decide(crew, costs, now)
 
     def _report(self, now: float) -> None:
         self._sequence += 1
@@ -103,18 +124,25 @@ class Steering:
     def _take(self, load: Load) -> None:
         # A step of the load looks like a burst; beyond this the model of the queue says nothing.
         self.burstiness = min(max(1.0, load.burstiness), _BURSTIEST)
+        self.burst = load.burst
         self.sample = load.qualities
 
-    def _decide(self, crew: Sequence[Duty | None], costs: Costs, rate: float) -> list[Duty]:
-        plan = decide(self._problem(crew, costs, rate), clock=lambda: 0.0, weighed=False)
-        self.plan, self.rate = plan, rate
+    def _decide(self, crew: Sequence[Duty | None], costs: Costs, now: float) -> list[Duty]:
+        young = now - self._changed < _TURNS * self._setting.interval
+        gain = _YOUNG_GAIN if young else Rules.minimum_gain
+        plan = decide(self._problem(crew, costs, gain), clock=lambda: 0.0, weighed=False)
+        self.plan = plan
+        if plan.moves:
+            self._changed = now
         self.prices = [
             min((a.price for a in plan.allocations if v in a.loadout), default=inf)
             for v in self._setting.variants
         ]
         return self._duties(plan, crew)
 
-    def _problem(self, crew: Sequence[Duty | None], costs: Costs, rate: float) -> PlanProblem:
+    def _problem(
+        self, crew: Sequence[Duty | None], costs: Costs, minimum_gain: float
+    ) -> PlanProblem:
         setting = self._setting
         lost = [duty is None for duty in crew] if self.plan else [False] * len(crew)
         pools = tuple(
@@ -128,15 +156,21 @@ class Steering:
             for gpu in dict.fromkeys(setting.workers)
         )
         return PlanProblem(
-            rules=Rules(deadline=setting.deadline, target=setting.target),
+            rules=Rules(
+                deadline=setting.deadline,
+                target=setting.target,
+                minimum_gain=minimum_gain,
+                gap=_GAP,
+            ),
             levels=tuple(
                 LevelProfile(name=level.name, variant=level.variant, seconds=_able(cost, setting))
                 for level, cost in zip(setting.levels, costs, strict=True)
             ),
             pools=pools,
             qualities=self.sample,
-            rate=rate,
+            rate=self.rate,
             burstiness=self.burstiness,
+            burst=self.burst,
             standing=self._standing(crew),
             switch_seconds=setting.switch_seconds,
         )

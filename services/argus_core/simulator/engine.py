@@ -15,6 +15,7 @@ from math import inf, nan
 
 import numpy as np
 
+from argus_core.policies.pace import best_batch
 from argus_core.policies.policy import DONE, REFUSE, Duty, Floor, Plain, Policy, Prompt
 from argus_core.simulator.check import require_valid
 from argus_core.simulator.crew import Crew
@@ -85,6 +86,7 @@ class _Run:
         self._stock = Stock(scenario.store)
         self._batches = [level.batches for level in scenario.levels]
         self._needs_start = [level.needs_start for level in scenario.levels]
+        self._packed = [best_batch(level, scenario.deadline)[1] for level in scenario.levels]
         self._batch_sizes = [len(batches) for batches in self._batches]
         self._steals = _overrides(policy, "steal")
         self._judges = scenario.prompts.confidence if _overrides(policy, "after") else {}
@@ -166,7 +168,10 @@ class _Run:
             return
         self._in_play += 1
         self._last_deadline = floor.now + deadline
-        self._join((floor.now + deadline, request, level, floor.seconds[level]))
+        self._join(self._entry(floor.now + deadline, request, level))
+
+    def _entry(self, deadline: float, request: int, level: int) -> Entry:
+        return deadline, request, level, self._floor.seconds[level] * self._packed[level]
 
     def _refuse(self, request: int) -> None:
         self._state[request] = State.REFUSED
@@ -236,6 +241,7 @@ class _Run:
                 break
             if floor.now + seconds * batches[size] > earliest:
                 break
+            floor.joining, floor.marginal = level, seconds * (batches[size] - batches[size - 1])
             other = self._pop(queue)
             remaining = other[0] - floor.now
             prompt = self._prompt[other[1]]
@@ -244,6 +250,7 @@ class _Run:
                 earliest = min(earliest, other[0])
             else:
                 aside.append(other)
+        floor.joining = -1
         for other in aside:
             heappush(self._queues[queue], other)
             floor.waiting[queue] += 1
@@ -302,7 +309,7 @@ class _Run:
             prompt = self._prompt[request]
             then = self._policy.after(prompt, level, confidence, deadline - now, self._floor)
             if then != DONE:
-                self._join((deadline, request, then, self._floor.seconds[then]))
+                self._join(self._entry(deadline, request, then))
                 return
         self._level[request] = level
         self._finished[request] = now
@@ -421,7 +428,7 @@ class _Run:
         if level == REFUSE:
             self._end(request, otherwise)
         else:
-            self._join((deadline, request, level, floor.seconds[level]))
+            self._join(self._entry(deadline, request, level))
 
 
 def _overrides(policy: Policy, method: str) -> bool:
