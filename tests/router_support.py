@@ -1,16 +1,21 @@
-"""A router over hand-driven workers: the peer whose faults the test decides."""
+"""A router over hand-driven workers, and a router's decisions in virtual time."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from math import inf
 
 import aiohttp
 import grpc
 
+from argus_core.choice import Policy, PricePolicy
 from argus_core.errors import ArgusError, NotHeld
+from argus_core.queue import Rank
 from argus_core.spec import ArgusCluster, parse_cluster
 from argus_protos.v1 import cluster_pb2, images_pb2, worker_pb2
 from argus_protos.v1.control_pb2_grpc import ControlServiceStub
@@ -19,7 +24,11 @@ from argus_protos.v1.worker_pb2_grpc import (
     WorkerServiceServicer,
     add_WorkerServiceServicer_to_server,
 )
+from argus_router.fleet import Worker
+from argus_router.job import Job, JobState
+from argus_router.request import Request, agree
 from argus_router.router import Router
+from argus_router.waiting import Waiting, too_late
 from argus_rpc.channel import open_channel
 from argus_rpc.server import Server
 from helpers import eventually
@@ -259,3 +268,135 @@ async def staged(*workers: ScriptedWorker, cluster=None, predictor=None, ready=T
             for worker in workers:
                 with suppress(Exception):
                     await worker.die()
+
+
+class Told:
+    """What a job's client would hear."""
+
+    def __init__(self) -> None:
+        self.levels: list[str] = []
+        self.result: worker_pb2.ExecuteResult | None = None
+        self.error: ArgusError | None = None
+
+    def accepted(self, job: Job) -> None:
+        self.levels.append(job.settled.level.name)
+
+    def progressed(self, job: Job, progress: worker_pb2.ExecuteProgress) -> None:
+        raise NotImplementedError
+
+    def finished(self, job: Job, result: worker_pb2.ExecuteResult) -> None:
+        self.result = result
+
+    def failed(self, job: Job, error: ArgusError) -> None:
+        self.error = error
+
+
+class Rehearsal:
+    """A router's decisions in virtual time: real queues, prices and promises, and no wires.
+
+    Images take `pace` times what the document says, or what `takes` tells of a job.
+    """
+
+    def __init__(
+        self,
+        *loadouts: tuple[str, ...],
+        cluster: ArgusCluster | None = None,
+        pace: float = 1.0,
+        takes: Callable[[Job], float] | None = None,
+        policy: Policy | None = None,
+    ) -> None:
+        self.now, self.cluster = 0.0, cluster or cluster_of()
+        self.pace, self._takes = pace, takes or self._as_told
+        self.waiting = Waiting(
+            spec=self.cluster.spec, policy=policy or PricePolicy(), clock=lambda: self.now
+        )
+        self.workers = [self._worker(f"w{i}", held) for i, held in enumerate(loadouts)]
+        self.drawn: list[Job] = []
+        """In the order in which they were begun."""
+        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self.waiting.meet(self.workers)
+
+    def at(self, when: float, do: Callable[[], None]) -> None:
+        """Have something happen."""
+        heappush(self._agenda, (when, next(self._numbers), do))
+
+    def run(self, until: float = inf) -> None:
+        """Let time pass until nothing is left to happen."""
+        while self._agenda and self._agenda[0][0] <= until:
+            self.now, _, do = heappop(self._agenda)
+            do()
+        self.now = max(self.now, until) if until < inf else self.now
+
+    def ask(self, prompt: str = "a red circle", *, qualities=None, **fields: object) -> list[Job]:
+        """A request arrives now; returns its jobs, each with a `Told` as its sink.
+
+        Raises:
+            ArgusError: it is refused.
+        """
+        terms = agree(Request(prompt=prompt, **fields), self.cluster, call_deadline=None)
+        levels = self.cluster.spec.ladder
+        jobs = [
+            Job(
+                request_id=f"r{next(self._numbers)}",
+                index=index,
+                terms=terms,
+                seed=index,
+                rank=Rank(int(terms.band), self.now + terms.deadline, next(self._numbers)),
+                arrived=self.now,
+                ready=self.now,
+                qualities=qualities or {level.name: level.quality for level in levels},
+                sink=Told(),
+            )
+            for index in range(terms.request.count)
+        ]
+        self.waiting.submit(jobs)
+        for job in jobs:
+            self.at(job.deadline, self._expire)
+        self._pump()
+        return jobs
+
+    def hold(self, worker: int, *loadout: str) -> None:
+        """A worker holds other variants from now on; without any it is gone."""
+        state = self.workers[worker].state
+        state.phase = READY if loadout else DRAINING
+        del state.loadout[:]
+        state.loadout.extend(loadout)
+        self.waiting.meet(self.workers)
+        self._pump()
+
+    def _expire(self) -> None:
+        self.waiting.expire()
+
+    def _pump(self) -> None:
+        for worker in self.workers:
+            while worker.free and (job := self.waiting.next(worker)) is not None:
+                self._bind(job, worker)
+
+    def _bind(self, job: Job, worker: Worker) -> None:
+        job.state, job.worker, job.began = JobState.RUNNING, worker.name, self.now
+        job.attempts += 1
+        worker.running[job] = None
+        self.drawn.append(job)
+        self.at(self.now + self._takes(job), lambda: self._end(job, worker))
+
+    def _end(self, job: Job, worker: Worker) -> None:
+        del worker.running[job]
+        self.waiting.outlook.began(job)
+        self.waiting.outlook.observe(job, worker, self.now - job.began, self.now)
+        if self.now <= job.deadline:
+            job.state = JobState.ENDED
+            job.sink.finished(job, worker_pb2.ExecuteResult())
+        else:
+            self.waiting.fail(job, too_late(job))
+        self._pump()
+
+    def _as_told(self, job: Job) -> float:
+        return self.pace * job.settled.level.seconds["cpu"]
+
+    def _worker(self, name: str, loadout: tuple[str, ...]) -> Worker:
+        worker = Worker(name, clock=lambda: self.now)
+        worker.state = cluster_pb2.WorkerState(
+            worker=name, pool="cpu", phase=READY, loadout=loadout, slots=1
+        )
+        return worker

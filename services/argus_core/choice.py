@@ -7,8 +7,8 @@ policy is a class with `choose`; `screened` does what no policy may do different
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Protocol
 
@@ -95,8 +95,13 @@ class Decision:
     """Worker time that it is expected to take."""
     completion: float
     """Expected seconds from the request's arrival until it is done."""
-    options: tuple[Option, ...]
-    """Every level, best first."""
+    explain: Callable[[], tuple[Option, ...]] = field(repr=False, compare=False)
+    """Tells what became of every level; words are made only where somebody asks for them."""
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """Every level, best first."""
+        return self.explain()
 
     @property
     def worth(self) -> float:
@@ -155,9 +160,9 @@ def _worth_most(ask: Ask, possible: Sequence[Candidate]) -> Candidate | None:
         [c.quality for c in order],
         seconds,
         seconds,
-        range(len(order)),
-        [(c.wait or 0.0) + c.overrun for c in order],
-        [c.price for c in order],
+        queue_of=range(len(order)),
+        waits=[(c.wait or 0.0) + c.overrun for c in order],
+        prices=[c.price for c in order],
         remaining=ask.remaining,
         minimum_quality=ask.minimum_quality,
     )
@@ -258,7 +263,7 @@ def _decision(
         price=taken.price,
         seconds=taken.seconds,
         completion=ask.elapsed + taken.completion,
-        options=tuple(Option(candidate=c, rejected=rejected(c)) for c in ranked),
+        explain=lambda: tuple(Option(candidate=c, rejected=rejected(c)) for c in ranked),
     )
 
 

@@ -112,8 +112,14 @@ class Queues(Generic[T]):
             )
 
     def push(self, variant: str, entry: Entry[T]) -> None:
-        """Have an entry wait for a variant; `require_room` first where it is new."""
+        """Have an entry wait for a variant; `require_room` first where it is new.
+
+        How long its levels take must have been told (`weigh`).
+        """
         assert entry.rank not in self._waiting, "waits already"
+        if variant not in self._numbers:
+            self._numbers[variant] = len(self._queues)
+            self._queues.append([])
         insort(self._queue(variant), entry.rank)
         self._line.add(entry, self._numbers[variant])
         self._waiting[entry.rank] = variant, entry
@@ -172,7 +178,7 @@ class Queues(Generic[T]):
 
     def leeway(
         self,
-        variant: str,
+        variants: Sequence[str],
         shares: Mapping[str, float],
         *,
         slots: int,
@@ -186,8 +192,8 @@ class Queues(Generic[T]):
         cannot be in time whatever happens does not count.
 
         Args:
-            variant: that they wait for.
-            shares: by variant that others wait for: how much of that falls on the same servers.
+            variants: that they wait for, all served by the same.
+            shares: by variant: how much of what waits for it falls on those who serve them.
             slots: entries that are served at once.
             now: on the caller's clock.
             behind: only those that come after this rank count; None for all.
@@ -195,17 +201,15 @@ class Queues(Generic[T]):
 
         Infinite where nobody counts; negative where someone is not done when due anyway.
         """
-        if not self._queue(variant):
+        if not any(map(self._queue, variants)):
             return inf
+        counts = np.array([name in variants for name in self._numbers])
         row = np.array([shares.get(name, 0.0) for name in self._numbers])
-        number = self._numbers[variant]
-        return self._line.leeway(number, row, slots, now, behind=behind, strained=strained)
+        return self._line.leeway(counts, row, slots, now, behind=behind, strained=strained)
 
     def _queue(self, variant: str) -> list[Rank]:
-        number = self._numbers.setdefault(variant, len(self._queues))
-        if number == len(self._queues):
-            self._queues.append([])
-        return self._queues[number]
+        number = self._numbers.get(variant)
+        return [] if number is None else self._queues[number]
 
 
 class _Line:
@@ -218,11 +222,14 @@ class _Line:
         """Where the first of the line stands: the line's head moves on as entries are taken."""
         self._seconds: NDArray[np.float64] = np.zeros(1)
         """By level; the last, of `NONE`, is 0."""
+        self._sums: dict[int, tuple[list[float], list[float]]] = {}
+        """Of the first so many, as long as nothing changes."""
 
     def column(self, name: int) -> NDArray[np.float64]:
         return self._columns[name, self._start : self._start + len(self.ranks)]
 
     def add(self, entry: Entry[T], queue: int) -> None:
+        self._sums.clear()
         at = bisect_left(self.ranks, entry.rank)
         place = self._make_room(at)
         self.ranks.insert(at, entry.rank)
@@ -232,6 +239,7 @@ class _Line:
         self._columns[:, place] = queue, level, quickest, scale, deadline, due, work, least
 
     def remove(self, rank: Rank) -> None:
+        self._sums.clear()
         at, columns = bisect_left(self.ranks, rank), self._columns
         place, end = self._start + at, self._start + len(self.ranks)
         if at < len(self.ranks) - at:
@@ -242,12 +250,14 @@ class _Line:
         del self.ranks[at]
 
     def weigh(self, seconds: Sequence[float]) -> None:
+        self._sums.clear()
         self._seconds = np.array([*seconds, 0.0])
         scale = self.column(_SCALE)
         self.column(_WORK)[:] = scale * self._seconds[self._indices(_LEVEL)]
         self.column(_LEAST)[:] = scale * self._seconds[self._indices(_QUICKEST)]
 
     def hasten(self, quickest: Sequence[int]) -> None:
+        self._sums.clear()
         self.column(_QUICKEST)[:] = quickest
         scale = self.column(_SCALE)
         self.column(_LEAST)[:] = scale * self._seconds[self._indices(_QUICKEST)]
@@ -258,16 +268,16 @@ class _Line:
     def sums(self, rank: Rank | None, queues: int) -> tuple[list[float], list[float]]:
         """By queue: seconds of work before a rank, as settled and at the quickest."""
         end = len(self.ranks) if rank is None else bisect_left(self.ranks, rank)
-        if not end:
-            return [0.0] * queues, [0.0] * queues
-        of = self._indices(_QUEUE)[:end]
-        settled = np.bincount(of, weights=self.column(_WORK)[:end], minlength=queues)
-        least = np.bincount(of, weights=self.column(_LEAST)[:end], minlength=queues)
-        return settled.tolist(), least.tolist()
+        if end not in self._sums:
+            of = self._indices(_QUEUE)[:end]
+            settled = np.bincount(of, weights=self.column(_WORK)[:end], minlength=queues)
+            least = np.bincount(of, weights=self.column(_LEAST)[:end], minlength=queues)
+            self._sums[end] = settled.tolist(), least.tolist()
+        return self._sums[end]
 
     def leeway(
         self,
-        queue: int,
+        queues: NDArray[np.bool_],
         shares: NDArray[np.float64],
         slots: int,
         now: float,
@@ -280,7 +290,7 @@ class _Line:
         due = due + strained * (deadline - due) if strained else due
         falls = shares[of] * least
         ahead = np.cumsum(falls) - falls
-        counts = (of == queue) & (deadline - least > now)
+        counts = queues[of] & (deadline - least > now)
         if behind is not None:
             counts[: bisect_left(self.ranks, behind)] = False
         spare = slots * (due - least - now) - ahead

@@ -6,17 +6,15 @@ import asyncio
 import itertools
 import math
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any
 
 import grpc
 
 from argus_core.errors import ArgusError, Exhausted, InvalidRequest, Violation
-from argus_core.queue import DeadlineQueue
 from argus_core.spec import ClusterSpec
 from argus_protos.v1 import cluster_pb2, control_pb2
 from argus_protos.v1.control_pb2_grpc import ControlServiceServicer
-from argus_router.job import Job
 from argus_router.load import Outcome, Window
 from argus_router.service import Service
 from argus_rpc.convert import duration, now, seconds
@@ -96,24 +94,31 @@ class Control(ControlServiceServicer):
         )
 
     def _queues(self) -> Iterator[control_pb2.QueueLoad]:
-        dispatcher = self._service.dispatcher
-        for variant in dispatcher.queues.variants():
-            queue = dispatcher.queues.queue(variant)
+        dispatcher, now = self._service.dispatcher, self._clock()
+        queues, seconds = dispatcher.queues, dispatcher.waiting.outlook.seconds
+        for variant in queues.variants():
             slots = sum(w.slots for w in dispatcher.fleet if variant in w.loadout)
+            waiting = [(entry.rank.deadline, seconds(entry)) for entry in queues.entries(variant)]
             yield control_pb2.QueueLoad(
                 variant=variant,
-                queued=len(queue),
-                work=duration(queue.work),
-                least_slack=duration(_least_slack(queue, max(1, slots), self._clock())),
+                queued=len(waiting),
+                work=duration(sum(work for _, work in waiting)),
+                least_slack=duration(_least_slack(waiting, max(1, slots), now)),
             )
 
 
-def _least_slack(queue: DeadlineQueue[Job], slots: int, at: float) -> float:
-    """Seconds to spare of the request that has the fewest, if the slots do nothing else."""
+def _least_slack(waiting: Sequence[tuple[float, float]], slots: int, at: float) -> float:
+    """Seconds to spare of the request that has the fewest, if the slots do nothing else.
+
+    Args:
+        waiting: of each, in order: its deadline, and the seconds that it takes.
+        slots: that serve them.
+        at: now.
+    """
     least, ahead = math.inf, 0.0
-    for entry in queue:
-        least = min(least, entry.rank.deadline - at - ahead / slots - entry.seconds)
-        ahead += entry.seconds
+    for deadline, work in waiting:
+        least = min(least, deadline - at - ahead / slots - work)
+        ahead += work
     return least
 
 

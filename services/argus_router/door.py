@@ -9,17 +9,17 @@ Promises are this router's own: a client that comes again at another router is a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from math import nextafter
 
 from argus_core.admission import Ledger
-from argus_core.choice import Ask, Candidate, roomiest
+from argus_core.choice import Ask, Candidate
 from argus_core.errors import Exhausted
 from argus_router.request import Request
 
-_SURE = 0.8
-"""Of the time that a request may wait: what it is let in by. When much is under way at once, images
-take a fifth longer than one by one."""
+SURE = 0.8
+"""Of its time: what a request is let in by, and what those who wait are left by who goes first. The
+rest is for what goes otherwise than expected: when much is under way at once, images take a fifth
+longer than one by one."""
 
 
 class Door:
@@ -35,14 +35,20 @@ class Door:
         """Requests that were told when to come again, and may."""
         return len(self._ledger)
 
+    @property
+    def room(self) -> float:
+        """Of the time that newcomers may wait, how much they get, for the sake of promises."""
+        return self._ledger.headroom(1.0)
+
     def require(
         self,
         request: Request,
         ask: Ask,
-        candidates: Sequence[Candidate],
+        best: Candidate,
         *,
         slots: int,
-        holding: Mapping[str, int],
+        holding: int,
+        behind: float,
         queued: int,
         now: float,
     ) -> None:
@@ -51,30 +57,32 @@ class Door:
         Args:
             request: what is asked; it is known again by what it asks for.
             ask: its terms.
-            candidates: every level, as it stands for one image.
+            best: the level with most time to spare, as it stands for one image.
             slots: requests that all ready workers take at once.
-            holding: of them, by variant, those that can serve it.
+            holding: of them, those that can serve that level.
+            behind: seconds of their time that it may take before those who wait and go after it
+                are late.
             queued: images that wait.
             now: seconds on the router's clock.
 
         Raises:
             Exhausted: it may not; to be retried after so many seconds, if it says so.
 
-        A request that no level can serve in time even without a queue passes: the choice of level
-        says what is wrong with it.
+        A request with more images than may ever wait passes: the queue says what is wrong with it.
         """
-        best = roomiest(ask, candidates)
-        if best is None or request.count > self._limit:
+        if request.count > self._limit:
             return
-        share = holding[best.level.variant]
-        each = best.seconds / share
+        each = best.seconds / holding
         """Seconds by which an image keeps those behind it waiting."""
         wait, allowance = self._tightest(ask, best, each, request.count, queued)
+        if (late := request.count * each - behind / holding) > 0:
+            wait = max(wait, allowance + late)
         self._ledger.resize(slots)
-        work = best.seconds * request.count * slots / share
+        work = best.seconds * request.count * slots / holding
         answer = self._ledger.ask(request.identity, work, wait, allowance, now)
         if not answer.admitted:
-            raise _refusal(best, wait, allowance, answer.retry_after)
+            why = _why(best, wait, allowance, pushes=late > 0)
+            raise _refusal(why, answer.retry_after)
 
     def _tightest(
         self, ask: Ask, best: Candidate, each: float, count: int, queued: int
@@ -82,7 +90,7 @@ class Door:
         """The wait, and how long it may be: by the deadline, or by the room in the queue."""
         wait = best.wait if best.squeezed is None else best.squeezed
         assert wait is not None, "screened before"
-        allowance = _SURE * (ask.remaining - best.seconds) - (count - 1) * each
+        allowance = SURE * (ask.remaining - best.seconds) - (count - 1) * each
         free = self._limit - count - queued
         if free * each < allowance - wait:
             longest = (self._limit - count) * each
@@ -90,11 +98,16 @@ class Door:
         return wait, allowance
 
 
-def _refusal(
-    best: Candidate, wait: float, allowance: float, retry_after: float | None
-) -> Exhausted:
-    long = f"{best.level.name} would begin in {wait:.2f} s, and may in {max(0.0, allowance):.2f} s"
-    why = long if wait > allowance else "what is free was promised to others"
+def _why(best: Candidate, wait: float, allowance: float, *, pushes: bool) -> str:
+    if pushes:
+        return f"{best.level.name} would make others late who wait"
+    if wait > allowance:
+        may = max(0.0, allowance)
+        return f"{best.level.name} would begin in {wait:.2f} s, and may in {may:.2f} s"
+    return "what is free was promised to others"
+
+
+def _refusal(why: str, retry_after: float | None) -> Exhausted:
     if retry_after is None:
         return Exhausted(f"no level open to the request is in time, nor will one be soon: {why}")
     return Exhausted(

@@ -16,6 +16,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import grpc
@@ -51,8 +52,13 @@ class Worker:
         self.retired = False
         self._refusals = 0
         self._clock = clock
-        self._channel = open_channel(address)
-        self.stub: WorkerServiceAsyncStub = WorkerServiceStub(self._channel)
+        self._channel: grpc.aio.Channel | None = None
+
+    @cached_property
+    def stub(self) -> WorkerServiceAsyncStub:
+        """Of its service; its channel is opened when it is first used."""
+        self._channel = open_channel(self.address)
+        return WorkerServiceStub(self._channel)
 
     @property
     def name(self) -> str:
@@ -103,7 +109,8 @@ class Worker:
 
     async def close(self) -> None:
         """Close its channel; calls still running there are cancelled."""
-        await self._channel.close()
+        if self._channel is not None:
+            await self._channel.close()
 
 
 class Fleet:

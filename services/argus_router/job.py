@@ -7,7 +7,7 @@ moves it; what it yields goes to its sink.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -60,8 +60,10 @@ class Job:
     sink: Sink
     state: JobState = JobState.WAITING
     decision: Decision | None = None
-    least: Mapping[str, float] = field(default_factory=dict)
-    """By variant: seconds of the quickest level open to it."""
+    quickest: Mapping[str, int] = field(default_factory=dict)
+    """By variant: the quickest level open to it, an index into the ladder."""
+    expected: float = 0.0
+    """Seconds that whoever draws it is expected to take."""
     attempts: int = 0
     """Times it was begun."""
     rethought: bool = False
@@ -75,10 +77,6 @@ class Job:
     def deadline(self) -> float:
         """When it must be done."""
         return self.rank.deadline
-
-    def quickest(self, variants: Sequence[str]) -> float:
-        """Seconds at the quickest level that is open to it, of workers that hold these variants."""
-        return min((self.least[v] for v in variants if v in self.least), default=0.0)
 
     @property
     def settled(self) -> Decision:

@@ -3,8 +3,9 @@
 The backlog's price is a curve that rises from 0 to that of refusing (`argus_core.curve`), made
 from what lately arrived, how long levels take and who holds what; the same as in the simulator.
 It is made anew when the plan or the workers change, when a level's seconds have moved by a tenth,
-and every few seconds. The plan's price is the least while no worker with the variant is free:
-what other routers have waiting is seen by the plan alone.
+when arrivals come much faster or slower, and every few seconds. Variants that the same workers hold
+have one price: it is the workers' time that is dear. The plan's price is the least while no worker
+with the variant is free: what other routers have waiting is seen by the plan alone.
 
 Model: lives on the router's event loop; nothing here waits.
 """
@@ -30,6 +31,9 @@ _RENEWED = 5.0
 """Seconds after which prices are made anew whatever has changed."""
 _MOVED = 0.1
 """Share by which a level's seconds must change for that to be at once."""
+_FASTER = 1.3
+"""Times by which arrivals must come faster or slower for the curves to be others at once: a burst
+would else have a curve made for each of its first hundred, at some milliseconds each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,8 @@ class Standing:
     """Seconds of work that waits or is under way, a slot."""
     idle: bool
     """Whether a slot is free."""
+    team: str = ""
+    """Name of its workers, the same for all variants that the same workers hold."""
 
 
 class Prices:
@@ -49,17 +55,21 @@ class Prices:
 
     def __init__(self, spec: ClusterSpec) -> None:
         variants = [variant.name for variant in spec.variants]
-        deadline = spec.slo.deadline_seconds
+        self._deadline = spec.slo.deadline_seconds
         self._levels = [level.name for level in spec.ladder]
-        self._market = Market(
-            [variants.index(level.variant) for level in spec.ladder], deadline=deadline
-        )
-        self._pulse = Pulse(memory=max(deadline, _SHORTEST_MEMORY), forecast=0.0)
+        self._variant_of = [level.variant for level in spec.ladder]
+        self._queue_of: Mapping[str, int] = {variant: i for i, variant in enumerate(variants)}
+        """By variant: the number of its workers' queue, of those that have curves."""
+        self._market = self._new_market()
+        self._pulse = Pulse(memory=max(self._deadline, _SHORTEST_MEMORY), forecast=0.0)
         priors = tuple(level.quality for level in spec.ladder)
         self._sample: deque[Sequence[float]] = deque([priors], maxlen=_PROMPTS)
         self._variants, self._planned = variants, dict.fromkeys(variants, 0.0)
-        self._forecast = self._rate = 0.0
-        self._slots: tuple[int, ...] = ()
+        self._forecast = self._rate = self._priced = 0.0
+        self.room = 1.0
+        """Of the time that a request may wait: what it gets before it is refused."""
+        self._workers: tuple[tuple[int, str], ...] = ()
+        """By variant: slots and team."""
         self._seconds: Sequence[float] = ()
         self._made_at = -inf
 
@@ -87,12 +97,9 @@ class Prices:
             seconds: by level, of one image at the default size.
             now: seconds on the router's clock.
         """
-        slots = tuple(standing[variant].slots for variant in self._variants)
-        self._renew(slots, seconds, now)
-        return {
-            variant: self._price(variant, standing[variant], curve)
-            for variant, curve in zip(self._variants, self._curves(), strict=True)
-        }
+        self._renew(standing, seconds, now)
+        curves, queue_of = self._curves(), self._queue_of
+        return {v: self._price(v, standing[v], curves[queue_of[v]]) for v in self._variants}
 
     def _price(self, variant: str, standing: Standing, curve: PriceCurve) -> float:
         least = 0.0 if standing.idle else self._planned[variant]
@@ -101,21 +108,39 @@ class Prices:
     def _curves(self) -> Sequence[PriceCurve]:
         # This router sees only its own share of what the workers get; the plan sees all.
         rate = max(self._rate, self._forecast)
-        return self._market.curves(rate) if rate > 0 else [FREE] * len(self._variants)
+        if not self._priced / _FASTER <= rate <= self._priced * _FASTER:
+            self._priced = rate
+        if not self._priced:
+            return [FREE] * len(self._queue_of)
+        return self._market.curves(self._priced, room=self.room)
 
-    def _renew(self, slots: tuple[int, ...], seconds: Sequence[float], now: float) -> None:
+    def _renew(
+        self, standing: Mapping[str, Standing], seconds: Sequence[float], now: float
+    ) -> None:
+        workers = tuple((standing[v].slots, standing[v].team) for v in self._variants)
         old = now - self._made_at > _RENEWED
-        if not old and slots == self._slots and not _moved(self._seconds, seconds):
+        if not old and workers == self._workers and not _moved(self._seconds, seconds):
             return
-        self._made_at, self._slots, self._seconds = now, slots, seconds
+        if workers != self._workers:
+            teams = {v: standing[v].team or v for v in self._variants}
+            numbers = {team: i for i, team in enumerate(dict.fromkeys(teams.values()))}
+            self._queue_of = {v: numbers[team] for v, team in teams.items()}
+            self._market = self._new_market()
+        self._made_at, self._workers, self._seconds = now, workers, seconds
+        self._priced = max(self._rate, self._forecast)
+        first = {queue: v for v, queue in reversed([*self._queue_of.items()])}
+        leaders = [first[queue] for queue in sorted(first)]
         self._market.expect(seconds)
         self._market.learn(
             sample=tuple(self._sample),
             # A price of 0 was true of the plan's load; under another's burst it promises nothing.
-            prices=[self._planned[variant] or inf for variant in self._variants],
-            workers=slots,
+            prices=[self._planned[variant] or inf for variant in leaders],
+            workers=[standing[variant].slots for variant in leaders],
             burstiness=1.0,
         )
+
+    def _new_market(self) -> Market:
+        return Market([self._queue_of[v] for v in self._variant_of], deadline=self._deadline)
 
 
 def _moved(before: Sequence[float], after: Sequence[float]) -> bool:

@@ -177,7 +177,7 @@ class Service:
     def queued(self) -> dict[str, int]:
         """Images waiting, by variant; under the empty name those not decided yet."""
         queues = self.dispatcher.queues
-        return {variant: len(queues.queue(variant)) for variant in queues.variants()}
+        return {variant: queues.count(variant) for variant in queues.variants()}
 
     @property
     def ready(self) -> bool:

@@ -1,83 +1,177 @@
-"""The workers and queues at one moment, grouped by variant: looked at once for each decision."""
+"""The workers and queues at one moment: what each level could do for a job now."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from math import inf
 
+from argus_core.choice import Candidate
 from argus_core.estimate import start_after
-from argus_core.queue import Queues
+from argus_core.queue import Ahead, Queues
+from argus_core.spec import Level
+from argus_router.crew import Crew
 from argus_router.fleet import Worker
 from argus_router.job import Job
 from argus_router.prices import Standing
 
 _OVERRUN = 0.1
 """Of its expected seconds: what an image that overruns them is taken to need still."""
+_STRAINED = 0.5
+"""Of the reserve of those who wait: what may be used up by those who come later and go first."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Times:
+    """What images at the default size take, by level in the ladder's order."""
+
+    seconds: Sequence[float]
+    """Expected."""
+    longest: Sequence[float]
+    """That they may well take."""
+    fresh: Sequence[bool]
+    """Whether the expectation rests on something seen lately."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
-    """The ready workers that hold a variant, and what keeps them busy."""
+class Known:
+    """What does not change from one look to the next."""
 
-    holders: Sequence[Worker]
-    free_in: Sequence[float]
-    """For each of their slots, seconds until it is free."""
-    shares: Sequence[tuple[str, float]]
-    """Variants that something waits for, and how much of that will fall on the holders."""
-    common: Mapping[str, Sequence[str]]
-    """By variant that something waits for: those that all who hold it hold."""
+    ladder: Sequence[Level]
+    crew: Crew
+    mean: Times
+    """Of the workers that may draw a level: any of them may, since binding is late."""
+    by_gpu_type: Mapping[str, Times]
+    gpu_type: Callable[[Worker], str]
+    scale: Callable[[Job, str], float]
+    """How many times the default size's seconds a job takes with a variant."""
+    prices: Callable[[Mapping[str, Standing], Sequence[float], float], Mapping[str, float]]
 
-    def wait(self, job: Job, queues: Queues[Job]) -> tuple[float | None, float | None]:
-        """Seconds until a job begins: as levels stand, and if all ahead are at their quickest.
 
-        None while no worker holds the variant.
+class View:
+    """One look: of no use once something has changed."""
+
+    def __init__(self, known: Known, queues: Queues[Job], now: float) -> None:
+        self._known, self._crew, self._queues, self._now = known, known.crew, queues, now
+
+    def candidates(self, job: Job) -> list[Candidate]:
+        """Every level of the ladder, as it stands for `job`, from dearest to cheapest."""
+        ahead, teams = self._queues.ahead(job.rank), self._crew.teams
+        waits = {team: self._wait(team, ahead) for team in self._free_in}
+        return [
+            self._candidate(index, job, self._known.mean, waits[teams[v]], self._prices[v])
+            for index, v in enumerate(level.variant for level in self._known.ladder)
+        ]
+
+    def here(self, job: Job, worker: Worker) -> list[Candidate]:
+        """The levels that a free worker could draw `job` at, now that its turn has come."""
+        held, times = worker.loadout, self._known.by_gpu_type[self._known.gpu_type(worker)]
+        price = self._worth(held)
+        return [
+            self._candidate(index, job, times, (0.0, 0.0), price)
+            for index, level in enumerate(self._known.ladder)
+            if level.variant in held
+        ]
+
+    def room(self, worker: Worker) -> float:
+        """Seconds that a free worker may take before others who wait for its variants are late.
+
+        Reckoned as if all of them were drawn at their quickest; infinite where nobody waits.
         """
-        if not self.holders:
+        teams = {self._crew.teams[variant] for variant in worker.loadout}
+        return min((max(0.0, self._leeway(team)) for team in teams), default=inf)
+
+    def room_before(self, job: Job, variant: str) -> float:
+        """Seconds of the holders' time that a newcomer may take before those behind it are late."""
+        least = inf
+        for team in self._free_in:
+            if share := self._crew.shares[team].get(variant):
+                leeway = self._leeway(team, behind=job, strained=_STRAINED)
+                least = min(least, max(0.0, leeway) / share)
+        return least
+
+    def _wait(self, team: str, ahead: Ahead) -> tuple[float | None, float | None]:
+        """Seconds until a job begins: as levels stand, and if all ahead are at their quickest."""
+        if not (free_in := self._free_in[team]):
             return None, None
-        ahead = least = 0.0
-        for other, share in self.shares:
-            queue, choice = queues.queue(other), self.common[other]
-            ahead += queue.work_ahead(job.rank) * share
-            least += share * sum(
-                entry.item.quickest(choice) for entry in queue if entry.rank < job.rank
-            )
-        return start_after(self.free_in, ahead), start_after(self.free_in, least)
+        shares = self._crew.shares[team].items()
+        settled = sum(share * ahead.settled.get(other, 0.0) for other, share in shares)
+        least = sum(share * ahead.least.get(other, 0.0) for other, share in shares)
+        return start_after(free_in, settled), start_after(free_in, least)
 
-    def standing(self, queues: Queues[Job]) -> Standing:
-        """What prices are made from."""
-        slots = len(self.free_in)
-        waits = sum(queues.queue(other).work * share for other, share in self.shares)
+    def _leeway(self, team: str, *, behind: Job | None = None, strained: float = 0.0) -> float:
+        free_in = self._free_in[team]
+        leeway = self._queues.leeway(
+            [variant for variant, theirs in self._crew.teams.items() if theirs == team],
+            self._crew.shares[team],
+            slots=len(free_in),
+            now=self._now,
+            behind=None if behind is None else behind.rank,
+            strained=strained,
+        )
+        return leeway if leeway == inf else leeway - sum(free_in)
+
+    @cached_property
+    def _free_in(self) -> Mapping[str, Sequence[float]]:
+        """By team, for each of its slots: seconds until it is free."""
+        crew, now = self._crew, self._now
+        return {
+            team: sorted(free for worker in crew.holders[team] for free in _free_in(worker, now))
+            for team in dict.fromkeys(crew.teams.values())
+        }
+
+    @cached_property
+    def _asked(self) -> Mapping[str, float]:
+        """Price of a second by variant, each for itself."""
+        ahead, teams = self._queues.ahead().settled, self._crew.teams
+        standing = {team: self._standing(team, ahead) for team in self._free_in}
+        return self._known.prices(
+            {variant: standing[team] for variant, team in teams.items()},
+            self._known.mean.seconds,
+            self._now,
+        )
+
+    def _standing(self, team: str, ahead: Mapping[str, float]) -> Standing:
+        free_in, shares = self._free_in[team], self._crew.shares[team].items()
+        work = sum(free_in) + sum(share * ahead.get(other, 0.0) for other, share in shares)
         return Standing(
-            slots=slots,
-            backlog=(sum(self.free_in) + waits) / slots if slots else 0.0,
-            idle=not all(self.free_in),
+            slots=len(free_in),
+            backlog=work / len(free_in) if free_in else 0.0,
+            idle=not all(free_in),
+            team=team,
         )
 
+    @cached_property
+    def _prices(self) -> Mapping[str, float]:
+        """By variant: the price of the cheapest of the loadouts that hold it."""
+        loadouts = self._crew.loadouts.items()
+        return {v: min(map(self._worth, held), default=self._asked[v]) for v, held in loadouts}
 
-def grouped(
-    variants: Sequence[str], workers: Iterable[Worker], queues: Queues[Job], now: float
-) -> dict[str, Group]:
-    """A group for every variant, empty ones included."""
-    loadouts = [(worker, worker.loadout) for worker in workers if worker.ready]
-    waiting = queues.variants()
-    theirs = {other: sum(other in held for _, held in loadouts) for other in waiting}
-    common = {other: _common(other, [held for _, held in loadouts]) for other in waiting}
-    groups = {}
-    for variant in variants:
-        holding = [(worker, held) for worker, held in loadouts if variant in held]
-        both = {other: sum(other in held for _, held in holding) for other in waiting}
-        groups[variant] = Group(
-            holders=[worker for worker, _ in holding],
-            free_in=[free for worker, _ in holding for free in _free_in(worker, now)],
-            shares=[(other, count / theirs[other]) for other, count in both.items() if count],
-            common=common,
+    def _worth(self, loadout: tuple[str, ...]) -> float:
+        """Of a worker's second: what the dearest of its variants is worth."""
+        return max((self._asked[variant] for variant in loadout), default=0.0)
+
+    def _candidate(
+        self,
+        index: int,
+        job: Job,
+        times: Times,
+        waits: tuple[float | None, float | None],
+        price: float,
+    ) -> Candidate:
+        level = self._known.ladder[index]
+        scale = self._known.scale(job, level.variant)
+        return Candidate(
+            level=level,
+            quality=job.qualities.get(level.name, level.quality),
+            wait=waits[0],
+            seconds=scale * times.seconds[index],
+            fresh=times.fresh[index],
+            price=price,
+            squeezed=waits[1],
+            longest=scale * times.longest[index],
         )
-    return groups
-
-
-def _common(variant: str, loadouts: Sequence[Sequence[str]]) -> Sequence[str]:
-    held = [set(loadout) for loadout in loadouts if variant in loadout]
-    return sorted(set.intersection(*held)) if held else ()
 
 
 def _free_in(worker: Worker, now: float) -> list[float]:
@@ -87,5 +181,4 @@ def _free_in(worker: Worker, now: float) -> list[float]:
 
 
 def _left(job: Job, now: float) -> float:
-    expected = job.settled.seconds
-    return max(job.began + expected - now, _OVERRUN * expected)
+    return max(job.began + job.expected - now, _OVERRUN * job.expected)

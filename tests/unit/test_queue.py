@@ -1,4 +1,6 @@
-"""The queues: who goes first, what the bound counts, and that nothing is lost."""
+"""Queues by deadline: order, bound, sums over what waits, and that nothing is lost."""
+
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -6,12 +8,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from argus_core.errors import Exhausted
-from argus_core.queue import DeadlineQueue, Entry, Queues, Rank
+from argus_core.queue import NONE, Entry, Queues, Rank
+
+SECONDS = [4.0, 1.0, 0.5]
+"""By level."""
 
 
-def entry(band=2, deadline=1.0, arrival=0, seconds=1.0):
-    rank = Rank(band, deadline, arrival)
-    return Entry(rank=rank, seconds=seconds, item=arrival)
+def entry(band=2, deadline=1.0, arrival=0, **fields):
+    return Entry(rank=Rank(band, deadline, arrival), item=arrival, **fields)
 
 
 ENTRIES = st.lists(
@@ -20,38 +24,93 @@ ENTRIES = st.lists(
         band=st.integers(1, 3),
         deadline=st.floats(0, 100),
         arrival=st.integers(0, 10_000),
-        seconds=st.floats(0, 10),
+        level=st.sampled_from([NONE, 0, 1, 2]),
+        quickest=st.sampled_from([NONE, 1, 2]),
+        scale=st.floats(0, 4),
+        due=st.floats(0, 100),
     ),
     unique_by=lambda e: e.rank.arrival,
     max_size=40,
 )
+SHARES = st.fixed_dictionaries({}, optional={v: st.sampled_from([0.5, 1.0]) for v in "abc"})
+
+
+def takes(each, level):
+    return 0.0 if level == NONE else each.scale * SECONDS[level]
+
+
+def filled(entries):
+    """Every second entry waits for `a`, the others for `b`."""
+    queues = Queues(limit=1000)
+    queues.weigh([2 * seconds for seconds in SECONDS])
+    for index, each in enumerate(entries):
+        queues.push("ab"[index % 2], each)
+    queues.weigh(SECONDS)
+    return queues
 
 
 @given(ENTRIES)
 def test_order_is_band_then_deadline_then_arrival(entries):
-    queues = Queues(limit=100)
-    for each in entries:
-        queues.push("v", each)
-    popped = [queues.pop(["v"]).rank for _ in entries]
+    queues = filled(entries)
+    popped = [queues.pop("ab").rank for _ in entries]
     assert popped == sorted(each.rank for each in entries)
-    assert queues.pop(["v"]) is None
+    assert queues.pop("ab") is None
 
 
 @given(ENTRIES, st.builds(Rank, st.integers(1, 3), st.floats(0, 100), st.just(-1)))
-def test_work_ahead_is_of_those_that_go_first(entries, rank):
-    queue = DeadlineQueue()
-    for each in entries:
-        queue.push(each)
-    ahead = sum(e.seconds for e in sorted(entries, key=lambda e: e.rank) if e.rank < rank)
-    assert queue.work_ahead(rank) == pytest.approx(ahead)
-    assert queue.work == pytest.approx(sum(e.seconds for e in entries))
+def test_work_ahead_is_of_those_that_go_first_at_what_levels_take_now(entries, rank):
+    queues = filled(entries)
+    for before in (rank, None):
+        ahead = queues.ahead(before)
+        for variant, mine in (("a", entries[::2]), ("b", entries[1::2])):
+            first = [e for e in mine if before is None or e.rank < before]
+            settled = sum(takes(e, e.level) for e in first)
+            assert ahead.settled.get(variant, 0.0) == pytest.approx(settled)
+            least = sum(takes(e, e.quickest) for e in first)
+            assert ahead.least.get(variant, 0.0) == pytest.approx(least)
+
+
+def plain_leeway(entries, variants, shares, *, slots, now, behind, strained):
+    """By going through them one by one."""
+    least, ahead = inf, 0.0
+    order = sorted(enumerate(entries), key=lambda pair: pair[1].rank)
+    for index, each in order:
+        variant, work = "ab"[index % 2], takes(each, each.quickest)
+        counts = variant in variants and (behind is None or each.rank >= behind)
+        if counts and each.rank.deadline - work > now:
+            due = min(each.due, each.rank.deadline)
+            due += strained * (each.rank.deadline - due)
+            least = min(least, slots * (due - work - now) - ahead)
+        ahead += shares.get(variant, 0.0) * work
+    return least
+
+
+@given(
+    ENTRIES,
+    st.sampled_from(["a", "ab", "c"]),
+    SHARES,
+    st.integers(1, 8),
+    st.floats(0, 100),
+    st.none() | st.builds(Rank, st.integers(1, 3), st.floats(0, 100), st.just(-1)),
+    st.sampled_from([0.0, 0.5]),
+)
+def test_leeway_is_what_may_go_first_before_one_is_not_done_when_due(
+    entries, variants, shares, slots, now, behind, strained
+):
+    asked = {"slots": slots, "now": now, "behind": behind, "strained": strained}
+    found = filled(entries).leeway([*variants], shares, **asked)
+    assert found == pytest.approx(plain_leeway(entries, variants, shares, **asked))
+
+
+def test_levels_that_others_may_draw_at_change_the_least_work():
+    queues = filled([entry(arrival=1, quickest=2), entry(arrival=2, quickest=2)])
+    queues.hasten(lambda variant, item: 1 if variant == "a" else NONE)
+    assert queues.ahead().least == {"a": 1.0, "b": 0.0}
 
 
 @given(ENTRIES, st.floats(0, 100))
 def test_expiry_takes_exactly_those_whose_deadline_is_over(entries, now):
-    queues = Queues(limit=100)
-    for index, each in enumerate(entries):
-        queues.push("ab"[index % 2], each)
+    queues = filled(entries)
     over = queues.expire(now)
     assert {e.rank for e in over} == {e.rank for e in entries if e.rank.deadline <= now}
     assert [e.rank.deadline for e in over] == sorted(e.rank.deadline for e in over)
@@ -94,11 +153,12 @@ class QueuesAgainstAList(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.queues, self.model, self.arrivals = Queues(limit=1000), [], 0
+        self.queues.weigh(SECONDS)
 
     @rule(variant=st.sampled_from("abc"), band=st.integers(1, 3), deadline=st.integers(0, 5))
     def push(self, variant, band, deadline):
         self.arrivals += 1
-        new = entry(band, float(deadline), self.arrivals)
+        new = entry(band, float(deadline), self.arrivals, level=0, quickest=1)
         self.queues.push(variant, new)
         self.model.append((variant, new))
 
@@ -125,9 +185,14 @@ class QueuesAgainstAList(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost(self):
         assert len(self.queues) == len(self.model)
+        ahead = self.queues.ahead()
         for variant in "abc":
-            count = sum(v == variant for v, _ in self.model)
-            assert len(self.queues.queue(variant)) == count
+            waiting = sorted((e for v, e in self.model if v == variant), key=lambda e: e.rank)
+            assert self.queues.entries(variant) == waiting
+            assert self.queues.count(variant) == len(waiting)
+            assert self.queues.head(variant) is (waiting[0] if waiting else None)
+            assert ahead.settled.get(variant, 0.0) == 4.0 * len(waiting)
+            assert ahead.least.get(variant, 0.0) == 1.0 * len(waiting)
 
 
 TestQueuesAgainstAList = QueuesAgainstAList.TestCase

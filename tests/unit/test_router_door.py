@@ -1,5 +1,7 @@
 """Admission at a router: images, holders and the queue's bound, put into GPU seconds."""
 
+from math import inf
+
 import pytest
 
 from argus_core.choice import Ask, Candidate
@@ -12,14 +14,25 @@ QUICK = Level(name="quick", variant="tiny", steps=4, quality=0.6, seconds={"cpu"
 
 
 def ask_in(
-    door, *, wait=0.0, remaining=2.1, count=1, queued=0, now=0.0, prompt="a", slots=4, tiny=1
+    door,
+    *,
+    wait=0.0,
+    remaining=2.1,
+    count=1,
+    queued=0,
+    now=0.0,
+    prompt="a",
+    slots=4,
+    tiny=1,
+    behind=inf,
 ):
     door.require(
         Request(prompt=prompt, count=count, deadline=remaining),
         Ask(remaining=remaining),
-        [Candidate(level=QUICK, quality=0.6, wait=wait, seconds=0.1, fresh=True)],
+        Candidate(level=QUICK, quality=0.6, wait=wait, seconds=0.1, fresh=True),
         slots=slots,
-        holding={"tiny": tiny},
+        holding=tiny,
+        behind=behind,
         queued=queued,
         now=now,
     )
@@ -83,6 +96,13 @@ def test_a_full_queue_keeps_its_promises():
     assert door.promised == 0
 
 
-@pytest.mark.parametrize("asked", [{"remaining": 0.05}, {"wait": None}, {"count": 200}])
-def test_what_can_never_be_in_time_is_left_to_the_choice_of_level(asked):
-    ask_in(Door(limit=100), **asked)
+def test_who_goes_before_others_leaves_them_time_enough():
+    ask_in(Door(limit=100), behind=0.1)
+    ask_in(Door(limit=100), behind=0.8, count=8)
+    refused = refusal(Door(limit=100), behind=0.5, count=8)
+    assert "would make others late who wait" in str(refused)
+    assert refused.retry_after > 0
+
+
+def test_more_images_than_may_ever_wait_are_left_to_the_queue():
+    ask_in(Door(limit=100), count=200)

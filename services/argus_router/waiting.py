@@ -1,0 +1,255 @@
+"""Jobs that wait, and who draws them: every decision about them, and nothing that takes time.
+
+Model: pure but for the clock that it is given. Jobs come in (`submit`), wait in the queue of the
+variant that they shall be drawn with, and leave when a free worker takes one (`next`), when they
+are cancelled, or when they fail: then their sink has heard of it. Invariants:
+
+- a job that came in waits in exactly one queue, or was taken by a worker, or has ended;
+- a job ends once, and its sink hears of it once;
+- a job that no level can serve now, because no worker holds its variant, waits undecided in the
+  queue named `UNDECIDED` and is decided when the workers change, or expires;
+- who came in is in time if images take what is expected: whoever is let in, or goes before others,
+  leaves those who wait time enough to be drawn at their quickest, and a fifth of theirs to spare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from math import inf
+
+from argus_core.choice import Ask, Decision, Policy, quickest, roomiest
+from argus_core.errors import ArgusError, DeadlineMissed, Unavailable
+from argus_core.queue import NONE, Entry, Queues
+from argus_core.spec import ClusterSpec
+from argus_protos.v1 import cluster_pb2
+from argus_router.door import SURE, Door
+from argus_router.fleet import Worker
+from argus_router.job import Job, JobState
+from argus_router.outlook import Outlook
+from argus_router.view import View
+
+UNDECIDED = ""
+"""Queue of jobs whose level waits for a worker to hold its variant."""
+
+
+class Waiting:
+    """See the module."""
+
+    def __init__(self, *, spec: ClusterSpec, policy: Policy, clock: Callable[[], float]) -> None:
+        self._policy, self._clock = policy, clock
+        self._door = Door(limit=spec.router.max_queued)
+        self._variants = [variant.name for variant in spec.variants]
+        self.outlook = Outlook(spec)
+        self.queues: Queues[Job] = Queues(limit=spec.router.max_queued)
+
+    def apply(self, plan: cluster_pb2.Plan) -> None:
+        """A plan is in force."""
+        self.outlook.prices.apply(plan)
+
+    def meet(self, workers: Iterable[Worker]) -> None:
+        """The workers are these now: decide anew what waits for a variant that nobody holds."""
+        before = self.outlook.crew
+        self.outlook.meet(workers, self.queues)
+        if self.outlook.crew is before:
+            return
+        holders = self.outlook.crew.holders
+        for variant in self.queues.variants():
+            if not holders.get(variant):
+                for entry in self.queues.take(variant):
+                    self.again(entry.item)
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Take all of the jobs, the images of one request, or none.
+
+        Raises:
+            Exhausted, DeadlineMissed, InvalidRequest: one cannot be had; none is taken.
+        """
+        view = self._let_in(jobs)
+        self.queues.require_room(len(jobs), retry_after=self._relief())
+        placed: list[Job] = []
+        try:
+            for job in jobs:
+                self._place(job, self._look() if placed else view)
+                placed.append(job)
+        except ArgusError:
+            for job in placed:
+                self.cancel(job)
+            raise
+        for job in jobs:
+            if job.decision is not None:
+                job.sink.accepted(job)
+
+    def again(self, job: Job) -> None:
+        """Choose the level of a job that was taken before; end it where that cannot be."""
+        if job.state is JobState.ENDED:
+            return
+        known = job.decision is not None
+        try:
+            self._place(job, self._look())
+        except ArgusError as error:
+            self.fail(job, _excuse(job, error) if known else error)
+            return
+        if job.decision is not None and not known:
+            job.sink.accepted(job)
+
+    def next(self, worker: Worker) -> Job | None:
+        """What a free worker shall draw now, decided anew; None where nothing is for it."""
+        while (entry := self.queues.pop(worker.loadout)) is not None:
+            job = entry.item
+            view = self._look()
+            try:
+                self._take(job, self._decide(job, worker, view, room=view.room(worker)))
+            except ArgusError as error:
+                self._elsewhere(job, error)
+            else:
+                return job
+        return self._take_over(worker)
+
+    def cancel(self, job: Job) -> None:
+        """Forget a job: nobody waits for it any more. Its sink hears nothing."""
+        job.state = JobState.ENDED
+        self.queues.remove(job.rank)
+
+    def fail(self, job: Job, error: ArgusError) -> None:
+        """End a job with an error."""
+        if job.state is JobState.ENDED:
+            return  # A sibling's failure has ended it meanwhile.
+        self.cancel(job)
+        job.sink.failed(job, error)
+
+    def expire(self) -> None:
+        """End those whose deadline is over."""
+        for entry in self.queues.expire(self._clock()):
+            self.fail(entry.item, too_late(entry.item))
+
+    def _let_in(self, jobs: Sequence[Job]) -> View:
+        """Make sure that the images of a request may come in together."""
+        now, first = self._clock(), jobs[0]
+        prices, crew = self.outlook.prices, self.outlook.crew
+        prices.saw(first.qualities, len(jobs), now)
+        prices.room = self._door.room
+        view, asks = self._look(), _ask(first, now)
+        best = roomiest(asks, view.candidates(first))
+        # What no level can do in time though nothing waits, the choice of level finds words for.
+        if best is not None:
+            variant = best.level.variant
+            self._door.require(
+                first.terms.request,
+                asks,
+                best,
+                slots=crew.all_slots,
+                holding=crew.slots[variant],
+                behind=view.room_before(first, variant),
+                queued=len(self.queues),
+                now=now,
+            )
+        return view
+
+    def _look(self) -> View:
+        return self.outlook.look(self.queues, self._clock())
+
+    def _place(self, job: Job, view: View) -> None:
+        """Choose a job's level and queue it; undecided where no worker holds what it needs."""
+        asks, candidates = _ask(job, self._clock()), view.candidates(job)
+        index = self.outlook.index
+        job.quickest = {v: index(c.level) for v, c in quickest(asks, candidates).items()}
+        try:
+            job.decision = self._policy.choose(asks, candidates)
+        except Unavailable:
+            self._queue(job, UNDECIDED, NONE)
+            return
+        level = job.decision.level
+        self._queue(job, level.variant, index(level))
+
+    def _queue(self, job: Job, variant: str, level: int) -> None:
+        job.state = JobState.WAITING
+        entry = Entry(
+            rank=job.rank,
+            item=job,
+            level=level,
+            quickest=self.outlook.quickest(variant, job),
+            scale=self.outlook.scale(job, variant),
+            due=job.arrived + SURE * (job.deadline - job.arrived),
+        )
+        self.queues.push(variant, entry)
+
+    def _decide(self, job: Job, worker: Worker, view: View, *, room: float = inf) -> Decision:
+        """What a free worker would best draw a job at; an `ArgusError` where none is in time."""
+        asks = replace(_ask(job, self._clock()), room=room)
+        return self._policy.choose(asks, view.here(job, worker))
+
+    def _take(self, job: Job, decision: Decision) -> None:
+        """A job's turn has come, at this level."""
+        job.expected = decision.seconds
+        if decision.level != job.settled.level:
+            job.decision = replace(decision, reason=f"when its turn came, {decision.reason}")
+
+    def _elsewhere(self, job: Job, error: ArgusError) -> None:
+        """Nothing that this worker could do for a job is in time: see what others can, once."""
+        if job.rethought:
+            self.fail(job, _excuse(job, error))
+        else:
+            job.rethought = True
+            self.again(job)
+
+    def _take_over(self, worker: Worker) -> Job | None:
+        """A job that waits for others, where a worker that nothing waits for gains by it."""
+        waiting = set(self.queues.variants()) - {UNDECIDED, *worker.loadout}
+        view = self._look()
+        for variant in sorted(waiting):
+            head = self.queues.head(variant)
+            assert head is not None, "something waits for it"
+            job = head.item
+            try:
+                decision = self._decide(job, worker, view)
+            except ArgusError:
+                continue
+            if decision.worth > self._worth_there(job, view):
+                self.queues.remove(job.rank)
+                reason = f"a worker with {decision.level.variant} was free; {decision.reason}"
+                job.decision, job.expected = replace(decision, reason=reason), decision.seconds
+                return job
+        return None
+
+    def _worth_there(self, job: Job, view: View) -> float:
+        """Of a job where it waits, as prices are now; the least of all where it would be late."""
+        there = view.candidates(job)[self.outlook.index(job.settled.level)]
+        completion = there.completion
+        in_time = completion is not None and completion <= job.deadline - self._clock()
+        return there.worth if in_time else -inf
+
+    def _relief(self) -> float:
+        """Seconds until about one of those that wait has gone; for a queue that is full."""
+        work = sum(self.queues.ahead().settled.values())
+        return max(0.05, work / max(1, self.outlook.crew.all_slots) / max(1, len(self.queues)))
+
+
+def too_late(job: Job) -> ArgusError:
+    """What to tell a client whose deadline has passed."""
+    is_running = job.state is JobState.RUNNING
+    if job.attempts > is_running:
+        return Unavailable(f"the deadline passed; a worker was lost ({job.attempts} begun)")
+    if is_running:
+        return DeadlineMissed(f"the deadline passed while {job.worker} was drawing it")
+    if job.decision is None:
+        return DeadlineMissed("the deadline passed before a worker held a variant for it")
+    return DeadlineMissed(
+        f"the deadline passed while it waited for a worker with {job.decision.level.variant}"
+    )
+
+
+def _excuse(job: Job, error: ArgusError) -> ArgusError:
+    """What to tell a client whose job was taken and cannot be had after all."""
+    if job.attempts:
+        return Unavailable(f"begun {job.attempts} times and lost; {error}")
+    return DeadlineMissed(f"it had to wait too long: {error}")
+
+
+def _ask(job: Job, now: float) -> Ask:
+    return Ask(
+        remaining=job.deadline - now,
+        elapsed=now - job.arrived,
+        minimum_quality=job.terms.minimum_quality,
+        level=job.terms.request.level,
+    )
