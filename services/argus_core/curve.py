@@ -73,14 +73,17 @@ class PriceCurve:
         after = bisect_right(self.backlogs, backlog)
         if after == len(self.backlogs):
             return self.prices[-1]
-        return self.prices[after - 1] + self._slopes[after - 1] * (
-            backlog - self.backlogs[after - 1]
-        )
+        start, slope = self._lines[after - 1]
+        return start + slope * backlog
 
     @cached_property
-    def _slopes(self) -> tuple[float, ...]:
-        runs, rises = np.diff(self.backlogs), np.diff(self.prices)
-        return tuple(np.where(runs > 0, rises / np.where(runs > 0, runs, 1.0), 0.0).tolist())
+    def _lines(self) -> tuple[tuple[float, float], ...]:
+        """Between two backlogs each: price at none, and how much more a second costs."""
+        backlogs, prices = np.array(self.backlogs), np.array(self.prices)
+        runs, rises = np.diff(backlogs), np.diff(prices)
+        slopes = np.where(runs > 0, rises / np.where(runs > 0, runs, 1.0), 0.0)
+        starts = prices[:-1] - slopes * backlogs[:-1]
+        return tuple(zip(starts.tolist(), slopes.tolist(), strict=True))
 
 
 def flat(price: float) -> PriceCurve:

@@ -18,10 +18,10 @@ def pick(
     qualities: Sequence[float],
     seconds: Sequence[float],
     costs: Sequence[float],
+    *,
     queue_of: Sequence[int],
     waits: Sequence[float],
     prices: Sequence[float],
-    *,
     remaining: float,
     minimum_quality: float = 0.0,
 ) -> int:

@@ -154,3 +154,18 @@ def test_who_is_refused_by_argus_is_admitted_when_it_comes_as_told(rate, multipl
     assert again.sum() > 20
     assert (outcome.state[again] != State.REFUSED).mean() >= 0.9
     assert (outcome.state[again] == State.IN_TIME).mean() >= 0.9
+
+
+def test_argus_fills_batches_where_they_gain():
+    """At the load of the paper's plateau, with rates that only batches reach."""
+    batches = (1.0, 1.8, 2.55, 3.33)
+    given = plateau(minutes=MINUTES)
+    levels = tuple(
+        replace(level, batches=batches, seconds={"h100": level.seconds["h100"] * 1.2})
+        for level in given.levels
+    )
+    given = replace(given, levels=levels, deadline=given.deadline * 1.2)
+    outcome = run(given, "argus")
+    assert (outcome.state == State.IN_TIME).mean() > 0.995
+    quality = given.prompts.truth[given.prompt_of, np.maximum(outcome.level, 0)].mean()
+    assert quality > given.prompts.truth[:, -1].mean() + 0.01

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import sqrt
+from math import exp, sqrt
 
 _SURE = 2.5
 """Standard errors that a trend must have to be believed: a false one costs more than a late one."""
@@ -51,10 +51,12 @@ def forecast(counts: Sequence[Count], *, ahead: float, half_life: float) -> Fore
     """
     if not counts:
         return None
+    # Trends seldom go on for long: a damped one errs less (Gardner and McKenzie, 1985).
+    damped = half_life * (1 - exp(-ahead / half_life))
     line, flat = _Fit(counts, half_life, sloped=True), _Fit(counts, half_life, sloped=False)
     burstiness = dispersion(counts, half_life=_CALMER * half_life)
     if abs(line.slope) > _SURE * line.slope_error(burstiness):
-        now, later = max(0.0, line.at(0.0)), max(0.0, line.at(ahead))
+        now, later = max(0.0, line.at(0.0)), max(0.0, line.at(damped))
         return Forecast(
             rate=now,
             ahead=min(later, _MOST_GROWTH * max(now, flat.at(0.0))),

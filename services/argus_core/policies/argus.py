@@ -76,14 +76,14 @@ class Argus(Plain):
         self._market = Market(self.queue_of, deadline=setting.deadline)
         self._pulse = Pulse(memory=max(setting.deadline, 5.0), forecast=setting.rate)
         self._steering = Steering(setting)
-        duties = self._steering.begin(self._costs())
+        duties = self._steering.begin(self._alone())
         self._pulse.expect(self._steering.expected)
         self._follow(duties)
         return duties
 
     def tick(self, crew: Sequence[Duty | None], floor: Floor) -> Sequence[Duty] | None:
         """Plan anew where the load has moved."""
-        duties = self._steering.turn(crew, self._costs(), floor.now)
+        duties = self._steering.turn(crew, self._alone(), floor.now)
         self._pulse.expect(self._steering.expected)
         if duties is not None:
             self._follow(duties)
@@ -97,14 +97,19 @@ class Argus(Plain):
             self._reprice()
         self._steering.saw(prompt)
         seconds, costs = self._seconds(floor)
-        backlogs = [floor.backlog(q) for q in self._queues]
-        waits = [
-            0.0 if busy < servers else backlog
-            for busy, servers, backlog in zip(floor.busy, floor.servers, backlogs, strict=True)
-        ]
-        prices = [c.price(b) for c, b in zip(self._curves, backlogs, strict=True)]
+        busy, servers, waits, prices = floor.busy, floor.servers, [], []
+        for queue, curve in enumerate(self._curves):
+            backlog = floor.backlog(queue)
+            waits.append(0.0 if busy[queue] < servers[queue] else backlog)
+            prices.append(curve.price(backlog))
         level = pick(
-            self._seen(prompt), seconds, costs, self.queue_of, waits, prices, remaining=remaining
+            self._seen(prompt),
+            seconds,
+            costs,
+            queue_of=self.queue_of,
+            waits=waits,
+            prices=prices,
+            remaining=remaining,
         )
         if level == NONE:
             level = self._squeezed(seconds, remaining, floor)
@@ -123,7 +128,7 @@ class Argus(Plain):
         if not self._ideas.late:
             return super().bind(prompt, level, remaining, duty, floor)
         own, worth = self._choose(prompt, remaining, duty, floor)
-        if (other := floor.joining) >= 0 and own != NONE and other != own:
+        if (other := floor.joining) >= 0 and own not in {NONE, other}:
             price = self._curves[queue := self.queue_of[other]].price(floor.backlog(queue))
             if self._seen(prompt)[other] - price * floor.marginal >= worth:
                 return other

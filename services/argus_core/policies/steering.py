@@ -7,6 +7,7 @@ moved since the last, workers came or went, costs changed, or it has grown old.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from random import Random
 
@@ -15,6 +16,7 @@ from argus_core.planning.decide import decide
 from argus_core.planning.load import Load, LoadEstimator, LoadReport, LoadRules
 from argus_core.planning.plan import Plan
 from argus_core.planning.problem import Holding, LevelProfile, PlanProblem, PoolBudget, Rules
+from argus_core.planning.reversals import Reversals
 from argus_core.policies.policy import Duty, Prompt, Setting
 from argus_core.policies.posting import matched
 from argus_core.spread import Loadout
@@ -29,6 +31,8 @@ _STEADY, _TURNS = 180.0, 4
 """Seconds, and turns: a load that has fallen is planned for when it has been low for so long."""
 _YOUNG_GAIN = 0.03
 """What a change must gain that follows another so soon: a plan may live for some turns."""
+_SHED = 0.01
+"""Share shed from which on workers are moved back and forth nevertheless."""
 _SURE = 2.0
 """Standard deviations of the forecast by which it must move besides."""
 _BURSTIEST = 4.0
@@ -66,6 +70,7 @@ class Steering:
         switches = setting.switch_seconds.values()
         self._reaction = setting.interval + max(switches, default=0.0)
         """Seconds until a worker that is told at the next turn may serve."""
+        self._reversals = Reversals(memory=(_TURNS - 0.5) * setting.interval)
         self._greatest = Greatest(memory=max(_STEADY, _TURNS * setting.interval))
         self.rate = setting.rate
         """Images a second that the plan was made for."""
@@ -130,10 +135,20 @@ class Steering:
     def _decide(self, crew: Sequence[Duty | None], costs: Costs, now: float) -> list[Duty]:
         young = now - self._changed < _TURNS * self._setting.interval
         gain = _YOUNG_GAIN if young else Rules.minimum_gain
-        plan = decide(self._problem(crew, costs, gain), clock=lambda: 0.0, weighed=False)
+        problem = replace(self._problem(crew, costs, gain), limits=self._reversals.limits(now))
+        plan = decide(problem, clock=lambda: 0.0, weighed=False)
+        if problem.limits and plan.expected_shed > _SHED:
+            plan = decide(replace(problem, limits={}), clock=lambda: 0.0, weighed=False)
         self.plan = plan
         if plan.moves:
             self._changed = now
+        self._reversals.took(
+            {
+                v: sum(a.workers for a in plan.allocations if v in a.loadout)
+                for v in self._setting.variants
+            },
+            now,
+        )
         self.prices = [
             min((a.price for a in plan.allocations if v in a.loadout), default=inf)
             for v in self._setting.variants

@@ -117,7 +117,8 @@ class _Run:
         count, nearest = len(arrivals), events[0][0]
         for request, time in enumerate(arrivals):
             while nearest <= time:
-                self._happen(heappop(events))
+                self._floor.now, _, happens, who = heappop(events)
+                happens(who)
                 nearest = events[0][0] if events else inf
             self._floor.now = time
             self._arrive(request)
@@ -125,7 +126,8 @@ class _Run:
             if self._progress is not None and not request % _STRIDE:
                 self._progress(request / count)
         while events:
-            self._happen(heappop(events))
+            self._floor.now, _, happens, who = heappop(events)
+            happens(who)
         if self._progress is not None:
             self._progress(1.0)
 
@@ -149,10 +151,6 @@ class _Run:
     def _at(self, time: float, what: Callable[[int], None], who: int) -> None:
         self._made += 1
         heappush(self._events, (time, self._made, what, who))
-
-    def _happen(self, event: Event) -> None:
-        self._floor.now = event[0]
-        event[2](event[3])
 
     # Requests
 
