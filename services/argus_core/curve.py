@@ -30,6 +30,8 @@ Floats = NDArray[np.float64]
 _NODES = 72
 """Prices at which the curve is known; straight in between."""
 _HALVINGS = 48
+_FLAT = 1e-9
+"""Of the drift: differences below this are none."""
 _SEARCHED = 40.0
 """Powers of e, up and down from the greatest drift: where the loss in gain is looked for."""
 REFUSAL_LOSS = 2.0
@@ -153,7 +155,7 @@ def _fitted(prices: Floats, drift: Floats, spread: Floats, allowance: float) -> 
         inverse = np.where(flat, 2 / (low + high), np.log(ratio) / np.where(flat, 1, high - low))
         return np.concatenate([[0.0], np.cumsum(spread / 2 * steps * inverse)])
 
-    scale = float(np.log(drift.max() - least))
+    scale = float(np.log(max(drift.max() - least, _FLAT * abs(drift).max())))
     lower, upper = scale - _SEARCHED, scale + _SEARCHED
     for _ in range(_HALVINGS):
         middle = (lower + upper) / 2

@@ -157,7 +157,9 @@ class Argus(Plain):
         self._doubt = max(0, self._doubt - 1) if found and seconds <= usual else _DOUBT
         self._starts.heard(seconds, found, now)
         extra = self._starts.extra(now)  # noqa: S610 - not Django's
-        if extra == self._extra or abs(extra - self._extra) <= _REPRICED * self._extra:
+        if extra == self._extra:
+            return
+        if self._extra < inf and abs(extra - self._extra) <= _REPRICED * self._extra:
             return
         self._extra = extra
         self._seconds_on = self._by_type()

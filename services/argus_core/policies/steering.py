@@ -204,6 +204,8 @@ class Steering:
         for gpu in dict.fromkeys(setting.workers):
             members = [i for i, g in enumerate(setting.workers) if g == gpu]
             wanted = {a.loadout: a.workers for a in plan.allocations if a.pool == gpu}
+            if not wanted:
+                continue  # All of them are lost.
             holds = [None if (d := crew[i]) is None else d.loadout for i in members]
             for i, loadout in zip(members, matched(holds, wanted), strict=True):
                 duties[i] = setting.duty(loadout)
