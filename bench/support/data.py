@@ -1,9 +1,13 @@
-"""Recorded data: where they are, how they are read, and what to say when they are not there."""
+"""Recorded data: where they are, how they are read, and what to say when they are not there.
+
+Files are read once in a process; nobody may change what was read.
+"""
 
 from __future__ import annotations
 
 import csv
 import os
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -30,17 +34,12 @@ def named(name: str, *paths: Path) -> str:
 
 def column(path: Path, name: str) -> Floats | None:
     """Numbers of a CSV file's column; None where there is no such file."""
-    if not path.exists():
-        return None
-    with path.open(encoding="utf-8", newline="") as file:
-        return np.array([float(row[name]) for row in csv.DictReader(file)])
+    return _column(path, name) if path.exists() else None
 
 
 def trace(path: Path, lookalike: str, rng: np.random.Generator) -> Trace:
     """What was recorded, or else the look-alike's curve."""
-    if path.exists():
-        return read_trace(str(path), path)
-    return curve(*LOOKALIKES[lookalike](rng))
+    return _trace(path) if path.exists() else curve(*LOOKALIKES[lookalike](rng))
 
 
 def arrivals(
@@ -90,3 +89,16 @@ def hastened(given: Trace, seconds: float) -> Trace:
 def curve(rates: Floats, step: float) -> Trace:
     """A curve of rates, requests a second, each for a step in seconds."""
     return Trace(arrivals=None, rates=rates, step=step, prompt_ids=None)
+
+
+@lru_cache(maxsize=32)
+def _column(path: Path, name: str) -> Floats:
+    with path.open(encoding="utf-8", newline="") as file:
+        found = np.array([float(row[name]) for row in csv.DictReader(file)])
+    found.setflags(write=False)
+    return found
+
+
+@lru_cache(maxsize=8)
+def _trace(path: Path) -> Trace:
+    return read_trace(str(path), path)

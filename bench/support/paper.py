@@ -19,7 +19,8 @@ Published: the workers, their rates at each level, the levels' mean qualities, t
   quality is where the line through K = 20 and K = 25 has it at their speed: neither better nor
   worse than skipping more steps would be. To who does not look at prompts they are no gift; who
   does finds prompts that lose next to nothing by them either, so that qualities of a ladder with
-  smaller models are not to be held against the published.
+  smaller models are not to be held against the published. `WORSE` has them much worse, so that
+  who takes them needs a reason.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ from support import data, truth
 
 BURSTS: tuple[Stretch, ...] = tuple((60.0 * start, 60.0 * end) for start, end in _MINUTES)
 """Seconds of the three bursts, for `summarise(within=...)`."""
+_EDGES = (0.0, *(edge for burst in BURSTS for edge in burst), 50_400.0)
+LULLS: tuple[Stretch, ...] = tuple(zip(_EDGES[::2], _EDGES[1::2], strict=True))
+"""Seconds of what lies between them."""
 PLATEAU = 391.0
 """Requests a minute in a burst."""
 
@@ -64,12 +68,27 @@ PUBLISHED: Mapping[str, tuple[float, float, float]] = {
     "paper": (370, 0.94, 20),
 }
 """In bursts: in time a minute, mean relative quality, violations a minute; read off plots."""
+PUBLISHED_LULLS: Mapping[str, float] = {
+    "paper": 1.0,
+    "proteus": 1.0,
+    "sommelier": 1.0,
+    "nirvana": 0.966,
+    "clipper-ht": 0.897,
+}
+"""Between bursts: mean relative quality; all serve what arrives."""
+PUBLISHED_BATCHED: Mapping[str, tuple[float, float]] = {
+    "paper": (368, 0.08),
+    "proteus": (306, 0.18),
+}
+"""With batches, at high load: in time a minute, share of violations; printed."""
 
 SPREAD = 2.0
 """Of prompts' factors; calibrated. Four prompts in ten then lose less than a point at K = 25;
 DiffServe tells of two to four easy ones in ten."""
 OWN = 0.3
 """Of what a level's factor has of its own; calibrated."""
+WORSE: Mapping[str, float] = {"sd15": 0.85, "small": 0.78, "tiny": 0.7}
+"""Mean quality of smaller models that are much worse than skipping steps would be."""
 
 GPU = "a10g"
 _WORKERS = 8
@@ -89,6 +108,7 @@ def scenario(
     multiple: float = 3.0,
     batched: bool = False,
     smaller: bool = False,
+    beyond: Mapping[str, float] | None = None,
     outage: bool = False,
     rate: float | None = None,
     minutes: float | None = None,
@@ -105,6 +125,7 @@ def scenario(
         multiple: the deadline, in times of an image at K = 0.
         batched: whether the gain of batches is in batches, rather than in every image.
         smaller: whether the ladder has smaller models too.
+        beyond: their mean qualities, such as `WORSE`; None for the line of the skipped steps.
         outage: whether the latent store goes down half-way, for good.
         rate: mean requests a second; None for as published.
         minutes: so many of the plateau's constant load alone; None for the published curve.
@@ -123,9 +144,9 @@ def scenario(
         found = data.curve(np.array([PLATEAU / 60]), 60 * minutes)
     arrivals, _ = data.arrivals(found, rate=rate, step=60.0, rng=rng)
     similarity = data.column(alike, "similarity")
-    similarity = _similarity(rng) if similarity is None else similarity
+    similarity = similarities(_PROMPTS, rng) if similarity is None else similarity
     true, predicted = truth.lognormal(
-        means(levels),
+        means(levels, beyond),
         len(similarity),
         spread=spread,
         own=own,
@@ -169,12 +190,30 @@ def ladder(*, batched: bool = False, smaller: bool = False) -> tuple[LevelProfil
     return tuple(levels)
 
 
-def means(levels: tuple[LevelProfile, ...]) -> tuple[float, ...]:
-    """Mean quality of each level of the ladder."""
+def means(
+    levels: tuple[LevelProfile, ...], beyond: Mapping[str, float] | None = None
+) -> tuple[float, ...]:
+    """Mean quality of each level of the ladder.
+
+    Args:
+        levels: the ladder.
+        beyond: those of the smaller models; None for the line through K = 20 and K = 25.
+    """
+    smaller = levels[len(QUALITIES) :]
+    if beyond is not None:
+        return (*QUALITIES, *(beyond[level.name] for level in smaller))
     seconds = [level.seconds[GPU] for level in levels]
     slope = (QUALITIES[4] - QUALITIES[5]) / (seconds[4] - seconds[5])
-    beyond = [QUALITIES[5] - slope * (seconds[5] - s) for s in seconds[len(QUALITIES) :]]
-    return (*QUALITIES, *beyond)
+    line = (QUALITIES[5] - slope * (seconds[5] - level.seconds[GPU]) for level in smaller)
+    return (*QUALITIES, *line)
+
+
+def similarities(count: int, rng: np.random.Generator) -> Floats:
+    """Similarities by the published shares, in no order, evenly spread between thresholds."""
+    edges = np.array([0.3, *THRESHOLDS, 1.0])
+    shares = np.array(SHARES) / sum(SHARES)
+    band = rng.choice(len(shares), size=count, p=shares)
+    return np.asarray(edges[band] + rng.random(count) * (edges[band + 1] - edges[band]))
 
 
 def _batches() -> tuple[float, ...]:
@@ -186,11 +225,3 @@ def _batches() -> tuple[float, ...]:
 
 def _store(last: float) -> Store:
     return Store(outages=(Outage(start=last / 2, end=10 * last),))
-
-
-def _similarity(rng: np.random.Generator) -> Floats:
-    """Similarities by the published shares, in no order, evenly spread between thresholds."""
-    edges = np.array([0.3, *THRESHOLDS, 1.0])
-    shares = np.array(SHARES) / sum(SHARES)
-    band = rng.choice(len(shares), size=_PROMPTS, p=shares)
-    return np.asarray(edges[band] + rng.random(_PROMPTS) * (edges[band + 1] - edges[band]))

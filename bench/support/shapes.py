@@ -14,6 +14,7 @@ import numpy as np
 
 from argus_cli.document import load_document
 from argus_cli.simulate.ladder import levels_of, qualities_of
+from argus_cli.simulate.traces import Trace
 from argus_core.simulator.arrivals import LOOKALIKES
 from argus_core.simulator.noise import predicted
 from argus_core.simulator.scenario import Floats, Prompts, Scenario
@@ -29,8 +30,6 @@ _PACE = 60.0
 _BURST = 33.0
 """Requests a second and worker in a burst. One worker carries 8 at large-24, 25 at small-16, 45 at
 small-8, 67 at tiny-8."""
-_SHARE = 53 / 391
-"""Load between bursts, relative to that in them."""
 _MULTIPLE = 10.0
 """The deadline, in times of an image at the dearest level."""
 _CAPTIONS = 1000
@@ -41,6 +40,7 @@ def scenario(
     *,
     workers: int = 4,
     rate: float | None = None,
+    seconds: float | None = None,
     correlation: float = 0.7,
     quality: Path | None = None,
 ) -> Scenario:
@@ -50,6 +50,7 @@ def scenario(
         seed: of arrivals, predictions and luck, and of the truth where none was measured.
         workers: CPU workers of one thread.
         rate: mean requests a second; None for bursts that need the ladder's middle.
+        seconds: so many of the bursts' load alone; None for the whole wave.
         correlation: of predictions with the truth, over captions.
         quality: file of measured qualities; None for `MEASURED`.
     """
@@ -57,9 +58,7 @@ def scenario(
     measured = MEASURED if quality is None else quality
     _, document = load_document(None)
     levels = levels_of(document.spec)
-    rates, step = LOOKALIKES["bursty"](rng)
-    scale = _BURST * workers / rates.max() if rate is None else rate / rates.mean()
-    given = data.curve(rates * scale, step / _PACE)
+    given = _wave(workers, rate, seconds, rng)
     arrivals, _ = data.arrivals(given, rate=None, step=1.0, rng=rng)
     found = _measured(measured, [level.name for level in levels])
     if found is None:
@@ -76,6 +75,18 @@ def scenario(
         switch_seconds=dict.fromkeys((level.variant for level in levels), SWITCH_SECONDS),
         seed=seed,
     )
+
+
+def _wave(
+    workers: int, rate: float | None, seconds: float | None, rng: np.random.Generator
+) -> Trace:
+    """The load; see `scenario`."""
+    most = _BURST * workers
+    if seconds is not None:
+        return data.curve(np.array([most if rate is None else rate]), seconds)
+    rates, step = LOOKALIKES["bursty"](rng)
+    scale = most / rates.max() if rate is None else rate / rates.mean()
+    return data.curve(rates * scale, step / _PACE)
 
 
 def _measured(path: Path, levels: list[str]) -> Floats | None:

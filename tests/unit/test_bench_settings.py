@@ -1,5 +1,6 @@
 import pickle
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from argus_core.simulator.check import require_valid
 from argus_core.simulator.engine import simulate
 from argus_core.simulator.outcome import State
 from simulator_support import still
-from support import azure, data, gentd, loads, paper, profiles, sdxl, shapes, truth, twitter
+from support import azure, data, day, gentd, loads, paper, profiles, sdxl, shapes, truth, twitter
 
 RECORDED = {
     "paper": partial(paper.scenario, minutes=5),
@@ -125,6 +126,12 @@ def test_smaller_models_are_faster_and_worse_by_the_same_line():
     assert slopes == pytest.approx([slopes[0]] * len(slopes))
 
 
+def test_smaller_models_can_be_much_worse(nowhere):
+    scenario = paper.scenario(0, minutes=1, smaller=True, beyond=paper.WORSE)
+    wanted = (*paper.QUALITIES, *paper.WORSE.values())
+    assert scenario.prompts.truth.mean(axis=0) == pytest.approx(wanted, abs=2e-4)
+
+
 def test_the_store_goes_down_half_way(nowhere):
     scenario = paper.scenario(0, minutes=10, outage=True, smaller=True)
     (outage,) = scenario.store.outages
@@ -140,6 +147,12 @@ def test_bursts_are_where_the_load_is(nowhere):
     )
     minutes = sum(b - a for a, b in paper.BURSTS) / 60
     assert within / minutes == pytest.approx(paper.PLATEAU, rel=0.02)
+
+
+def test_lulls_are_what_bursts_leave():
+    stretches = sorted([*paper.BURSTS, *paper.LULLS])
+    assert (stretches[0][0], stretches[-1][1]) == (0, 840 * 60)
+    assert all(before[1] == after[0] for before, after in pairwise(stretches))
 
 
 def test_similarities_are_taken_in_the_order_in_which_they_were_logged(nowhere):
@@ -247,6 +260,23 @@ def test_the_small_models_have_the_studios_levels_and_measured_qualities(tmp_pat
     assert scenario.name == "shapes"
     assert [level.name for level in scenario.levels] == names
     assert scenario.prompts.truth.tolist() == [[1, 1, 0.5, 0.5, 0], [1, 0, 1, 0, 0]]
+
+
+def test_the_small_models_can_have_a_constant_load():
+    scenario = shapes.scenario(0, seconds=30, rate=40.0)
+    assert scenario.arrivals[-1] == pytest.approx(30, abs=0.5)
+    halves = np.histogram(scenario.arrivals, bins=2, range=(0, 30))[0]
+    assert halves == pytest.approx([600, 600], abs=120)
+
+
+def test_a_day_swings_from_idle_to_more_than_anyone_carries():
+    scenario = day.scenario(0, hours=0.5)
+    require_valid(scenario)
+    by_minute = np.bincount((scenario.arrivals / 60).astype(int)) / 60
+    assert by_minute.mean() == pytest.approx(day.RATE, rel=0.05)
+    assert by_minute.max() > loads.carried(scenario)
+    best = scenario.levels[0].seconds[paper.GPU]
+    assert by_minute.min() < 1.1 * len(scenario.workers) / best
 
 
 def test_without_measured_qualities_the_small_models_have_the_studios(tmp_path):
