@@ -176,6 +176,11 @@ class Ledger:
         return len(self._promises)
 
     @property
+    def standing(self) -> bool:
+        """Whether any promise stands."""
+        return bool(self._promises)
+
+    @property
     def returning(self) -> float:
         """Share of bearers that came back lately, 0 to 1."""
         return self._returning

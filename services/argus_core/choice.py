@@ -34,6 +34,8 @@ class Ask:
     """The only level that may serve it; None for any."""
     room: float = inf
     """Seconds of worker time that it may take before others who wait are late."""
+    strained: float = inf
+    """The same where no level takes as little as `room`: others then have less in hand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,21 +155,22 @@ class PricePolicy:
 
 def _worth_most(ask: Ask, possible: Sequence[Candidate]) -> Candidate | None:
     """Of those that leave room for others and for themselves; where none does, the quickest."""
-    roomy = [c for c in possible if c.seconds <= ask.room]
-    order = sorted(roomy, key=lambda c: c.completion or 0.0)
-    seconds = [c.seconds for c in order]
-    taken = pick(
-        [c.quality for c in order],
-        seconds,
-        seconds,
-        queue_of=range(len(order)),
-        waits=[(c.wait or 0.0) + c.overrun for c in order],
-        prices=[c.price for c in order],
-        remaining=ask.remaining,
-        minimum_quality=ask.minimum_quality,
-    )
-    if taken != NONE:
-        return order[taken]
+    for room in (ask.room, ask.strained):
+        roomy = [c for c in possible if c.seconds <= room]
+        order = sorted(roomy, key=lambda c: c.completion or 0.0)
+        seconds = [c.seconds for c in order]
+        taken = pick(
+            [c.quality for c in order],
+            seconds,
+            seconds,
+            queue_of=range(len(order)),
+            waits=[(c.wait or 0.0) + c.overrun for c in order],
+            prices=[c.price for c in order],
+            remaining=ask.remaining,
+            minimum_quality=ask.minimum_quality,
+        )
+        if taken != NONE:
+            return order[taken]
     in_time = [c for c in possible if _spare(ask, c) >= 0]
     return min(in_time, key=lambda c: c.seconds, default=None)
 

@@ -30,6 +30,8 @@ NONE = -1
 
 _QUEUE, _LEVEL, _QUICKEST, _SCALE, _DEADLINE, _DUE, _WORK, _LEAST = range(8)
 _FIRST_ROOM = 64
+_STRAINED = 0.5
+"""Of the time between due and deadline: what may be used up rather than draw or serve badly."""
 
 
 class Rank(NamedTuple):
@@ -66,6 +68,25 @@ class Ahead(NamedTuple):
     """As levels stand."""
     least: Mapping[str, float]
     """If all are drawn at their quickest."""
+
+
+class Leeway(NamedTuple):
+    """Time to spare of those who wait; infinite where nobody does, negative where there is none."""
+
+    ample: float
+    """Seconds of work that may go first before one of them is not done when due."""
+    strained: float
+    """The same where half of the time between due and deadline may be used up."""
+    stretch: float
+    """Times its least seconds that each of them, and who is served now, may take then."""
+
+
+class _Served(NamedTuple):
+    shares: NDArray[np.float64]
+    """By queue: how much of what waits falls on the same servers."""
+    slots: int
+    busy: float
+    first: float
 
 
 class Queues(Generic[T]):
@@ -182,30 +203,30 @@ class Queues(Generic[T]):
         shares: Mapping[str, float],
         *,
         slots: int,
+        busy: float,
         now: float,
+        first: float = 0.0,
         behind: Rank | None = None,
-        strained: float = 0.0,
-    ) -> float:
-        """Seconds of work that may go first before one who waits is not done when due.
-
-        All are reckoned to be drawn at their quickest, and those who serve them to be free now. Who
-        cannot be in time whatever happens does not count.
+    ) -> Leeway:
+        """Time to spare of those who wait for these variants, if all are drawn at their quickest.
 
         Args:
             variants: that they wait for, all served by the same.
             shares: by variant: how much of what waits for it falls on those who serve them.
             slots: entries that are served at once.
+            busy: seconds of work that is under way.
             now: on the caller's clock.
+            first: seconds, at its quickest, of one who is served now.
             behind: only those that come after this rank count; None for all.
-            strained: share of the time between due and deadline that may be used.
 
-        Infinite where nobody counts; negative where someone is not done when due anyway.
+        Who cannot be in time whatever happens does not count.
         """
         if not any(map(self._queue, variants)):
-            return inf
+            return Leeway(inf, inf, inf)
         counts = np.array([name in variants for name in self._numbers])
         row = np.array([shares.get(name, 0.0) for name in self._numbers])
-        return self._line.leeway(counts, row, slots, now, behind=behind, strained=strained)
+        served = _Served(row, slots, busy, first)
+        return self._line.leeway(counts, served, now, behind)
 
     def _queue(self, variant: str) -> list[Rank]:
         number = self._numbers.get(variant)
@@ -276,25 +297,27 @@ class _Line:
         return self._sums[end]
 
     def leeway(
-        self,
-        queues: NDArray[np.bool_],
-        shares: NDArray[np.float64],
-        slots: int,
-        now: float,
-        *,
-        behind: Rank | None,
-        strained: float,
-    ) -> float:
+        self, queues: NDArray[np.bool_], served: _Served, now: float, behind: Rank | None
+    ) -> Leeway:
         of, least = self._indices(_QUEUE), self.column(_LEAST)
         deadline, due = self.column(_DEADLINE), self.column(_DUE)
-        due = due + strained * (deadline - due) if strained else due
-        falls = shares[of] * least
-        ahead = np.cumsum(falls) - falls
         counts = queues[of] & (deadline - least > now)
         if behind is not None:
             counts[: bisect_left(self.ranks, behind)] = False
-        spare = slots * (due - least - now) - ahead
-        return float(spare.min(where=counts, initial=inf))
+        if not counts.any():
+            return Leeway(inf, inf, inf)
+        falls, slots = served.shares[of] * least, served.slots
+        work = np.cumsum(falls) - falls + slots * least
+        ample = slots * (due - now) - served.busy
+        strained = ample + slots * _STRAINED * (deadline - due)
+        stretch = np.divide(
+            strained, work + served.first, where=counts, out=np.full_like(work, inf)
+        )
+        return Leeway(
+            ample=float((ample - work).min(where=counts, initial=inf)),
+            strained=float((strained - work).min(where=counts, initial=inf)),
+            stretch=float(stretch.min()),
+        )
 
     def _indices(self, name: int) -> NDArray[np.intp]:
         return self.column(name).astype(np.intp)

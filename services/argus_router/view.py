@@ -9,7 +9,7 @@ from math import inf
 
 from argus_core.choice import Candidate
 from argus_core.estimate import start_after
-from argus_core.queue import Ahead, Queues
+from argus_core.queue import Ahead, Leeway, Queues
 from argus_core.spec import Level
 from argus_router.crew import Crew
 from argus_router.fleet import Worker
@@ -18,8 +18,6 @@ from argus_router.prices import Standing
 
 _OVERRUN = 0.1
 """Of its expected seconds: what an image that overruns them is taken to need still."""
-_STRAINED = 0.5
-"""Of the reserve of those who wait: what may be used up by those who come later and go first."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -74,20 +72,28 @@ class View:
             if level.variant in held
         ]
 
-    def room(self, worker: Worker) -> float:
+    def room(self, worker: Worker, first: float) -> tuple[float, float]:
         """Seconds that a free worker may take before others who wait for its variants are late.
 
-        Reckoned as if all of them were drawn at their quickest; infinite where nobody waits.
+        Args:
+            worker: that is free.
+            first: seconds that it takes at least.
+
+        Reckoned as if all of them were drawn at their quickest, and infinite where nobody waits.
+        The second, to go by where the first is too little, uses up half of what they have in hand,
+        so that all have the same of it: each may take so many times its least.
         """
         teams = {self._crew.teams[variant] for variant in worker.loadout}
-        return min((max(0.0, self._leeway(team)) for team in teams), default=inf)
+        found = [self._leeway(team, first=first) for team in teams]
+        strained = min(min(f.strained, f.stretch * first) for f in found)
+        return max(0.0, min(f.ample for f in found)), max(0.0, strained)
 
     def room_before(self, job: Job, variant: str) -> float:
         """Seconds of the holders' time that a newcomer may take before those behind it are late."""
         least = inf
         for team in self._free_in:
             if share := self._crew.shares[team].get(variant):
-                leeway = self._leeway(team, behind=job, strained=_STRAINED)
+                leeway = self._leeway(team, behind=job).strained
                 least = min(least, max(0.0, leeway) / share)
         return least
 
@@ -100,17 +106,17 @@ class View:
         least = sum(share * ahead.least.get(other, 0.0) for other, share in shares)
         return start_after(free_in, settled), start_after(free_in, least)
 
-    def _leeway(self, team: str, *, behind: Job | None = None, strained: float = 0.0) -> float:
+    def _leeway(self, team: str, *, first: float = 0.0, behind: Job | None = None) -> Leeway:
         free_in = self._free_in[team]
-        leeway = self._queues.leeway(
+        return self._queues.leeway(
             [variant for variant, theirs in self._crew.teams.items() if theirs == team],
             self._crew.shares[team],
             slots=len(free_in),
+            busy=sum(free_in),
             now=self._now,
+            first=first,
             behind=None if behind is None else behind.rank,
-            strained=strained,
         )
-        return leeway if leeway == inf else leeway - sum(free_in)
 
     @cached_property
     def _free_in(self) -> Mapping[str, Sequence[float]]:

@@ -97,9 +97,8 @@ class Waiting:
         """What a free worker shall draw now, decided anew; None where nothing is for it."""
         while (entry := self.queues.pop(worker.loadout)) is not None:
             job = entry.item
-            view = self._look()
             try:
-                self._take(job, self._decide(job, worker, view, room=view.room(worker)))
+                self._take(job, self._decide(job, worker, self._look()))
             except ArgusError as error:
                 self._elsewhere(job, error)
             else:
@@ -174,10 +173,12 @@ class Waiting:
         )
         self.queues.push(variant, entry)
 
-    def _decide(self, job: Job, worker: Worker, view: View, *, room: float = inf) -> Decision:
+    def _decide(self, job: Job, worker: Worker, view: View) -> Decision:
         """What a free worker would best draw a job at; an `ArgusError` where none is in time."""
-        asks = replace(_ask(job, self._clock()), room=room)
-        return self._policy.choose(asks, view.here(job, worker))
+        asks, candidates = _ask(job, self._clock()), view.here(job, worker)
+        first = min((c.seconds for c in quickest(asks, candidates).values()), default=0.0)
+        room, strained = view.room(worker, first)
+        return self._policy.choose(replace(asks, room=room, strained=strained), candidates)
 
     def _take(self, job: Job, decision: Decision) -> None:
         """A job's turn has come, at this level."""

@@ -10,7 +10,12 @@ from argus_protos.v1 import cluster_pb2, control_pb2
 from argus_rpc.convert import duration
 from argus_rpc.errors import from_rpc
 from helpers import eventually
-from router_support import ScriptedWorker, collect, staged
+from router_support import LONG, ScriptedWorker, cluster_of, collect, staged
+
+
+def patient():
+    """A cluster whose images and deadlines are long against whatever the machine takes."""
+    return cluster_of(seconds=LONG, slo={"deadlineSeconds": 400.0})
 
 
 async def settled(call):
@@ -32,23 +37,21 @@ def plan_of(number, **prices):
 
 async def test_burst_moves_prompts_down_the_ladder_and_back():
     worker = ScriptedWorker("w0", "large", "tiny")
-    async with staged(worker) as stage:
+    async with staged(worker, cluster=patient()) as stage:
         calls, during = [], []
         for _ in range(30):
-            calls.append(stage.draw())
+            calls.append(stage.draw(timeout=None))
             during.append((await calls[-1].read()).accepted.decision)
         for call in calls:
             call.cancel()
         await eventually(lambda: not stage.waiting and not worker.live)
-        last = stage.draw()
+        last = stage.draw(timeout=None)
         after = (await last.read()).accepted.decision
         last.cancel()
     levels = [decision.level for decision in during]
-    # In time for nine or ten at best; some of them yield so that the others need not be refused.
     assert levels[0] == "best"
-    assert levels.count("best") < 10
     assert levels[-10:] == ["quick"] * 10
-    assert during[0].price == 0 < during[5].price < during[15].price
+    assert during[0].price == 0 < during[9].price < during[-1].price
     assert (after.level, after.price) == ("best", 0.0)
 
 
@@ -124,10 +127,10 @@ async def test_pinned_prompt_is_told_the_price_that_it_pays():
 
 async def test_free_worker_takes_over_what_waits_for_another():
     large, tiny = ScriptedWorker("w0", "large"), ScriptedWorker("w1", "tiny")
-    async with staged(large, tiny) as stage:
-        calls = [stage.draw(level="best"), stage.draw(level="quick")]
+    async with staged(large, tiny, cluster=patient()) as stage:
+        calls = [stage.draw(level=level, timeout=None) for level in ("best", "quick")]
         await eventually(lambda: large.calls and tiny.calls)
-        waiting = stage.draw(deadline=duration(1.8))
+        waiting = stage.draw(deadline=duration(36), timeout=None)
         assert (await waiting.read()).accepted.decision.level == "quick"
         large.automatic = True
         large.calls[0].finish()
@@ -138,25 +141,27 @@ async def test_free_worker_takes_over_what_waits_for_another():
     assert decision.reason.startswith("a worker with large was free; ")
 
 
-async def refused_until_drawn(stage, number):
-    """Draw, and come again once when told; returns how often it was refused."""
-    for refusals in range(2):
-        try:
-            await collect(stage.draw(f"a red circle {number}", deadline=duration(1.0)))
-        except grpc.aio.AioRpcError as error:
-            refusal = from_rpc(error)
-            assert isinstance(refusal, Exhausted)
-            assert refusal.retry_after is not None
-            await asyncio.sleep(refusal.retry_after)
-        else:
-            return refusals
-    return 2
-
-
-async def test_refused_at_once_with_a_retry_after_that_holds():
-    worker = ScriptedWorker("w0", "tiny")
-    worker.automatic, worker.seconds = True, 0.09
+async def test_refused_at_once_with_a_time_to_come_back():
+    worker = ScriptedWorker("w0", "large")
     async with staged(worker) as stage:
-        refusals = await asyncio.gather(*(refused_until_drawn(stage, n) for n in range(30)))
-    assert refusals.count(1) >= 10
-    assert refusals.count(2) <= 2
+        calls, refusal = [], None
+        while refusal is None:
+            calls.append(stage.draw(level="good"))
+            try:
+                await calls[-1].read()
+            except grpc.aio.AioRpcError as error:
+                refusal = from_rpc(error)
+        let_in = calls[:-1]
+        assert isinstance(refusal, Exhausted)
+        assert 0 < refusal.retry_after < 20
+        worker.automatic = True
+        worker.calls[0].finish()
+        await asyncio.gather(*map(settled, let_in))
+        assert (await come_again(stage, refusal.retry_after)).level == "good"
+    # Of 20 s, 1 s each, a fifth is kept in hand; the first is under way.
+    assert 10 <= len(let_in) <= 20
+
+
+async def come_again(stage, after):
+    await asyncio.sleep(after)
+    return await settled(stage.draw(level="good"))

@@ -22,6 +22,7 @@ def candidate(
     has_start=False,
     price=0.0,
     squeezed=None,
+    longest=0.0,
 ):
     level = Level(
         name=name,
@@ -40,6 +41,7 @@ def candidate(
         has_start=has_start,
         price=price,
         squeezed=squeezed,
+        longest=longest,
     )
 
 
@@ -215,7 +217,21 @@ def test_levels_that_would_make_others_late_are_left():
 
 
 def test_where_none_leaves_room_the_quickest_is_taken():
-    assert chosen(GOOD, FAIR, POOR, room=0.1).level.name == "poor"
+    assert chosen(GOOD, FAIR, POOR, room=0.1, strained=0.2).level.name == "poor"
+
+
+def test_where_none_leaves_room_others_have_less_in_hand_before_prompts_are_drawn_badly():
+    assert chosen(GOOD, FAIR, POOR, room=0.1, strained=2.5).level.name == "fair"
+
+
+def test_level_that_lately_took_too_long_is_left_near_the_deadline():
+    moody = candidate("moody", quality=0.9, seconds=4.0, longest=7.0)
+    decision = chosen(moody, FAIR, POOR, remaining=6.0)
+    assert decision.level.name == "fair"
+    assert "lately" in decision.reason
+    assert "may well take 7.00 s" in rejections(decision)["moody"]
+    assert chosen(moody, FAIR, POOR, remaining=8.0).level.name == "moody"
+    assert chosen(moody, remaining=6.0).level.name == "moody"
 
 
 def test_admission_asks_for_the_level_with_most_time_to_spare():

@@ -72,6 +72,12 @@ class Argus(Plain):
         self._starts = Starts(setting.fetch_seconds)
         self._extra = setting.fetch_seconds
         self._curves: tuple[PriceCurve, ...] = ()
+        self._looks = self._ideas.looks
+        self._alike = len(set(setting.workers)) == 1 and len(max(setting.loadouts, key=len)) == 1
+        """Whether all workers are as quick, and hold one variant each."""
+        self._placed: tuple[Prompt | None, float, int] = None, -inf, NONE
+        """What was last placed where a worker is free, when, and at which level."""
+        self._grouped: dict[tuple[int, ...], list[tuple[int, tuple[int, ...]]]] = {}
         self._probing_on = self._seconds_on = self._by_type()
         self._market = Market(self.queue_of, deadline=setting.deadline)
         self._pulse = Pulse(memory=max(setting.deadline, 5.0), forecast=setting.rate)
@@ -103,7 +109,7 @@ class Argus(Plain):
             waits.append(0.0 if busy[queue] < servers[queue] else backlog)
             prices.append(curve.price(backlog))
         level = pick(
-            self._seen(prompt),
+            prompt.qualities if self._looks else self.setting.qualities,
             seconds,
             costs,
             queue_of=self.queue_of,
@@ -113,7 +119,9 @@ class Argus(Plain):
         )
         if level == NONE:
             level = self._squeezed(seconds, remaining, floor)
-        if level != REFUSE and not len(self._ledger):
+        elif self._alike and not waits[self.queue_of[level]]:
+            self._placed = prompt, floor.now, level
+        if level != REFUSE and not self._ledger.standing:
             return level
         comes = remaining >= self.setting.deadline
         return level if not comes or self._let_in(seconds, remaining, floor) else REFUSE
@@ -127,6 +135,8 @@ class Argus(Plain):
         """The level worth most of the worker's, now that its turn has come."""
         if not self._ideas.late:
             return super().bind(prompt, level, remaining, duty, floor)
+        if self._placed[1] == floor.now and self._placed[0] is prompt and level in duty.levels:
+            return level  # It was chosen a moment ago, for a worker that is free.
         own, worth = self._choose(prompt, remaining, duty, floor)
         if (other := floor.joining) >= 0 and own not in {NONE, other}:
             price = self._curves[queue := self.queue_of[other]].price(floor.backlog(queue))
@@ -145,8 +155,8 @@ class Argus(Plain):
         seconds, costs = self._seconds(floor)
         if floor.backlog(queue) + seconds[level] > remaining:
             return own
-        there = self._seen(prompt)[level] - self._prices(floor)[queue] * costs[level]
-        return own if worth > there else REFUSE
+        price = self._curves[queue].price(floor.backlog(queue))
+        return own if worth > self._seen(prompt)[level] - price * costs[level] else REFUSE
 
     def fetched(self, level: int, seconds: float, found: bool, now: float) -> None:  # noqa: FBT001
         """Have the levels with a start cost what they cost now."""
@@ -187,19 +197,26 @@ class Argus(Plain):
         probing = self._extra == inf and self._starts.probe(floor.now)
         on = self._probing_on if probing else self._seconds_on
         seconds_here = on[self.setting.workers[floor.worker]]
-        prices, queue_of, qualities = self._prices(floor), self.queue_of, self._seen(prompt)
+        qualities = prompt.qualities if self._looks else self.setting.qualities
         packed, best, taken = self._packed, -inf, NONE
-        for level in duty.levels:
-            seconds = seconds_here[level]
-            if seconds <= remaining:
-                worth = qualities[level] - prices[queue_of[level]] * seconds * packed[level]
-                if worth > best:
-                    best, taken = worth, level
+        for queue, levels in self._by_queue(duty):
+            price = self._curves[queue].price(floor.backlog(queue))
+            for level in levels:
+                seconds = seconds_here[level]
+                if seconds <= remaining:
+                    worth = qualities[level] - price * seconds * packed[level]
+                    if worth > best:
+                        best, taken = worth, level
         return taken, best
 
-    def _prices(self, floor: Floor) -> list[float]:
-        """Of a GPU second, by queue."""
-        return [curve.price(floor.backlog(q)) for q, curve in enumerate(self._curves)]
+    def _by_queue(self, duty: Duty) -> Sequence[tuple[int, tuple[int, ...]]]:
+        """A duty's levels by queue."""
+        found = self._grouped.get(duty.levels)
+        if found is None:
+            queues = dict.fromkeys(self.queue_of[level] for level in duty.levels)
+            found = [(q, tuple(i for i in duty.levels if self.queue_of[i] == q)) for q in queues]
+            self._grouped[duty.levels] = found
+        return found
 
     def _reprice(self) -> None:
         """Have prices follow what is known now."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import inf
+from math import exp, inf, log
 from random import Random
 
 from argus_core.planning.bursts import Greatest
@@ -39,7 +39,7 @@ _BURSTIEST = 4.0
 """Index of dispersion that is planned for at most."""
 _GAP = 1e-3
 """Distance from the proven optimum; a fifth of what a new plan must gain to be taken."""
-_OLD = 120.0
+_OLD = 300.0
 """Seconds after which a plan is made anew whatever the load."""
 
 Costs = Sequence[Mapping[str, float]]
@@ -62,6 +62,8 @@ class Steering:
         self._lots = Random(setting.seed)
         self._seen = 0
         self._samples: list[tuple[float, ...]] = []
+        self._next, self._kept = 1, 1.0
+        """Number of the next prompt to be kept, and the state of the lots."""
         self._reported = 0.0
         self._sequence = 0
         self._planned_at = self._changed = -inf
@@ -86,10 +88,18 @@ class Steering:
     def saw(self, prompt: Prompt) -> None:
         """A prompt has come: count it, and keep it with an even chance."""
         self._seen += 1
+        if self._seen < self._next:
+            return
         if len(self._samples) < _SAMPLES:
             self._samples.append(prompt.qualities)
-        elif (at := int(self._lots.random() * self._seen)) < _SAMPLES:
-            self._samples[at] = prompt.qualities
+            self._next = self._seen + 1
+        else:
+            self._samples[self._lots.randrange(_SAMPLES)] = prompt.qualities
+        if len(self._samples) == _SAMPLES:
+            # Li's Algorithm L (1994): how many to leave out, drawn at once.
+            self._kept *= exp(log(1 - self._lots.random()) / _SAMPLES)
+            skipped = log(1 - self._lots.random()) / log(1 - self._kept)
+            self._next = self._seen + 1 + int(skipped)
 
     def begin(self, costs: Costs) -> list[Duty]:
         """What the workers hold at first: the plan for the rate expected."""
@@ -125,6 +135,7 @@ class Steering:
         )
         self._estimator.observe(report, now)
         self._reported, self._seen, self._samples = now, 0, []
+        self._next, self._kept = 1, 1.0
 
     def _take(self, load: Load) -> None:
         # A step of the load looks like a burst; beyond this the model of the queue says nothing.

@@ -31,6 +31,7 @@ class Crew:
             gpu: tuple(setting.seconds(i, gpu) for i in range(len(setting.levels)))
             for gpu in set(setting.workers)
         }
+        self._mixed = len(set(setting.workers)) > 1
         self.duty: list[Duty | None] = [None] * count
         """What a worker serves by; None while it is lost or loads."""
         self.told: list[Duty | None] = [None] * count
@@ -74,6 +75,17 @@ class Crew:
     def free(self) -> list[int]:
         """Workers that stand ready."""
         return sorted(worker for stack in self._stacks.values() for worker in stack)
+
+    def one_of_each_kind(self) -> list[int]:
+        """A worker that stands ready of every kind: of those alike one speaks for all."""
+        gpus, found = self._setting.workers, {}
+        for post, stack in self._stacks.items():
+            if stack:
+                kinds = (
+                    {gpus[worker]: worker for worker in stack} if self._mixed else {"": stack[-1]}
+                )
+                found.update({(post, gpu): worker for gpu, worker in kinds.items()})
+        return sorted(found.values())
 
     def occupy(self, worker: int, until: float) -> None:
         """A worker, taken from the stacks, draws; it is expected to be free then."""

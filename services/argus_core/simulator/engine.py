@@ -195,7 +195,9 @@ class _Run:
         floor.waiting[queue] += 1
         floor.queued[queue] += entry[3]
         if self._steals and crew.standing:
-            self._wake()
+            for worker in crew.one_of_each_kind():
+                crew.unstack(worker)
+                self._next(worker)
 
     def _wake(self) -> None:
         """Every free worker looks again for something to do; what one does may occupy others."""
