@@ -310,8 +310,9 @@ class _Line:
         work = np.cumsum(falls) - falls + slots * least
         ample = slots * (due - now) - served.busy
         strained = ample + slots * _STRAINED * (deadline - due)
+        needed = work + served.first
         stretch = np.divide(
-            strained, work + served.first, where=counts, out=np.full_like(work, inf)
+            strained, needed, where=counts & (needed > 0), out=np.full_like(work, inf)
         )
         return Leeway(
             ample=float((ample - work).min(where=counts, initial=inf)),

@@ -83,10 +83,11 @@ class View:
         The second, to go by where the first is too little, uses up half of what they have in hand,
         so that all have the same of it: each may take so many times its least.
         """
-        teams = {self._crew.teams[variant] for variant in worker.loadout}
+        teams = {self._crew.teams[v] for v in worker.loadout if v in self._crew.teams}
         found = [self._leeway(team, first=first) for team in teams]
-        strained = min(min(f.strained, f.stretch * first) for f in found)
-        return max(0.0, min(f.ample for f in found)), max(0.0, strained)
+        ample = min((f.ample for f in found), default=inf)
+        strained = min((min(f.strained, f.stretch * first) for f in found), default=inf)
+        return max(0.0, ample), max(0.0, strained)
 
     def room_before(self, job: Job, variant: str) -> float:
         """Seconds of the holders' time that a newcomer may take before those behind it are late."""
@@ -156,7 +157,7 @@ class View:
 
     def _worth(self, loadout: tuple[str, ...]) -> float:
         """Of a worker's second: what the dearest of its variants is worth."""
-        return max((self._asked[variant] for variant in loadout), default=0.0)
+        return max((self._asked[v] for v in loadout if v in self._asked), default=0.0)
 
     def _candidate(
         self,

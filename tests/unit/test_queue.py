@@ -26,7 +26,7 @@ ENTRIES = st.lists(
         arrival=st.integers(0, 10_000),
         level=st.sampled_from([NONE, 0, 1, 2]),
         quickest=st.sampled_from([NONE, 1, 2]),
-        scale=st.floats(0, 4),
+        scale=st.sampled_from([0.0, 1.0]) | st.floats(0.01, 4),
         due=st.floats(0, 100),
     ),
     unique_by=lambda e: e.rank.arrival,
@@ -70,34 +70,44 @@ def test_work_ahead_is_of_those_that_go_first_at_what_levels_take_now(entries, r
             assert ahead.least.get(variant, 0.0) == pytest.approx(least)
 
 
-def plain_leeway(entries, variants, shares, *, slots, now, behind, strained):
+def plain_leeway(entries, variants, shares, *, slots, busy, now, first, behind):
     """By going through them one by one."""
-    least, ahead = inf, 0.0
-    order = sorted(enumerate(entries), key=lambda pair: pair[1].rank)
-    for index, each in order:
-        variant, work = "ab"[index % 2], takes(each, each.quickest)
+    ample = strained = stretch = inf
+    ahead = 0.0
+    for index, each in sorted(enumerate(entries), key=lambda pair: pair[1].rank):
+        variant, least = "ab"[index % 2], takes(each, each.quickest)
+        deadline = each.rank.deadline
         counts = variant in variants and (behind is None or each.rank >= behind)
-        if counts and each.rank.deadline - work > now:
-            due = min(each.due, each.rank.deadline)
-            due += strained * (each.rank.deadline - due)
-            least = min(least, slots * (due - work - now) - ahead)
-        ahead += shares.get(variant, 0.0) * work
-    return least
+        if counts and deadline - least > now:
+            due = min(each.due, deadline)
+            later = (due + deadline) / 2
+            work = ahead + slots * least
+            ample = min(ample, slots * (due - now) - busy - work)
+            strained = min(strained, slots * (later - now) - busy - work)
+            if work + first > 0:
+                stretch = min(stretch, (slots * (later - now) - busy) / (work + first))
+        ahead += shares.get(variant, 0.0) * least
+    return ample, strained, stretch
 
 
 @given(
     ENTRIES,
     st.sampled_from(["a", "ab", "c"]),
     SHARES,
-    st.integers(1, 8),
-    st.floats(0, 100),
-    st.none() | st.builds(Rank, st.integers(1, 3), st.floats(0, 100), st.just(-1)),
-    st.sampled_from([0.0, 0.5]),
+    st.fixed_dictionaries(
+        {
+            "slots": st.integers(1, 8),
+            "busy": st.floats(0, 20),
+            "now": st.floats(0, 100),
+            "first": st.sampled_from([0.0, 0.5]),
+            "behind": st.none()
+            | st.builds(Rank, st.integers(1, 3), st.floats(0, 100), st.just(-1)),
+        }
+    ),
 )
 def test_leeway_is_what_may_go_first_before_one_is_not_done_when_due(
-    entries, variants, shares, slots, now, behind, strained
+    entries, variants, shares, asked
 ):
-    asked = {"slots": slots, "now": now, "behind": behind, "strained": strained}
     found = filled(entries).leeway([*variants], shares, **asked)
     assert found == pytest.approx(plain_leeway(entries, variants, shares, **asked))
 

@@ -1,0 +1,187 @@
+"""How many decisions the router makes in a second, by how many images wait.
+
+    python bench/router_decide.py --label after
+
+An arrival is let in, its level chosen among all, and queued; at a turn a free worker's next image
+is taken out of the queue and its level chosen anew. Both look at all that waits. Told in the
+process's own time, so that others on the machine matter little. Prints a table and adds the figures
+to those of other labels, as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from argus_cli.document import load_document
+from argus_core.choice import PricePolicy
+from argus_core.errors import ArgusError
+from argus_core.queue import Rank
+from argus_core.spec import ArgusCluster, Router
+from argus_protos.v1 import cluster_pb2, worker_pb2
+from argus_router.fleet import Worker
+from argus_router.job import Job
+from argus_router.request import MAX_DEADLINE, Request, agree
+from argus_router.waiting import Waiting
+
+RESULTS = Path(__file__).parent / "results" / "router_decide.json"
+RATE = 20.0
+"""Images a second, on the clock that the router is given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What was measured with so many waiting."""
+
+    queued: int
+    arrivals_per_second: float
+    turns_per_second: float
+
+
+class Deaf:
+    """A sink that hears nothing."""
+
+    def accepted(self, job: Job) -> None:
+        """Nothing."""
+
+    def progressed(self, job: Job, progress: worker_pb2.ExecuteProgress) -> None:
+        """Nothing."""
+
+    def finished(self, job: Job, result: worker_pb2.ExecuteResult) -> None:
+        """Nothing."""
+
+    def failed(self, job: Job, error: ArgusError) -> None:
+        """Nobody fails here: deadlines are a day away."""
+        raise AssertionError(job.request_id) from error
+
+
+class Stage:
+    """A router's decisions over workers that are busy all the time but when they are asked."""
+
+    def __init__(self, cluster: ArgusCluster, workers: int) -> None:
+        roomy = cluster.spec.model_copy(update={"router": Router(max_queued=1_000_000)})
+        self.cluster = cluster.model_copy(update={"spec": roomy})
+        self.now, self.arrivals = 0.0, 0
+        self.waiting = Waiting(spec=roomy, policy=PricePolicy(), clock=lambda: self.now)
+        variants = [variant.name for variant in roomy.variants]
+        self.workers = [self._worker(number, variants) for number in range(workers)]
+        self.waiting.meet(self.workers)
+        for worker in self.workers:
+            self.arrive()
+            if (job := self.waiting.next(worker)) is not None:
+                worker.running[job] = None
+
+    def arrive(self) -> Job:
+        """A request for one image comes, a little later than the last."""
+        self.now += 1 / RATE
+        self.arrivals += 1
+        request = Request(prompt=f"circle {self.arrivals}", deadline=MAX_DEADLINE)
+        terms = agree(request, self.cluster, call_deadline=None)
+        job = Job(
+            request_id=str(self.arrivals),
+            index=0,
+            terms=terms,
+            seed=0,
+            rank=Rank(int(terms.band), self.now + terms.deadline, self.arrivals),
+            arrived=self.now,
+            ready=self.now,
+            qualities={level.name: level.quality for level in self.cluster.spec.ladder},
+            sink=Deaf(),
+        )
+        self.waiting.submit([job])
+        return job
+
+    def turn(self) -> Job:
+        """The next worker is free."""
+        worker = self.workers[self.arrivals % len(self.workers)]
+        job = self.waiting.next(worker)
+        assert job is not None, "more than enough waits"
+        return job
+
+    def _worker(self, number: int, loadout: list[str]) -> Worker:
+        worker = Worker(f"w{number}", clock=lambda: self.now)
+        worker.state = cluster_pb2.WorkerState(
+            worker=worker.address,
+            pool=self.cluster.spec.pools[0].name,
+            phase=cluster_pb2.WORKER_PHASE_READY,
+            loadout=loadout,
+            slots=1,
+        )
+        return worker
+
+
+def measure(cluster: ArgusCluster, *, queued: int, workers: int, seconds: float) -> Figures:
+    """Arrivals and turns in turn, so that as many wait all the time."""
+    stage = Stage(cluster, workers)
+    while len(stage.waiting.queues) < queued:
+        stage.arrive()
+    arrivals, turns, count, ends = 0.0, 0.0, 0, time.process_time() + seconds
+    while time.process_time() < ends:
+        arrivals += _timed(stage.arrive)
+        turns += _timed(stage.turn)
+        count += 1
+    return Figures(
+        queued=queued, arrivals_per_second=count / arrivals, turns_per_second=count / turns
+    )
+
+
+def _timed(do: Callable[[], object]) -> float:
+    began = time.process_time()
+    do()
+    return time.process_time() - began
+
+
+def _table(label: str, found: list[Figures]) -> Table:
+    table = Table("queued", "arrivals/s", "turns/s", title=f"Decisions a second, {label}")
+    for f in found:
+        table.add_row(
+            f"{f.queued:,}", f"{f.arrivals_per_second:,.0f}", f"{f.turns_per_second:,.0f}"
+        )
+    return table
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--queued", type=int, nargs="+", default=[10, 100, 1_000, 10_000])
+    parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    parser.add_argument("--label", default="now", help="what the figures are of")
+    parser.add_argument("--machine", default=platform.processor() or platform.machine())
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    _, cluster = load_document(None)
+    found = [
+        measure(cluster, queued=queued, workers=options.workers, seconds=options.seconds)
+        for queued in options.queued
+    ]
+    console = Console()
+    console.print(_table(options.label, found))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    known = json.loads(options.out.read_text()) if options.out.exists() else {}
+    known[options.label] = {
+        "command": " ".join(["python", *sys.argv]),
+        "machine": options.machine,
+        "date": datetime.now(UTC).date().isoformat(),
+        "python": platform.python_version(),
+        "levels": len(cluster.spec.ladder),
+        "variants": len(cluster.spec.variants),
+        "workers": options.workers,
+        "figures": [asdict(f) for f in found],
+    }
+    options.out.write_text(json.dumps(known, indent=1) + "\n")
+    console.print(f"Figures in {options.out}")
+
+
+if __name__ == "__main__":
+    main()
