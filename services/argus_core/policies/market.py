@@ -90,7 +90,7 @@ class Market:
         qualities = [self._sample[:, group] for group in groups]
         seconds = [self._seconds[group] for group in groups]
         holds = self._holds[groups[queue]]
-        own = holds[np.isfinite(holds)]
+        own, costs = holds[np.isfinite(holds)], seconds[queue][np.isfinite(seconds[queue])]
         if not len(own) or not self._workers[queue]:
             return solve(_nothing(qualities[queue], seconds[queue]))
         return solve(
@@ -101,7 +101,7 @@ class Market:
                 seconds=seconds[queue],
                 outside=outside_options(qualities, seconds, self._prices, but=queue),
                 # Work comes in whole images: half of one is never spread over the workers.
-                allowance=room * (self._deadline - float(own.min())) - float(own.mean()) / 2,
+                allowance=room * (self._deadline - float(own.min())) - float(costs.mean()) / 2,
                 burstiness=self._burstiness,
             )
         )
