@@ -1,10 +1,11 @@
 """Bursts at a whole cluster with a real model: levels give way first, and refusals hold.
 
-How many come at once is taken from what the machine can do, measured right before, so that it
-matters little how fast it is.
+How many come at once is taken from what the machine can do, measured right before and with as many
+at once, so that it matters little how fast it is: clients, router and worker share its cores.
 """
 
 import asyncio
+import time
 from collections import Counter
 from math import sqrt
 from statistics import fmean
@@ -45,9 +46,10 @@ def document(deadline):
 
 
 async def pace(client, name, images):
-    """Seconds that an image takes at a level, one after the other."""
-    order = Order(prompt="a large red circle", level=name, deadline=120.0)
-    return fmean([(await client.draw(order))[0].total for _ in range(images)])
+    """Seconds that an image takes at a level when many are asked for at once."""
+    order, began = Order(prompt="a large red circle", level=name, deadline=300.0), time.monotonic()
+    await asyncio.gather(*(client.draw(order) for _ in range(images)))
+    return (time.monotonic() - began) / images
 
 
 async def test_burst_moves_prompts_down_the_ladder_and_back(tmp_path):
@@ -56,7 +58,7 @@ async def test_burst_moves_prompts_down_the_ladder_and_back(tmp_path):
         running_cluster(tmp_path, document(deadline)) as cluster,
         Client(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
     ):
-        fine, coarse = await pace(client, "fine", 4), await pace(client, "coarse", 10)
+        fine, coarse = await pace(client, "fine", 4), await pace(client, "coarse", 100)
         (before,) = await client.draw(Order(prompt="a large red circle"))
         # Some times too many for the fine level, and as many times too few for the coarse one.
         count = round(deadline / sqrt(fine * coarse))
@@ -66,13 +68,11 @@ async def test_burst_moves_prompts_down_the_ladder_and_back(tmp_path):
     levels = Counter(image.decision.level for (image,) in burst)
     assert before.decision.level == after.decision.level == "fine"
     assert 1 <= levels["fine"] < levels["coarse"]
-    # The same seconds buy a better picture with the other variant, on the same worker.
-    assert levels["other"] < count / 10
     assert all(image.image().size == (48, 48) for (image,) in burst)
 
 
 async def test_refused_clients_that_come_when_told_are_served(tmp_path):
-    deadline, times = 3.0, Counter()
+    deadline, times = 10.0, Counter()
 
     async def draw(client, number):
         """Come again whenever told; returns whether it was drawn, and late where it was not."""
@@ -93,10 +93,10 @@ async def test_refused_clients_that_come_when_told_are_served(tmp_path):
         running_cluster(tmp_path, document(deadline)) as cluster,
         Client(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
     ):
-        count = round(3 * deadline / await pace(client, "coarse", 20))
+        count = round(1.6 * deadline / await pace(client, "coarse", 100))
         ended = Counter(await asyncio.gather(*(draw(client, n) for n in range(count))))
-    # How many of a hundred is for virtual time to say (tests/unit/test_router_waiting.py): here
-    # client, router and worker share a core or two, and none is on time to the millisecond.
-    assert ended["drawn"] >= 0.95 * count
-    assert sum(asked > 1 for asked in times.values()) >= 10
+    # That nobody is late is for virtual time to say (tests/unit/test_router_waiting.py): here the
+    # machine may halve its pace meanwhile. Without admission, some six in ten would be drawn.
+    assert ended["drawn"] >= 0.8 * count
+    assert sum(asked > 1 for asked in times.values()) >= count / 10
     assert fmean(times.values()) < 4
