@@ -164,7 +164,9 @@ def _fitted(prices: Floats, drift: Floats, spread: Floats, allowance: float) -> 
         else:
             upper = middle
     found = backlogs(np.exp(upper))
-    return PriceCurve(backlogs=tuple(found.tolist()), prices=tuple(prices.tolist()))
+    # Where the queue hardly ever fills, the curve is longer than any search: it lingers at 0.
+    lingers = max(0.0, allowance - found[-1])
+    return PriceCurve(backlogs=(0.0, *(found + lingers).tolist()), prices=(0.0, *prices.tolist()))
 
 
 def outside_options(

@@ -130,3 +130,16 @@ def test_outside_options_leave_out_the_group_itself_and_what_nobody_holds():
     assert outside_options(qualities, seconds, prices, but=1) == pytest.approx(0.9 - 0.1)
     alone = outside_options(qualities[:1], seconds[:1], prices[:1], but=0)
     assert alone == pytest.approx(-REFUSAL_LOSS)
+
+
+def test_in_light_load_nothing_costs_until_there_is_a_queue():
+    quick = flow(
+        rate=0.25,
+        workers=1,
+        seconds=np.array([0.1]),
+        qualities=np.full((50, 1), 0.6),
+        allowance=19.85,
+    )
+    curve = solve(quick)
+    assert curve.price(5.0) < 1e-3
+    assert curve.price(19.86) == pytest.approx((0.6 + REFUSAL_LOSS) / 0.1)
