@@ -146,7 +146,7 @@ def test_workers_that_are_lost_are_planned_without():
     policy.place(Prompt((1.0,) * len(given_scenario.levels)), given_scenario.deadline, floor)
     floor.now = given_scenario.interval
     policy.tick(crew, floor)
-    assert sum(a.workers for a in policy._steering.plan.allocations) <= 6
+    assert sum(a.workers for a in policy._steering.loop.plan.allocations) <= 6
 
 
 def test_a_run_goes_on_though_all_workers_are_lost():

@@ -83,14 +83,14 @@ class Argus(Plain):
         self._pulse = Pulse(memory=max(setting.deadline, 5.0), forecast=setting.rate)
         self._steering = Steering(setting)
         duties = self._steering.begin(self._alone())
-        self._pulse.expect(self._steering.expected)
+        self._pulse.expect(self._steering.loop.expected)
         self._follow(duties)
         return duties
 
     def tick(self, crew: Sequence[Duty | None], floor: Floor) -> Sequence[Duty] | None:
         """Plan anew where the load has moved."""
         duties = self._steering.turn(crew, self._alone(), floor.now)
-        self._pulse.expect(self._steering.expected)
+        self._pulse.expect(self._steering.loop.expected)
         if duties is not None:
             self._follow(duties)
         return duties
@@ -178,7 +178,7 @@ class Argus(Plain):
 
     def _follow(self, duties: Sequence[Duty]) -> None:
         """Price by the plan that stands."""
-        steering, setting = self._steering, self.setting
+        steering, setting = self._steering.loop, self.setting
         workers = [sum(v in duty.loadout for duty in duties) for v in setting.variants]
         self._rate = steering.expected
         self._market.expect(*self._flat(setting))
@@ -223,7 +223,7 @@ class Argus(Plain):
         if self._ideas.prices and self._ideas.backlog:
             self._curves = self._market.curves(self._rate, room=self._room)
         elif self._ideas.prices:
-            self._curves = tuple(flat(p if p < inf else 0.0) for p in self._steering.prices)
+            self._curves = tuple(flat(p if p < inf else 0.0) for p in self._steering.loop.prices)
         else:
             self._curves = (FREE,) * len(self._queues)
 

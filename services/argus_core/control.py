@@ -1,0 +1,289 @@
+"""The control loop, without what it moves: reports of load in, plans out.
+
+A plan is asked for when the load has moved since the last, workers came or went, were assigned by
+hand, costs changed, or it has grown old. Running clusters and the simulator use it alike.
+
+Model: nothing here waits or knows the time, which is passed in, in seconds on one clock that never
+goes back. Not safe for threads. Invariants:
+
+- no plan is made while the load is not known, or was last reported too long ago;
+- who is pinned is planned with, and never moved.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+from random import Random
+from typing import NamedTuple
+
+from argus_core.planning.bursts import Greatest
+from argus_core.planning.decide import decide
+from argus_core.planning.load import Load, LoadEstimator, LoadReport, LoadRules
+from argus_core.planning.plan import Plan
+from argus_core.planning.problem import (
+    Holding,
+    LevelProfile,
+    Limits,
+    PlanProblem,
+    PoolBudget,
+    Rules,
+)
+from argus_core.planning.reversals import Reversals
+from argus_core.policies.posting import matched
+from argus_core.spread import Loadout
+
+_MARGIN = 1.0
+"""Standard deviations of the forecast that are planned for."""
+_MOVED = 0.1
+"""Share by which the load must move for a new plan."""
+_TURNS = 4
+"""For so many turns after a change another must gain more."""
+_YOUNG_GAIN = 0.03
+"""What a change must gain that follows another so soon: a plan may live for some turns."""
+_SHED = 0.01
+"""Share shed from which on workers are moved back and forth nevertheless."""
+_SURE = 2.0
+"""Standard deviations of the forecast by which it must move besides."""
+_BURSTIEST = 4.0
+"""Index of dispersion that is planned for at most."""
+_GAP = 1e-3
+"""Distance from the proven optimum; a fifth of what a new plan must gain to be taken."""
+_OLD = 300.0
+"""Seconds after which a plan is made anew whatever the load."""
+
+Costs = Sequence[Mapping[str, float]]
+"""By level, by GPU type: seconds of one image now; infinite while the level is closed."""
+
+
+class Held(NamedTuple):
+    """What a worker holds or has been told to hold."""
+
+    loadout: Loadout | None
+    """None for one that is lost."""
+    pinned: bool = False
+    """Whether it shall keep that whatever the load."""
+
+
+Crew = Mapping[str, Sequence[Held]]
+"""By pool: its workers, in an order that stays."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlRules:
+    """What a loop is made for; times in seconds."""
+
+    levels: tuple[LevelProfile, ...]
+    """The ladder, from dearest to cheapest."""
+    pools: tuple[PoolBudget, ...]
+    """Sizes and loadouts; who is lost or pinned is told with each turn."""
+    deadline: float
+    """From arrival until the image is there: the SLO."""
+    target: float
+    """Share of requests that must meet it, between 0 and 1."""
+    interval: float
+    """Between two turns."""
+    switch_seconds: Mapping[str, float] = field(default_factory=dict)
+    """GPU time lost when a worker loads a variant; 0 where not named."""
+    rate: float = 0.0
+    """Images a second to expect at first."""
+    sample: Sequence[Sequence[float]] = ()
+    """Qualities by level of prompts to expect at first."""
+    keep: int = 0
+    """Workers that every variant keeps, unless more than 1 % would be shed for that."""
+    steady: float = 180.0
+    """A load that has fallen is planned for when it has been low for so long."""
+
+
+class ControlLoop:
+    """Hears of the load and plans."""
+
+    def __init__(
+        self, rules: ControlRules, *, rng: Random, clock: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        """`clock` bounds the search for a plan; one that stands lets it end."""
+        self._rules, self._clock = rules, clock
+        self._estimator = LoadEstimator(
+            LoadRules(
+                levels=len(rules.levels),
+                step=max(1.0, rules.interval / 2),
+                burst_length=max(rules.deadline, rules.interval / 2),
+            ),
+            rng=rng,
+        )
+        self._variants = tuple(dict.fromkeys(level.variant for level in rules.levels))
+        self._planned_at = self._changed = -inf
+        self._planned_for: tuple[object, ...] = ()
+        self._reversals = Reversals(memory=(_TURNS - 0.5) * rules.interval)
+        self._greatest = Greatest(memory=max(rules.steady, _TURNS * rules.interval))
+        self.plan: Plan | None = None
+        """The last one made."""
+        self.rate = rules.rate
+        """Images a second that the plan was made for."""
+        self.expected = rules.rate
+        """Images a second that are the likeliest."""
+        self.burstiness = 1.0
+        self.burst = 0.0
+        """Images a second that the workers should be able to carry."""
+        self.sample = rules.sample
+
+    @property
+    def prices(self) -> list[float]:
+        """The plan's, by variant in the ladder's order; infinite where nobody holds it."""
+        allocations = self.plan.allocations if self.plan else ()
+        return [
+            min((a.price for a in allocations if v in a.loadout), default=inf)
+            for v in self._variants
+        ]
+
+    def begin(self, costs: Costs) -> Plan:
+        """Plan for what is expected at first, for workers of whom none holds anything yet."""
+        nobody: Crew = {pool.name: () for pool in self._rules.pools}
+        return self._decide(self._problem(nobody, costs, self._rules.switch_seconds), 0.0)
+
+    def observe(self, report: LoadReport, now: float) -> None:
+        """Take in what a router saw."""
+        self._estimator.observe(report, now)
+
+    def turn(
+        self,
+        crew: Crew,
+        costs: Costs,
+        now: float,
+        *,
+        switch_seconds: Mapping[str, float] | None = None,
+    ) -> Plan | None:
+        """Plan where something has moved; None to leave all as it is.
+
+        Args:
+            crew: the workers of every pool.
+            costs: of the levels now.
+            now: seconds.
+            switch_seconds: as measured lately; None for those of the rules.
+        """
+        switches = self._rules.switch_seconds if switch_seconds is None else switch_seconds
+        # Until a worker that is told at the next turn may serve.
+        reaction = self._rules.interval + max(switches.values(), default=0.0)
+        load = self._estimator.estimate(now, ahead=reaction)
+        if load is None or not load.qualities or load.age > Rules.stale_after:
+            return None
+        self.expected = load.rate
+        state = (_kept(crew), _closed(costs))
+        wanted = self._greatest.of(load.upper(_MARGIN), now)
+        moved = abs(wanted - self.rate) > max(_MOVED * self.rate, _SURE * load.deviation)
+        if not moved and state == self._planned_for and now - self._planned_at < _OLD:
+            return None
+        self._planned_at, self._planned_for = now, state
+        self._take(load)
+        if moved:
+            self.rate = wanted
+        return self._decide(self._problem(crew, costs, switches), now)
+
+    def _take(self, load: Load) -> None:
+        # A step of the load looks like a burst; beyond this the model of the queue says nothing.
+        self.burstiness = min(max(1.0, load.burstiness), _BURSTIEST)
+        self.burst = load.burst
+        self.sample = load.qualities
+
+    def _decide(self, problem: PlanProblem, now: float) -> Plan:
+        young = now - self._changed < _TURNS * self._rules.interval
+        rules = replace(problem.rules, minimum_gain=_YOUNG_GAIN) if young else problem.rules
+        problem = replace(problem, rules=rules, limits=self._limits(now))
+        plan = decide(problem, clock=self._clock, weighed=False)
+        if problem.limits and plan.expected_shed > _SHED:
+            plan = decide(replace(problem, limits={}), clock=self._clock, weighed=False)
+        self.plan = plan
+        if plan.moves:
+            self._changed = now
+        self._reversals.took(
+            {v: sum(a.workers for a in plan.allocations if v in a.loadout) for v in self._variants},
+            now,
+        )
+        return plan
+
+    def _limits(self, now: float) -> dict[str, Limits]:
+        """No reversals, and what every variant keeps."""
+        limits, keep = self._reversals.limits(now), self._rules.keep
+        if not keep:
+            return limits
+        return {v: _at_least(keep, limits.get(v, Limits())) for v in self._variants}
+
+    def _problem(
+        self, crew: Crew, costs: Costs, switch_seconds: Mapping[str, float]
+    ) -> PlanProblem:
+        rules = self._rules
+        return PlanProblem(
+            rules=Rules(deadline=rules.deadline, target=rules.target, gap=_GAP),
+            levels=tuple(
+                LevelProfile(name=level.name, variant=level.variant, seconds=self._able(cost))
+                for level, cost in zip(rules.levels, costs, strict=True)
+            ),
+            pools=tuple(
+                replace(
+                    pool,
+                    unavailable=sum(held.loadout is None for held in crew[pool.name]),
+                    pinned=_counts(held.loadout for held in crew[pool.name] if held.pinned),
+                )
+                for pool in rules.pools
+            ),
+            qualities=self.sample,
+            rate=self.rate,
+            burstiness=self.burstiness,
+            burst=self.burst,
+            standing=tuple(
+                Holding(pool=pool.name, loadout=loadout, workers=workers)
+                for pool in rules.pools
+                for loadout, workers in _counts(h.loadout for h in crew[pool.name]).items()
+            ),
+            switch_seconds=switch_seconds,
+        )
+
+    def _able(self, cost: Mapping[str, float]) -> dict[str, float]:
+        """Seconds by GPU type; a closed level's are beyond every deadline."""
+        return {gpu: min(s, 10 * self._rules.deadline) for gpu, s in cost.items()}
+
+
+def duties(plan: Plan, crew: Crew) -> dict[str, list[Loadout]]:
+    """What every worker shall hold by a plan, by pool; a pool that is lost whole is left out.
+
+    Workers keep what they hold wherever the plan has room for that, and pinned ones in any case.
+    A lost worker is given what nobody else is.
+    """
+    found: dict[str, list[Loadout]] = {}
+    for pool, workers in crew.items():
+        wanted = {a.loadout: a.workers for a in plan.allocations if a.pool == pool}
+        if not wanted:
+            continue
+        for loadout, count in _counts(h.loadout for h in workers if h.pinned).items():
+            wanted[loadout] = max(0, wanted.get(loadout, 0) - count)
+        keeps = [held.loadout if held.pinned else None for held in workers]
+        others = [h.loadout for h, kept in zip(workers, keeps, strict=True) if kept is None]
+        free = iter(matched(others, wanted))
+        found[pool] = [next(free) if kept is None else kept for kept in keeps]
+    return found
+
+
+def _counts(loadouts: Iterable[Loadout | None]) -> dict[Loadout, int]:
+    """How often each occurs; lost workers are left out."""
+    return dict(Counter(loadout for loadout in loadouts if loadout is not None))
+
+
+def _at_least(keep: int, limits: Limits) -> Limits:
+    """The limits with a minimum, where their maximum allows it."""
+    if limits.maximum is not None and limits.maximum < keep:
+        return limits
+    return replace(limits, minimum=max(limits.minimum, keep))
+
+
+def _kept(crew: Crew) -> tuple[object, ...]:
+    """Who is lost, and who is pinned to what."""
+    return tuple(
+        (pool, tuple((h.loadout is None, h.loadout if h.pinned else None) for h in workers))
+        for pool, workers in crew.items()
+    )
+
+
+def _closed(costs: Costs) -> tuple[bool, ...]:
+    return tuple(min(cost.values()) == inf for cost in costs)
