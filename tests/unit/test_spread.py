@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argus_core.spec import parse_cluster
-from argus_core.spread import spread, spread_cluster
+from argus_core.spread import choices, spread, spread_cluster
 
 names = st.lists(st.text("abc", min_size=1, max_size=4), min_size=1, max_size=20, unique=True)
 sizes = st.integers(1, 40)
@@ -57,3 +57,19 @@ def test_each_pool_is_spread_by_itself():
         "one": (("a", "b"),),
         "three": (("a",), ("b",), ("a",)),
     }
+
+
+@given(names, sizes)
+def test_choices_are_as_large_as_the_spread_s_largest_and_can_hold_every_variant(variants, workers):
+    offered = choices(variants, workers)
+    largest = max(len(loadout) for loadout in spread(variants, workers))
+    assert max(len(loadout) for loadout in offered) == largest
+    assert {name for loadout in offered for name in loadout} == set(variants)
+    assert len(offered) == len(set(offered)) <= 64
+    assert all(sorted(loadout, key=variants.index) == list(loadout) for loadout in offered)
+
+
+def test_fewer_workers_than_variants_may_hold_any_as_many():
+    assert choices(["a", "b", "c"], 2) == (("a", "b"), ("a", "c"), ("b", "c"))
+    assert choices(["a", "b", "c"], 1) == (("a", "b", "c"),)
+    assert choices(["a", "b"], 4) == (("a",), ("b",))
