@@ -28,6 +28,7 @@ from argus_protos.v1.control_pb2_grpc import ControlServiceStub
 from argus_protos.v1.images_pb2_grpc import ImageServiceStub
 from argus_protos.v1.worker_pb2_grpc import WorkerServiceStub
 from argus_rpc.channel import open_channel
+from argus_rpc.convert import duration
 from argus_rpc.errors import from_rpc
 
 if TYPE_CHECKING:
@@ -127,6 +128,18 @@ class Client:
         """Make a plan the one in force at this router; tried once."""
         await _call(self._control.ApplyPlan, control_pb2.ApplyPlanRequest(plan=plan), timeout)
 
+    async def watch_load(self, *, interval: float) -> AsyncGenerator[control_pb2.LoadReport]:
+        """What this router sees, now and every `interval` seconds; tried once, and ends with it."""
+        request = control_pb2.WatchLoadRequest(interval=duration(interval))
+        call = self._control.WatchLoad(request)
+        try:
+            async for response in call:
+                yield response.report
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc(error) from error
+        finally:
+            call.cancel()
+
     async def _generate_once(self, order: Order, ends: float) -> AsyncGenerator[Event]:
         remaining = ends - self._clock()
         if remaining <= 0:
@@ -169,15 +182,19 @@ class Client:
         return math.inf if deadline is None else self._clock() + deadline
 
 
-async def assign(address: str, loadout: Sequence[str], *, timeout: float = 10.0) -> int:
+async def assign(
+    address: str, loadout: Sequence[str], *, plan_id: int = 0, timeout: float = 10.0
+) -> int:
     """Tell the worker at `address` what to hold; returns the assignment's generation.
+
+    `plan_id` is of the plan that asks for it; 0 for none.
 
     Raises:
         InvalidRequest: the worker does not know a variant.
     """
     async with open_channel(address) as channel:
         stub: WorkerServiceAsyncStub = WorkerServiceStub(channel)
-        request = worker_pb2.AssignRequest(loadout=loadout)
+        request = worker_pb2.AssignRequest(loadout=loadout, plan_id=plan_id)
         response: worker_pb2.AssignResponse = await _call(stub.Assign, request, timeout)
         return response.generation
 

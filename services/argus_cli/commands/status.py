@@ -1,8 +1,9 @@
-"""`argus status`: levels, workers and what each holds."""
+"""`argus status`: levels, workers and what each holds, and the plan in force."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from rich.table import Table
 from argus_core.errors import Unavailable
 
 if TYPE_CHECKING:
+    from argus_protos.v1.cluster_pb2 import Plan
     from argus_protos.v1.images_pb2 import DescribeClusterResponse
 
 console = Console()
@@ -21,7 +23,7 @@ def status(
     endpoint: Annotated[str | None, typer.Option(help="host:port of a router.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Show levels with their measured seconds, and workers with what they hold."""
+    """Show levels with their seconds, workers with what they hold, and the plan in force."""
     from google.protobuf.json_format import MessageToJson  # noqa: PLC0415 - slow to import
 
     from argus_cli.local import runtime  # noqa: PLC0415
@@ -38,6 +40,8 @@ def status(
     console.print(f"[bold]{cluster.name}[/] at {address}{http}", highlight=False)
     console.print(_levels(cluster))
     console.print(_workers(cluster))
+    if cluster.HasField("plan"):
+        console.print(_plan(cluster.plan))
 
 
 async def _describe(address: str) -> DescribeClusterResponse:
@@ -78,4 +82,19 @@ def _workers(cluster: DescribeClusterResponse) -> Table:
             f"{worker.memory.host_bytes / 2**20:.0f} MiB",
             worker.health.device,
         )
+    return table
+
+
+def _plan(plan: Plan) -> Table:
+    made = plan.made_at.ToDatetime(tzinfo=UTC).astimezone()
+    said = f"{plan.reason} ({plan.solver}, made at {made:%H:%M:%S})"
+    if plan.forecast_rate:
+        said += (
+            f"\nMade for {plan.forecast_rate:.2f} images a second: mean quality "
+            f"{plan.expected_quality:.3f} expected, {plan.expected_shed:.1%} refused."
+        )
+    table = Table("pool", "loadout", "workers", "price of a second", title=f"Plan {plan.id}")
+    table.caption, table.caption_justify = said, "left"
+    for a in plan.allocations:
+        table.add_row(a.pool, ", ".join(a.loadout), str(a.workers), f"{a.price:.3f}")
     return table

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from argus_cli.local.mode import Mode
+
 if TYPE_CHECKING:
     from argus_cli.local.cluster import LocalCluster
 
@@ -27,13 +29,21 @@ def up(
         Path | None,
         typer.Option("-f", "--file", help="ArgusCluster document; the small studio without one."),
     ] = None,
+    plan: Annotated[
+        Mode,
+        typer.Option(
+            help="Have the workers follow the plan, only show it, or keep what they hold."
+        ),
+    ] = Mode.AUTOMATIC,
 ) -> None:
     """Run router, predictor and workers on this machine until Ctrl-C."""
     from argus_cli.document import load_document  # noqa: PLC0415 - slow to import
     from argus_cli.local.cluster import LocalCluster  # noqa: PLC0415
+    from argus_cli.local.planning import Planning  # noqa: PLC0415
 
     text, document = load_document(file)
-    asyncio.run(_up(LocalCluster(text, document, publish=True)))
+    planning = Planning(mode=plan)
+    asyncio.run(_up(LocalCluster(text, document, planning=planning, publish=True)))
 
 
 async def _up(cluster: LocalCluster) -> None:
@@ -85,7 +95,9 @@ async def _show(cluster: LocalCluster, live: Live) -> None:
 
 
 def _table(cluster: LocalCluster) -> Table:
+    plan = f"Plan: {cluster.control.plan.reason}" if hasattr(cluster, "control") else None
     table = Table("process", "state", "pid", "holds", "listens on", "restarts", "last died")
+    table.caption, table.caption_justify = plan, "left"
     views = cluster.supervisor.views if hasattr(cluster, "supervisor") else {}
     for view in views.values():
         holds = cluster.workers.get(view.name, ())

@@ -2,9 +2,9 @@
 
 Model: the supervisor keeps the processes alive; this tells each where the others listen. The
 router keeps its ports over restarts, so that clients find it again. It learns of workers by a
-file that is written anew, whole, whenever one comes or goes, and is told the plan each time it
-comes up. Until the control loop plans, the plan is the even spread of variants, and what is
-assigned by hand from there on: a worker comes back with what it was last assigned.
+file that is written anew, whole, whenever one comes or goes. The workers begin with the even
+spread of variants, and `Control` moves them from there; a worker comes back with what it was last
+assigned.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Iterable
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 from argus_cli.client import Client
 from argus_cli.local import runtime
-from argus_cli.local.plan import make_plan, seats
+from argus_cli.local.control import Control
+from argus_cli.local.plan import seats
+from argus_cli.local.planning import Planning
 from argus_cli.local.restart import RestartPolicy
 from argus_cli.local.supervisor import ChildSpec, ChildState, ChildView, Supervisor
-from argus_cli.retry import Retry
 from argus_core.errors import ArgusError, DeadlineMissed
 from argus_core.spec import ArgusCluster
 from argus_core.spread import spread_cluster
@@ -33,8 +33,6 @@ READY_TIMEOUT = 180.0
 """Seconds until all must be ready: a cold start of torch takes tens of them."""
 POLL = 0.2
 """Seconds between looks at whether all is ready."""
-FOLLOW = 1.0
-"""Seconds between looks at what the workers were assigned."""
 GRACE = 5.0
 """Seconds for running work when stopping; less than the supervisor's patience (10 s)."""
 
@@ -49,20 +47,24 @@ class LocalCluster:
         *,
         on_change: Callable[[ChildView], None] = lambda _view: None,
         policy: RestartPolicy | None = None,
+        planning: Planning | None = None,
         publish: bool = False,
     ) -> None:
-        """`text` is what the services read; `publish` lets other commands find the cluster."""
+        """`text` is what the services read; `publish` lets other commands find the cluster.
+
+        Without `planning` workers hold the even spread, or what they are assigned by hand.
+        """
         self._text, self._document, self._on_change = text, document, on_change
         self._policy, self._publish = policy or RestartPolicy(), publish
         placed = seats(spread_cluster(document.spec))
         self.workers = {seat.worker: loadout for seat, loadout in placed.items()}
         """The loadout that every worker begins with when it starts, by its name."""
-        self._spread, self._seats = placed, {seat.worker: seat for seat in placed}
+        self._seats = {seat.worker: seat for seat in placed}
         self._pools = {pool.name: pool for pool in document.spec.pools}
-        self._plan_id = 0
+        self._planning = planning or Planning()
         self.router: dict[str, str] = {}
         """Where the router listens: `grpc` and `http`; kept while it restarts."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._controlling: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> LocalCluster:
         if self._publish:
@@ -71,20 +73,22 @@ class LocalCluster:
         self._folder = Path(self._scratch.name)
         (self._folder / "cluster.yaml").write_text(self._text)
         self._write_workers()
+        self.control = Control(self._document.spec, self._seats, self.workers, self._planning)
         self.supervisor = Supervisor(policy=self._policy, on_change=self._changed)
         try:
             for name in (PREDICTOR, *self.workers, ROUTER):
                 self.supervisor.start(self._child(name))
+            self._controlling = asyncio.create_task(self.control.run())
             await self._ready()
-            self._begin(self._follow())
         except BaseException:
             await self.__aexit__()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in tuple(self._tasks):
-            task.cancel()
+        if self._controlling is not None:
+            self._controlling.cancel()
+            await asyncio.gather(self._controlling, return_exceptions=True)
         try:
             # The router first: what it has in flight still needs the workers.
             await self.supervisor.stop((ROUTER,), (PREDICTOR, *self.workers))
@@ -157,38 +161,13 @@ class LocalCluster:
     def _changed(self, view: ChildView) -> None:
         if view.name in self.workers:
             self._write_workers()
+            self.control.crew.meet(self.addresses)
         if view.name == ROUTER and view.state == ChildState.UP:
             self.router = dict(view.said)
-            self._begin(self._tell_plan())
+            self.control.router_is_up(self.router["grpc"])
         if self._publish and self.router:
             self._publish_state()
         self._on_change(view)
-
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _follow(self) -> None:
-        """Remember what workers were assigned, by whomever, for their restart and the plan."""
-        async with Client(self.router["grpc"], retry=Retry(attempts=1)) as client:
-            while True:
-                with suppress(ArgusError):
-                    cluster = await client.describe(timeout=FOLLOW)
-                    if self._remember(cluster.workers) or not cluster.plan.id:
-                        await self._tell_plan()
-                await asyncio.sleep(FOLLOW)
-
-    def _remember(self, states: Iterable[cluster_pb2.WorkerState]) -> bool:
-        """Whether any worker was assigned something else than it would begin with."""
-        assigned = {
-            state.worker: tuple(state.assigned)
-            for state in states
-            if state.worker in self.workers and state.assigned
-        }
-        changed = any(self.workers[name] != loadout for name, loadout in assigned.items())
-        self.workers |= assigned
-        return changed
 
     def _write_workers(self) -> None:
         known = self.addresses if hasattr(self, "supervisor") else {}
@@ -209,24 +188,6 @@ class LocalCluster:
                 workers=self.addresses,
             )
         )
-
-    async def _tell_plan(self) -> None:
-        """Advice, not truth: a router that does not take it serves without."""
-        async with Client(self.router["grpc"]) as client:
-            try:
-                await client.apply_plan(self._plan())
-            except ArgusError as error:
-                self.supervisor.views[ROUTER].reason = f"did not take the plan: {error}"
-
-    def _plan(self) -> cluster_pb2.Plan:
-        self._plan_id += 1
-        held = [(self._seats[name].pool, loadout) for name, loadout in self.workers.items()]
-        reason = "as assigned by hand" if self._by_hand else "every variant is held by a worker"
-        return make_plan(self._plan_id, held, reason=reason)
-
-    @property
-    def _by_hand(self) -> bool:
-        return self.workers != {seat.worker: loadout for seat, loadout in self._spread.items()}
 
     async def _ready(self) -> None:
         waiting = asyncio.create_task(self._all_ready())

@@ -1,4 +1,4 @@
-"""The plan of a cluster that is planned by hand: it tells routers what the workers hold."""
+"""Plans as routers are told them: the control loop's, and one that says what the workers hold."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from argus_core.planning.plan import Plan
 from argus_core.spread import Loadout
 from argus_protos.v1 import cluster_pb2
 from argus_rpc.convert import now
@@ -37,3 +38,19 @@ def make_plan(
     for (pool, loadout), workers in Counter(held).items():
         plan.allocations.add(pool=pool, loadout=loadout, workers=workers)
     return plan
+
+
+def plan_message(plan_id: int, plan: Plan) -> cluster_pb2.Plan:
+    """A plan of the control loop."""
+    message = cluster_pb2.Plan(
+        id=plan_id,
+        made_at=now(),
+        reason=plan.reason,
+        forecast_rate=plan.rate,
+        solver=plan.solver.value,
+        expected_quality=plan.expected_quality,
+        expected_shed=plan.expected_shed,
+    )
+    for a in plan.allocations:
+        message.allocations.add(pool=a.pool, loadout=a.loadout, workers=a.workers, price=a.price)
+    return message

@@ -1,0 +1,199 @@
+"""The control loop in virtual time: what makes it plan, and what it does then."""
+
+from random import Random
+
+import pytest
+
+from argus_core.control import ControlLoop, ControlRules, Held, duties
+from argus_core.planning.load import LoadReport
+from argus_core.planning.problem import LevelProfile, PoolBudget
+
+INTERVAL = 10.0
+LARGE, SMALL = ("large",), ("small",)
+SECONDS = {"large": 1.0, "small": 0.25}
+LEVELS = tuple(LevelProfile(name=v, variant=v, seconds={"gpu": s}) for v, s in SECONDS.items())
+COSTS = [level.seconds for level in LEVELS]
+QUALITIES = (1.0, 0.7)
+LOW, HIGH, FLOOD = 2.0, 9.0, 12.0
+"""Images a second that three of four workers carry with `large`; that need three of them with
+`small`; and that need all."""
+
+
+class Cluster:
+    """Workers that hold at once what they are told, a router that tells of a steady load."""
+
+    def __init__(self, workers=4, **changes):
+        pool = PoolBudget(name="p", gpu_type="gpu", workers=workers, loadouts=(LARGE, SMALL))
+        rules = {"deadline": 8.0, "target": 0.95, "interval": INTERVAL, "steady": 60.0, "keep": 1}
+        self.loop = ControlLoop(
+            ControlRules(levels=LEVELS, pools=(pool,), **rules | changes), rng=Random(0)
+        )
+        self.crew = {"p": [Held(LARGE if i % 2 == 0 else SMALL) for i in range(workers)]}
+        self.now, self.sequence, self.costs = 0.0, 0, COSTS
+
+    def turn(self, rate=None):
+        """One turn; `rate` is of the images asked for since the last, None for no report."""
+        self.now += INTERVAL
+        if rate is not None:
+            self.sequence += 1
+            report = LoadReport(
+                router="r",
+                sequence=self.sequence,
+                window_end=self.now,
+                window=INTERVAL,
+                arrivals=round(rate * INTERVAL),
+                samples=[QUALITIES] * min(20, round(rate * INTERVAL)),
+            )
+            self.loop.observe(report, self.now)
+        plan = self.loop.turn(self.crew, self.costs, self.now)
+        if plan is not None:
+            told = duties(plan, self.crew)["p"]
+            self.crew["p"] = [
+                held if held.loadout is None else held._replace(loadout=loadout)
+                for held, loadout in zip(self.crew["p"], told, strict=True)
+            ]
+        return plan
+
+    def set(self, worker, **changes):
+        self.crew["p"][worker] = self.crew["p"][worker]._replace(**changes)
+
+    def holding(self, loadout):
+        return sum(held.loadout == loadout for held in self.crew["p"])
+
+    def turns(self, rate, count):
+        return [self.turn(rate) for _ in range(count)]
+
+
+def test_without_a_report_or_a_prompt_nothing_is_planned():
+    cluster = Cluster()
+    assert cluster.turn() is None
+    assert cluster.turn(0.0) is None
+    assert cluster.loop.plan is None
+    assert cluster.loop.prices == [float("inf")] * 2
+
+
+def test_a_small_load_is_served_at_the_best_level_and_every_variant_keeps_a_worker():
+    cluster = Cluster()
+    plan = cluster.turn(LOW)
+    assert (cluster.holding(LARGE), cluster.holding(SMALL)) == (3, 1)
+    assert plan.rate == cluster.loop.rate
+    assert cluster.loop.prices == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_a_variant_that_the_load_does_not_need_is_held_for_that_rule_alone(keep):
+    cluster = Cluster(keep=keep)
+    cluster.crew = {"p": [Held(LARGE)] * 4}
+    cluster.turn(LOW)
+    assert cluster.holding(SMALL) == keep
+
+
+def test_a_steady_load_is_planned_once_and_again_when_the_plan_is_old():
+    cluster = Cluster()
+    plans = cluster.turns(1.0, 45)
+    made = [i for i, plan in enumerate(plans) if plan is not None]
+    assert made[0] == 0
+    assert 1 <= sum(i >= 20 for i in made) <= 2
+    assert all(not plan.moves for plan in plans[1:] if plan)
+
+
+def test_workers_move_at_once_when_the_load_rises_and_back_when_it_has_been_low_for_long():
+    cluster = Cluster()
+    cluster.turns(LOW, 3)
+    cluster.turns(HIGH, 3)
+    assert (cluster.holding(LARGE), cluster.holding(SMALL)) == (1, 3)
+    low = [(cluster.turn(LOW), cluster.holding(LARGE))[1] for _ in range(60)]
+    assert low[4] == low[0]  # The greatest load of the last minute is planned for.
+    assert low[-1] == 3
+
+
+def test_the_variant_s_last_worker_goes_where_too_many_would_be_refused_for_it():
+    cluster = Cluster()
+    cluster.turns(LOW, 3)
+    cluster.turns(FLOOD, 4)
+    assert cluster.holding(SMALL) == 4
+    cluster.turns(LOW, 60)
+    assert (cluster.holding(LARGE), cluster.holding(SMALL)) == (3, 1)
+
+
+def test_a_load_that_is_told_no_more_holds_the_plan_whatever_else_happens():
+    cluster = Cluster()
+    cluster.turn(LOW)
+    cluster.turns(None, 6)
+    cluster.set(0, loadout=None)
+    assert cluster.turn() is None
+    assert cluster.turn(LOW) is not None
+
+
+def test_who_is_lost_is_planned_without_and_planned_with_again():
+    cluster = Cluster()
+    cluster.turns(LOW, 2)
+    cluster.set(0, loadout=None)
+    plan = cluster.turn(LOW)
+    assert sum(a.workers for a in plan.allocations) == 3
+    assert cluster.turn(LOW) is None
+    cluster.set(0, loadout=LARGE)
+    plan = cluster.turn(LOW)
+    assert sum(a.workers for a in plan.allocations) == 4
+    assert (cluster.holding(LARGE), cluster.holding(SMALL)) == (3, 1)
+
+
+def test_the_death_of_a_variant_s_only_worker_moves_nobody_who_would_have_to_come_back():
+    cluster = Cluster(workers=2)
+    cluster.turns(0.3, 2)
+    small = next(i for i, held in enumerate(cluster.crew["p"]) if held.loadout == SMALL)
+    cluster.set(small, loadout=None)
+    assert not cluster.turn(0.3).moves
+
+
+def test_who_is_pinned_keeps_what_it_holds_and_the_others_make_up_for_it():
+    cluster = Cluster()
+    cluster.turns(LOW, 2)
+    cluster.set(0, loadout=SMALL, pinned=True)
+    cluster.set(2, loadout=SMALL, pinned=True)
+    plan = cluster.turn(LOW)
+    assert {a.loadout: a.workers for a in plan.allocations} == {LARGE: 2, SMALL: 2}
+    assert [held.loadout for held in cluster.crew["p"]] == [SMALL, LARGE, SMALL, LARGE]
+    cluster.set(0, loadout=None)
+    assert {a.loadout: a.workers for a in cluster.turn(LOW).allocations} == {LARGE: 2, SMALL: 1}
+
+
+def test_a_level_that_closes_is_planned_without():
+    cluster = Cluster()
+    cluster.turns(LOW, 2)
+    cluster.costs = [{"gpu": float("inf")}, COSTS[1]]
+    plan = cluster.turn(LOW)
+    assert [serving.level for serving in plan.mix] == ["small"]
+
+
+def test_seconds_of_a_switch_are_those_told_with_the_turn():
+    cluster = Cluster(switch_seconds={"large": 0.0, "small": 0.0})
+    told = []
+    for seconds in (0.0, 20.0):
+        cluster.now += INTERVAL
+        cluster.sequence += 1
+        report = LoadReport(
+            router="r",
+            sequence=cluster.sequence,
+            window_end=cluster.now,
+            window=INTERVAL,
+            arrivals=60 * cluster.sequence,
+            samples=[QUALITIES],
+        )
+        cluster.loop.observe(report, cluster.now)
+        crew = {"p": [Held(LARGE)] * 4}
+        switch_seconds = {"large": seconds, "small": seconds}
+        plan = cluster.loop.turn(crew, COSTS, cluster.now, switch_seconds=switch_seconds)
+        told.append((len(plan.moves), plan.switch_seconds))
+    assert told[0] == (1, 0.0)
+    assert told[1][1] >= 20.0
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_duties_leave_everybody_where_the_plan_has_room_for_it(lost):
+    cluster = Cluster()
+    plan = cluster.turn(LOW)
+    crew = {"p": [Held(SMALL), Held(LARGE), Held(LARGE), Held(LARGE)]}
+    assert duties(plan, crew)["p"] == [SMALL, LARGE, LARGE, LARGE]
+    crew["p"][lost] = Held(None)
+    assert duties(plan, crew)["p"] == [SMALL, LARGE, LARGE, LARGE]
