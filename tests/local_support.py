@@ -15,6 +15,7 @@ import yaml
 
 from argus_cli.document import load_document
 from argus_cli.local.cluster import LocalCluster
+from argus_cli.local.planning import Planning
 
 START = 180.0
 """Seconds for a cluster to be ready: importing torch twice takes long on a busy machine."""
@@ -54,11 +55,13 @@ def cluster_document(name: str, *, workers: int = 2, steps: int = 8, **spec: obj
 
 
 @asynccontextmanager
-async def running_cluster(folder: Path, document: str) -> AsyncIterator[LocalCluster]:
+async def running_cluster(
+    folder: Path, document: str, *, planning: Planning | None = None
+) -> AsyncIterator[LocalCluster]:
     """A ready cluster within this process; checks that it leaves no process behind."""
     file = folder / "cluster.yaml"
     file.write_text(document)
-    async with LocalCluster(*load_document(file)) as cluster:
+    async with LocalCluster(*load_document(file), planning=planning) as cluster:
         yield cluster
         processes = [psutil.Process(v.pid) for v in cluster.supervisor.views.values() if v.pid]
     assert processes
