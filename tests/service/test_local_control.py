@@ -1,0 +1,175 @@
+"""The local control loop over a real router, and workers that do as they are told."""
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+
+from argus_cli import client
+from argus_cli.local.control import Control
+from argus_cli.local.mode import Mode
+from argus_cli.local.plan import seats
+from argus_cli.local.planning import Planning
+from argus_core.errors import Unavailable
+from argus_core.spread import spread_cluster
+from argus_protos.v1 import cluster_pb2, control_pb2, worker_pb2
+from helpers import eventually
+from router_support import READY, ScriptedWorker, cluster_of, collect, staged
+
+LOADING = cluster_pb2.WORKER_PHASE_LOADING
+PATIENCE = 60.0
+SLOW = {"best": 19.0, "good": 15.0, "quick": 5.0}
+"""Seconds that are told of the levels: whatever comes is more than both workers carry."""
+
+
+class ObedientWorker(ScriptedWorker):
+    """Holds what it is told, at once or when the test lets it."""
+
+    def __init__(self, name, *variants):
+        super().__init__(name, *variants)
+        self.automatic = True
+        self.state.assigned.extend(variants)
+        self.state.generation = 1
+        self.assigned = []
+        self.refuses = 0
+        """How many assignments it will not take."""
+        self.ready = asyncio.Event()
+        self.ready.set()
+
+    async def Assign(self, request, context):
+        if self.refuses:
+            self.refuses -= 1
+            raise Unavailable("not now")
+        self.assigned.append(tuple(request.loadout))
+        self.state.generation += 1
+        del self.state.assigned[:]
+        self.state.assigned.extend(request.loadout)
+        self.report(phase=LOADING, loadout=())
+        self.loading = asyncio.create_task(self._load())
+        return worker_pb2.AssignResponse(generation=self.state.generation)
+
+    async def _load(self):
+        await self.ready.wait()
+        self.report(phase=READY, loadout=self.state.assigned)
+
+
+@asynccontextmanager
+async def controlled(mode):
+    """A router, `cpu-0` with large and `cpu-1` with tiny, and a loop that looks often."""
+    cluster = cluster_of(seconds=SLOW)
+    placed = seats(spread_cluster(cluster.spec))
+    loadouts = {seat.worker: loadout for seat, loadout in placed.items()}
+    workers = [ObedientWorker(name, *loadout) for name, loadout in loadouts.items()]
+    async with staged(*workers, cluster=cluster) as stage:
+        planning = Planning(mode=mode, interval=0.2, steady=1.0)
+        control = Control(cluster.spec, {s.worker: s for s in placed}, loadouts, planning)
+        control.router_is_up(stage.grpc)
+        control.crew.meet({worker.state.worker: worker.address for worker in workers})
+        running = asyncio.create_task(control.run())
+        try:
+            yield stage, control, workers
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def flooded(stage):
+    """More comes than all can carry."""
+
+    async def ask():
+        while True:
+            with suppress(Exception):
+                await collect(stage.draw())
+            await asyncio.sleep(0.05)  # between requests, that the router may do other things
+
+    tasks = [asyncio.create_task(ask()) for _ in range(3)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def planned(stage):
+    """Workers by loadout, as the router was told."""
+    plan = stage.router.service.plan
+    return {tuple(a.loadout): a.workers for a in plan.allocations} if plan else {}
+
+
+async def test_workers_follow_the_plan_and_the_router_is_told_it():
+    async with controlled(Mode.AUTOMATIC) as (stage, control, (first, second)):
+        await eventually(lambda: planned(stage) == {("large",): 1, ("tiny",): 1}, PATIENCE)
+        async with flooded(stage):
+            await eventually(lambda: planned(stage) == {("tiny",): 2}, PATIENCE)
+            await eventually(lambda: list(first.state.loadout) == ["tiny"], PATIENCE)
+        plan = stage.router.service.plan
+        assert plan.forecast_rate > 0
+        assert plan.solver
+        assert plan.reason
+        assert second.assigned == []
+        assert control.crew.loadouts == {"cpu-0": ("tiny",), "cpu-1": ("tiny",)}
+        assert control.crew.pinned == set()
+
+
+async def test_advice_is_told_and_nobody_moves():
+    async with controlled(Mode.ADVISORY) as (stage, control, workers):
+        async with flooded(stage):
+            await eventually(lambda: "advised, and not done: moves 1" in reason(stage), PATIENCE)
+        assert planned(stage) == {("large",): 1, ("tiny",): 1}
+        assert stage.router.service.plan.forecast_rate == 0
+        assert [worker.assigned for worker in workers] == [[], []]
+
+
+def reason(stage):
+    return stage.router.service.plan.reason if stage.router.service.plan else ""
+
+
+async def test_without_planning_the_router_is_told_what_workers_hold():
+    async with controlled(Mode.OFF) as (stage, control, (first, _)):
+        await eventually(lambda: planned(stage) == {("large",): 1, ("tiny",): 1}, PATIENCE)
+        await client.assign(first.address, ["tiny"])
+        await eventually(lambda: planned(stage) == {("tiny",): 2}, PATIENCE)
+        assert reason(stage) == "as assigned by hand"
+
+
+async def test_who_refuses_is_told_again_and_the_failure_is_logged_once(caplog):
+    async with controlled(Mode.AUTOMATIC) as (stage, control, (first, _)):
+        first.refuses = 3
+        async with flooded(stage):
+            await eventually(lambda: list(first.state.loadout) == ["tiny"], PATIENCE)
+        assert control.crew.pinned == set()
+    failures = [r for r in caplog.records if "switching workers failed" in r.getMessage()]
+    assert len(failures) == 1
+
+
+async def test_who_was_assigned_by_hand_stays_so():
+    async with controlled(Mode.AUTOMATIC) as (stage, control, (first, second)):
+        await eventually(lambda: len(control.crew.states) == 2, PATIENCE)
+        await client.assign(second.address, ["large"])
+        await eventually(lambda: control.crew.pinned == {"cpu-1"}, PATIENCE)
+        async with flooded(stage):
+            await eventually(lambda: planned(stage) == {("large",): 1, ("tiny",): 1}, PATIENCE)
+            await eventually(lambda: list(first.state.loadout) == ["tiny"], PATIENCE)
+        assert second.assigned == [("large",)]
+
+
+async def test_a_plan_of_somebody_else_is_overtaken():
+    async with controlled(Mode.AUTOMATIC) as (stage, control, _):
+        await eventually(lambda: planned(stage), PATIENCE)
+        other = cluster_pb2.Plan(id=1000, reason="another's")
+        await stage.control.ApplyPlan(control_pb2.ApplyPlanRequest(plan=other))
+        await eventually(lambda: reason(stage) not in ("", "another's"), PATIENCE)
+        assert stage.router.service.plan.id > 1000
+
+
+async def test_a_worker_that_comes_back_elsewhere_is_followed_there():
+    async with controlled(Mode.OFF) as (stage, control, (first, second)):
+        await eventually(lambda: len(control.crew.states) == 2, PATIENCE)
+        await first.die()
+        await eventually(lambda: control.crew.phase("cpu-0") is None, PATIENCE)
+        again = ObedientWorker("cpu-0", "large")
+        await again.start()
+        control.crew.meet({"cpu-0": again.address, "cpu-1": second.address})
+        await eventually(lambda: "cpu-0" in control.crew.states, PATIENCE)
+        assert control.crew.pinned == set()
+        await again.die()
