@@ -16,10 +16,10 @@ async def up(tmp_path):
     """Starts `argus up` processes, and ends those that a failed test has left."""
     commands = []
 
-    async def start(document):
+    async def start(document, *options):
         file = tmp_path / "cluster.yaml"
         file.write_text(document)
-        commands.append(await Command.start(tmp_path, "up", "-f", str(file)))
+        commands.append(await Command.start(tmp_path, "up", "-f", str(file), *options))
         return commands[-1]
 
     yield start
@@ -29,7 +29,7 @@ async def up(tmp_path):
 
 @pytest.mark.slow
 async def test_cluster_comes_up_draws_tells_switches_and_stops_without_a_trace(up, tmp_path):
-    cluster = await up(cluster_document("studio"))
+    cluster = await up(cluster_document("studio"), "--plan", "off")
     await cluster.said("Ready")
 
     out = tmp_path / "out.png"
@@ -50,6 +50,7 @@ async def test_cluster_comes_up_draws_tells_switches_and_stops_without_a_trace(u
         "cpu-1": ["second"],
     }
     assert status["plan"]["solver"] == "spread"
+    assert "as assigned by hand" in await argus(tmp_path, "status")
 
     processes = cluster.descendants
     assert len(processes) == 4

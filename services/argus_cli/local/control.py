@@ -152,14 +152,11 @@ class Control:
         return self._loop.turn(crew, costs_of(self._spec), now, switch_seconds=switch_seconds)
 
     async def _roll_out(self) -> None:
-        await self._moved.wait()
-        self._moved.clear()
-        try:
-            for name in next_switches(self._posts()):
-                await self.crew.assign(name, self._wanted[name], plan_id=self.plan.id)
-        except Exception:
-            self._moved.set()
-            raise
+        while not (names := next_switches(self._posts())):
+            self._moved.clear()
+            await self._moved.wait()
+        for name in names:
+            await self.crew.assign(name, self._wanted[name], plan_id=self.plan.id)
 
     async def _tell_router(self) -> None:
         await self._untold.wait()

@@ -25,7 +25,11 @@ async def find_or_start(console: Console) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def start(console: Console) -> AsyncIterator[str]:
-    """Start the studio that comes with Argus, for the time; yields its router's address."""
+    """Start the studio that comes with Argus, for the time; yields its router's address.
+
+    Its workers keep what they hold: it ends before a plan could be of use, and what is drawn
+    meanwhile shall not wait for workers that switch.
+    """
     text, document = load_document(None)
     cluster = LocalCluster(text, document)
     with console.status("Starting a cluster on this machine (argus up keeps one)"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 
 from argus_cli.local.mode import Mode
 from argus_core.control import ControlRules, Costs
@@ -64,8 +65,11 @@ def order_of(spec: ClusterSpec) -> tuple[str, ...]:
 
 
 def costs_of(spec: ClusterSpec) -> Costs:
-    """By level, by GPU type: the document's seconds."""
-    return [level.seconds for level in spec.ladder]
+    """By level, by GPU type: the document's seconds; the router finds no cached starts yet."""
+    return [
+        dict.fromkeys(level.seconds, inf) if level.skipped_steps else level.seconds
+        for level in spec.ladder
+    ]
 
 
 class Switches:
