@@ -16,8 +16,9 @@ from router_support import READY, ScriptedWorker, cluster_of, collect, staged
 
 LOADING = cluster_pb2.WORKER_PHASE_LOADING
 PATIENCE = 60.0
-SLOW = {"best": 19.0, "good": 15.0, "quick": 5.0}
-"""Seconds that are told of the levels: whatever comes is more than both workers carry."""
+SLOW = {"best": 2.0, "good": 1.5, "quick": 0.5}
+"""Seconds that are told of the levels, so that a few requests a second are more than a worker with
+each variant carries."""
 
 
 class ObedientWorker(ScriptedWorker):
@@ -81,7 +82,7 @@ async def flooded(stage):
                 await collect(stage.draw())
             await asyncio.sleep(0.05)  # between requests, that the router may do other things
 
-    tasks = [asyncio.create_task(ask()) for _ in range(3)]
+    tasks = [asyncio.create_task(ask()) for _ in range(6)]
     try:
         yield
     finally:

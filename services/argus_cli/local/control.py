@@ -6,6 +6,8 @@ worker's state or the plan has changed; one tells the router the plan, again aft
 the turn touches the loop's own state. Invariants:
 
 - without a plan nobody is moved, and whoever was assigned by hand never is;
+- moves that were planned and have yet to be made are part of what stands: the next plan undoes them
+  only where that gains as much as any other change must;
 - the plan's number rises with whatever the router is told;
 - nothing that fails here ends anything: it is logged once, and tried again.
 """
@@ -201,7 +203,7 @@ class Control:
             name: Post(
                 phase=crew.phase(name),
                 assigned=held,
-                wanted=held if name in crew.pinned else self._wanted.get(name, held),
+                wanted=self._due(name),
                 busy=crew.states[name].in_flight if name in crew.states else 0,
             )
             for name, held in crew.loadouts.items()
@@ -214,10 +216,14 @@ class Control:
         }
 
     def _holding(self, name: str) -> control.Held:
-        """What a worker was told; None where it serves nothing soon."""
+        """What a worker was told or will be; None where it serves nothing soon."""
         lost = self.crew.phase(name) in (None, WorkerPhase.FAILED, WorkerPhase.STOPPING)
-        held = None if lost else self.crew.loadouts[name]
-        return control.Held(held, pinned=name in self.crew.pinned)
+        return control.Held(None if lost else self._due(name), pinned=name in self.crew.pinned)
+
+    def _due(self, name: str) -> Loadout:
+        """What a worker shall hold: what it was assigned by hand, or else by the plan."""
+        held = self.crew.loadouts[name]
+        return held if name in self.crew.pinned else self._wanted.get(name, held)
 
     def _members(self, pool: str) -> list[str]:
         """The pool's workers, in an order that stays."""
