@@ -1,3 +1,5 @@
+from math import inf
+
 from rich.console import Console
 
 from argus_cli.commands import status
@@ -80,7 +82,7 @@ def test_switches_take_what_workers_took_and_each_counts_once():
     assert switches.seconds == {"a": 3.0, "b": 2.0}
 
 
-def test_a_level_that_needs_a_cached_start_is_closed():
+def test_levels_that_the_router_will_not_serve_are_closed():
     def level(name, variant, **more):
         return {"name": name, "variant": variant, "steps": 8, "quality": 1.0} | more
 
@@ -90,16 +92,18 @@ def test_a_level_that_needs_a_cached_start_is_closed():
             "kind": "ArgusCluster",
             "metadata": {"name": "test"},
             "spec": {
+                "slo": {"minimumQuality": 0.5},
                 "pools": [{"name": "cpu", "workers": 2}],
                 "variants": [{"name": v, "model": "m", "family": "shapes"} for v in ("y", "x")],
                 "ladder": [
                     level("x-8", "x", seconds={"cpu": 1.0}),
                     level("x-8-4", "x", seconds={"cpu": 0.5}, skippedSteps=4),
-                    level("y-8", "y", seconds={"cpu": 0.2}),
+                    level("y-8", "y", seconds={"cpu": 0.2}, quality=0.5),
+                    level("y-2", "y", seconds={"cpu": 0.1}, quality=0.4),
                 ],
             },
         }
     ).spec
-    assert costs_of(spec) == [{"cpu": 1.0}, {"cpu": float("inf")}, {"cpu": 0.2}]
+    assert costs_of(spec) == [{"cpu": 1.0}, {"cpu": inf}, {"cpu": 0.2}, {"cpu": inf}]
     (pool,) = rules_of(spec, Planning()).pools
     assert pool.loadouts == (("x",), ("y",))

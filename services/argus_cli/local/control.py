@@ -42,8 +42,8 @@ log = logging.getLogger(__name__)
 
 _CALL = 5.0
 """Seconds that the router may take to answer."""
-_PAUSE = 0.5
-"""Seconds before what failed is tried again."""
+_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+"""Seconds before what failed is tried again: twice as many each time, up to a bound."""
 _REPORTS = 100
 """Reports that wait for the next turn at most."""
 
@@ -70,8 +70,6 @@ class Control:
         rules = rules_of(spec, planning)
         self._loop = control.ControlLoop(rules, rng=Random(), clock=time.monotonic)
         self._reports: deque[LoadReport] = deque(maxlen=_REPORTS)
-        self._troubles: dict[str, str] = {}
-        """By what was tried: how it failed last."""
         self._id = 0
         self.plan = self._as_is()
         """What the router is told."""
@@ -98,16 +96,18 @@ class Control:
 
     async def _forever(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
         """Do a step again and again; log a failure once, until it succeeds or fails otherwise."""
+        trouble, pause = "", _PAUSE
         while True:
             try:
                 await step()
             except Exception as error:  # noqa: BLE001 - whatever it is, the cluster goes on
-                if self._troubles.get(name) != repr(error):
-                    self._troubles[name] = repr(error)
+                if trouble != repr(error):
+                    trouble = repr(error)
                     log.warning("%s failed, and is tried again: %r", name, error)
-                await asyncio.sleep(_PAUSE)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
             else:
-                self._troubles.pop(name, None)
+                trouble, pause = "", _PAUSE
 
     async def _follow_load(self) -> None:
         await self._is_up.wait()
@@ -158,7 +158,8 @@ class Control:
             self._moved.clear()
             await self._moved.wait()
         for name in names:
-            await self.crew.assign(name, self._wanted[name], plan_id=self.plan.id)
+            # Somebody may have assigned it by hand since it was chosen.
+            await self.crew.assign(name, self._due(name), plan_id=self.plan.id)
 
     async def _tell_router(self) -> None:
         await self._untold.wait()

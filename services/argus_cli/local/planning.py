@@ -65,9 +65,15 @@ def order_of(spec: ClusterSpec) -> tuple[str, ...]:
 
 
 def costs_of(spec: ClusterSpec) -> Costs:
-    """By level, by GPU type: the document's seconds; the router finds no cached starts yet."""
+    """By level, by GPU type: the document's seconds; infinite for what the router will not serve.
+
+    It finds no cached starts yet, and serves nothing below the least quality.
+    """
+    least = spec.slo.minimum_quality
     return [
-        dict.fromkeys(level.seconds, inf) if level.skipped_steps else level.seconds
+        dict.fromkeys(level.seconds, inf)
+        if level.skipped_steps or level.quality < least
+        else level.seconds
         for level in spec.ladder
     ]
 
