@@ -77,6 +77,10 @@ class Argus(Plain):
         """Whether all workers are as quick, and hold one variant each."""
         self._placed: tuple[Prompt | None, float, int] = None, -inf, NONE
         """What was last placed where a worker is free, when, and at which level."""
+        self._quickest: list[int] = []
+        """Levels that are served now, the quickest first."""
+        self._quickest_of: list[int] = []
+        """Of each queue that is served: its quickest level."""
         self._grouped: dict[tuple[int, ...], list[tuple[int, tuple[int, ...]]]] = {}
         self._probing_on = self._seconds_on = self._by_type()
         self._market = Market(self.queue_of, deadline=setting.deadline)
@@ -229,9 +233,7 @@ class Argus(Plain):
 
     def _squeezed(self, seconds: Sequence[float], remaining: float, floor: Floor) -> int:
         """The quickest level that is in time if all who wait ahead are drawn at their quickest."""
-        for level in sorted(self._levels, key=lambda i: seconds[i]):
-            if seconds[level] == inf:
-                break
+        for level in self._quickest:
             if self._least_wait(level, seconds[level], floor) + seconds[level] <= remaining:
                 return level
         return REFUSE
@@ -245,9 +247,11 @@ class Argus(Plain):
 
     def _let_in(self, seconds: Sequence[float], remaining: float, floor: Floor) -> bool:
         """Whether a request may come in, by what was promised to others; else it is promised."""
-        served = [i for i in self._levels if seconds[i] < inf]
-        waits = {i: self._least_wait(i, seconds[i], floor) for i in served}
-        best = min(served, key=lambda i: waits[i] + seconds[i], default=NONE)
+        best, wait, soonest = NONE, inf, inf
+        for level in self._quickest_of:
+            least = self._least_wait(level, seconds[level], floor)
+            if least + seconds[level] < soonest:
+                best, wait, soonest = level, least, least + seconds[level]
         if best == NONE:
             self._promised = None
             return False
@@ -256,9 +260,7 @@ class Argus(Plain):
         # What its own variant's workers do in this time, told as if all workers did it.
         cost = seconds[best] * self._packed[best]
         work = cost * workers / floor.servers[self.queue_of[best]]
-        answer = self._ledger.ask(
-            floor.asking, work, waits[best], remaining - seconds[best], floor.now
-        )
+        answer = self._ledger.ask(floor.asking, work, wait, remaining - seconds[best], floor.now)
         self._promised = answer.retry_after
         if (room := self._ledger.headroom(1.0)) != self._room:
             self._room = room
@@ -280,6 +282,10 @@ class Argus(Plain):
                 for seconds, start in zip(floor.seconds, self._needs_start, strict=True)
             ]
             costs = [s * share for s, share in zip(alone, self._packed, strict=True)]
+            served = [i for i in self._levels if alone[i] < inf]
+            self._quickest = sorted(served, key=lambda i: alone[i])
+            first = {self.queue_of[i]: i for i in reversed(self._quickest)}
+            self._quickest_of = list(first.values())
             self._now_takes = alone, costs
         return self._now_takes
 
