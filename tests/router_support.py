@@ -220,6 +220,11 @@ class Stage:
         """Jobs in the queues."""
         return len(self.router.dispatcher.queues)
 
+    @property
+    def running(self) -> int:
+        """Images that the router believes its workers to draw."""
+        return sum(len(worker.running) for worker in self.router.dispatcher.fleet)
+
     async def knows(self, *workers: ScriptedWorker) -> None:
         """Wait until the router has heard from each as it is now."""
         await eventually(

@@ -44,7 +44,7 @@ async def test_burst_moves_prompts_down_the_ladder_and_back():
             during.append((await calls[-1].read()).accepted.decision)
         for call in calls:
             call.cancel()
-        await eventually(lambda: not stage.waiting and not worker.live)
+        await eventually(lambda: not stage.waiting and not stage.running)
         last = stage.draw(timeout=None)
         after = (await last.read()).accepted.decision
         last.cancel()
