@@ -33,16 +33,16 @@ def measured(
 ) -> list[float]:
     """By scene: the share of its pictures that are just as asked."""
     pipeline = evaluation.load(argus_shapes.weights_path(level.variant), device=device)
-    hits = np.zeros(len(scenes))
     task = bar.add_task(level.name, total=len(scenes) * seeds)
-    for seed in range(seeds):
-        for start in range(0, len(scenes), evaluation.BATCH):
-            batch = scenes[start : start + evaluation.BATCH]
-            numbers = [1000 * seed + start + i for i in range(len(batch))]
-            verdicts = evaluation.draw_and_judge(pipeline, batch, numbers, steps=level.steps)
-            hits[start : start + len(batch)] += [verdict.exact for verdict in verdicts]
-            bar.advance(task, len(batch))
-    return [round(float(share), 4) for share in hits / seeds]
+    verdicts = evaluation.judged(
+        pipeline,
+        scenes,
+        steps=level.steps,
+        seeds=seeds,
+        on_drawn=lambda drawn: bar.advance(task, drawn),
+    )
+    exact = np.array([[verdict.exact for verdict in row] for row in verdicts], float)
+    return [round(float(share), 4) for share in exact.mean(axis=0)]
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from argus_core.simulator.scenario import Scenario
-from support import data, profiles, sdxl
+from support import data, sdxl
 
 SECONDS = 7200.0
 """Two hours."""
@@ -45,15 +45,12 @@ def scenario(
     profile = recorded / "profiles" / "a100_latency_ms.csv"
     given = data.hastened(data.trace(file, "gentd", rng), seconds)
     arrivals, _ = data.arrivals(given, rate=rate, step=10.0, rng=rng)
-    drawn = sdxl.prompts(correlation, rng)
-    return Scenario(
-        name=data.named("gentd26", file, profile),
-        levels=sdxl.ladder(profile),
-        workers=(profiles.GPU,) * workers,
-        deadline=sdxl.DEADLINE,
-        arrivals=arrivals,
-        prompt_of=rng.integers(0, len(drawn.truth), len(arrivals)),
-        prompts=drawn,
-        switch_seconds=sdxl.switch_seconds(),
+    return sdxl.scenario(
+        data.named("gentd26", file, profile),
+        arrivals,
+        profile=profile,
+        workers=workers,
+        correlation=correlation,
         seed=seed,
+        rng=rng,
     )

@@ -18,7 +18,7 @@ import numpy as np
 
 from argus_core.planning.problem import LevelProfile
 from argus_core.simulator.noise import predicted
-from argus_core.simulator.scenario import Prompts
+from argus_core.simulator.scenario import Floats, Prompts, Scenario
 from support import profiles, truth
 
 QUALITIES: Mapping[str, float] = {
@@ -55,6 +55,31 @@ def prompts(correlation: float, rng: np.random.Generator) -> Prompts:
     means = tuple(QUALITIES.values())
     true, _ = truth.lognormal(means, _PROMPTS, spread=SPREAD, own=OWN, rng=rng)
     return Prompts(truth=true, predicted=predicted(true, correlation=correlation, rng=rng))
+
+
+def scenario(
+    name: str,
+    arrivals: Floats,
+    *,
+    profile: Path,
+    workers: int,
+    correlation: float,
+    seed: int,
+    rng: np.random.Generator,
+) -> Scenario:
+    """Arrivals on this ladder, each a prompt drawn evenly; `rng` has drawn the arrivals before."""
+    drawn = prompts(correlation, rng)
+    return Scenario(
+        name=name,
+        levels=ladder(profile),
+        workers=(profiles.GPU,) * workers,
+        deadline=DEADLINE,
+        arrivals=arrivals,
+        prompt_of=rng.integers(0, len(drawn.truth), len(arrivals)),
+        prompts=drawn,
+        switch_seconds=switch_seconds(),
+        seed=seed,
+    )
 
 
 def switch_seconds() -> dict[str, float]:

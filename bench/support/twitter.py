@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from argus_core.simulator.scenario import Scenario
-from support import data, profiles, sdxl
+from support import data, sdxl
 
 LOADS: Mapping[str, float] = {"low": 2.5, "middle": 8.0, "high": 16.0}
 """Mean requests a second. Of sixteen workers SDXL carries 2.6, SDXL-Lightning 29, SD-Turbo 300:
@@ -46,15 +46,12 @@ def scenario(
     wanted = LOADS[load] if rate is None else rate
     given = data.trace(file, "twitter", rng)
     arrivals, _ = data.arrivals(given, rate=wanted, step=5.0, rng=rng)
-    drawn = sdxl.prompts(correlation, rng)
-    return Scenario(
-        name=data.named(f"twitter_{load}", file, profile),
-        levels=sdxl.ladder(profile),
-        workers=(profiles.GPU,) * workers,
-        deadline=sdxl.DEADLINE,
-        arrivals=arrivals,
-        prompt_of=rng.integers(0, len(drawn.truth), len(arrivals)),
-        prompts=drawn,
-        switch_seconds=sdxl.switch_seconds(),
+    return sdxl.scenario(
+        data.named(f"twitter_{load}", file, profile),
+        arrivals,
+        profile=profile,
+        workers=workers,
+        correlation=correlation,
         seed=seed,
+        rng=rng,
     )

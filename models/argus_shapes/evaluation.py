@@ -86,15 +86,7 @@ def measure(
     """
     for difficulty in DIFFICULTIES:
         scenes = unseen(difficulty, captions)
-        verdicts: list[list[Verdict]] = []
-        for seed in range(seeds):
-            row: list[Verdict] = []
-            for start in range(0, captions, BATCH):
-                batch = scenes[start : start + BATCH]
-                numbers = [1000 * seed + start + i for i in range(len(batch))]
-                row += draw_and_judge(pipeline, batch, numbers, steps=steps)
-                on_drawn(len(batch))
-            verdicts.append(row)
+        verdicts = judged(pipeline, scenes, steps=steps, seeds=seeds, on_drawn=on_drawn)
         exact = np.array([[v.exact for v in row] for row in verdicts], float)
         low, high = interval(exact.mean(axis=0))
         yield Measure(
@@ -108,6 +100,27 @@ def measure(
             high=round(high, 4),
             share=round(float(np.mean([[v.share for v in row] for row in verdicts])), 4),
         )
+
+
+def judged(
+    pipeline: ShapesPipeline,
+    scenes: Sequence[Scene],
+    *,
+    steps: int,
+    seeds: int,
+    on_drawn: Callable[[int], None],
+) -> list[list[Verdict]]:
+    """By seed, by scene: what a picture of it is worth; `on_drawn` as for `measure`."""
+    verdicts: list[list[Verdict]] = []
+    for seed in range(seeds):
+        row: list[Verdict] = []
+        for start in range(0, len(scenes), BATCH):
+            batch = scenes[start : start + BATCH]
+            numbers = [1000 * seed + start + i for i in range(len(batch))]
+            row += draw_and_judge(pipeline, batch, numbers, steps=steps)
+            on_drawn(len(batch))
+        verdicts.append(row)
+    return verdicts
 
 
 def interval(per_caption: NDArray[np.float64]) -> tuple[float, float]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from math import inf
 
 from argus_cli.local.mode import Mode
+from argus_cli.simulate.ladder import levels_of
 from argus_core.control import ControlRules, Costs
-from argus_core.planning.problem import LevelProfile, PoolBudget
+from argus_core.planning.problem import PoolBudget
 from argus_core.spec import ClusterSpec
 from argus_core.spread import choices
 from argus_protos.v1 import cluster_pb2
@@ -38,10 +39,7 @@ def rules_of(spec: ClusterSpec, planning: Planning) -> ControlRules:
     """
     order = order_of(spec)
     return ControlRules(
-        levels=tuple(
-            LevelProfile(name=level.name, variant=level.variant, seconds=level.seconds)
-            for level in spec.ladder
-        ),
+        levels=levels_of(spec),
         pools=tuple(
             PoolBudget(
                 name=pool.name,

@@ -72,7 +72,6 @@ class Argus(Plain):
         self._starts = Starts(setting.fetch_seconds)
         self._extra = setting.fetch_seconds
         self._curves: tuple[PriceCurve, ...] = ()
-        self._looks = self._ideas.looks
         self._alike = len(set(setting.workers)) == 1 and len(max(setting.loadouts, key=len)) == 1
         """Whether all workers are as quick, and hold one variant each."""
         self._placed: tuple[Prompt | None, float, int] = None, -inf, NONE
@@ -113,7 +112,7 @@ class Argus(Plain):
             waits.append(0.0 if busy[queue] < servers[queue] else backlog)
             prices.append(curve.price(backlog))
         level = pick(
-            prompt.qualities if self._looks else self.setting.qualities,
+            self._seen(prompt),
             seconds,
             costs,
             queue_of=self.queue_of,
@@ -201,8 +200,7 @@ class Argus(Plain):
         probing = self._extra == inf and self._starts.probe(floor.now)
         on = self._probing_on if probing else self._seconds_on
         seconds_here = on[self.setting.workers[floor.worker]]
-        qualities = prompt.qualities if self._looks else self.setting.qualities
-        packed, best, taken = self._packed, -inf, NONE
+        qualities, packed, best, taken = self._seen(prompt), self._packed, -inf, NONE
         for queue, levels in self._by_queue(duty):
             price = self._curves[queue].price(floor.backlog(queue))
             for level in levels:
