@@ -107,6 +107,34 @@ class Router(_Model):
     """Times that an image is begun before a lost worker fails it."""
 
 
+class Predictor(_Model):
+    """What tells a prompt's quality at every level, and finds latents to start from."""
+
+    encoder: Annotated[str, Field(min_length=1, max_length=4096)] = "all-MiniLM-L6-v2"
+    """Sentence encoder: one that comes as a package, a directory, or a hub id."""
+    head: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    """Directory of trained heads (`argus train-predictor`), or `builtin:shapes`; None answers with
+    the ladder's means."""
+    scored_share: Share = 0.0
+    """Of the images served, how many are judged on spare worker time."""
+    metric: Name = "shapes"
+    """By which they are judged."""
+
+
+class LatentStore(_Model):
+    """Where half-denoised latents are kept for later prompts to start from."""
+
+    url: Annotated[str, Field(min_length=1, max_length=4096)]
+    """`directory:PATH`, or `redis://...`."""
+    max_bytes: Annotated[int, Field(ge=1)] = 2**30
+    """What the latents may take."""
+    time_to_live_seconds: Annotated[float, Field(gt=0, le=31_536_000)] = 86_400.0
+    """How long a latent may be used."""
+    shared: bool = False
+    """Whether tenants share latents. Prompts then leak from one to another, and one can spoil
+    another's pictures."""
+
+
 class ImageSize(_Model):
     """Pixels."""
 
@@ -123,6 +151,9 @@ class ClusterSpec(_Model):
     ladder: Annotated[tuple[Level, ...], Field(min_length=1, max_length=256)]
     default_size: ImageSize = ImageSize(width=1024, height=1024)
     router: Router = Router()
+    predictor: Predictor = Predictor()
+    latent_store: LatentStore | None = None
+    """None: no level with skipped steps ever opens."""
 
     @model_validator(mode="after")
     def _holds_together(self) -> ClusterSpec:

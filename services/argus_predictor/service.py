@@ -14,7 +14,6 @@ from argus_protos.v1 import predictor_pb2
 from argus_protos.v1.predictor_pb2_grpc import PredictorServiceServicer
 
 _MAX_PROMPT_BYTES = 8192
-_MAX_NEIGHBOURS = 16
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -51,12 +50,12 @@ class Priors(PredictorServiceServicer):
             raise InvalidRequest(violations)
         return predictor_pb2.PredictResponse(qualities=self._qualities, model_version="prior")
 
-    async def AddEntry(  # noqa: N802 - the proto's name
-        self, request: predictor_pb2.AddEntryRequest, context: Context
-    ) -> predictor_pb2.AddEntryResponse:
-        """Refused: there is no index."""
+    async def AddLabels(  # noqa: N802 - the proto's name
+        self, request: predictor_pb2.AddLabelsRequest, context: Context
+    ) -> predictor_pb2.AddLabelsResponse:
+        """Refused: there is no head to hold them against."""
         del request, context
-        raise NotBuilt("this predictor answers with priors and keeps no entries")
+        raise NotBuilt("this predictor answers with priors and learns nothing")
 
     async def Reload(  # noqa: N802 - the proto's name
         self, request: predictor_pb2.ReloadRequest, context: Context
@@ -71,5 +70,3 @@ def _wrong(request: predictor_pb2.PredictRequest) -> Iterator[Violation]:
         yield Violation("prompt", "must not be empty")
     if len(request.prompt.encode()) > _MAX_PROMPT_BYTES:
         yield Violation("prompt", f"must be at most {_MAX_PROMPT_BYTES} bytes of UTF-8")
-    if request.max_neighbours > _MAX_NEIGHBOURS:
-        yield Violation("max_neighbours", f"must be 0 to {_MAX_NEIGHBOURS}")

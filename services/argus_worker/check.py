@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from argus_core import latents
 from argus_core.errors import InvalidRequest, Violation
 from argus_protos.v1 import cluster_pb2, worker_pb2
-from argus_worker import latents
+from argus_worker.latents import unpack
 from argus_worker.families.protocol import Limits
 from argus_worker.masters import Held
 from argus_worker.order import Order
@@ -38,14 +39,11 @@ def to_order(request: worker_pb2.ExecuteRequest, held: Held) -> Order:
         *_format(request),
     ]
     compatibility = latents.compatibility(
-        variant=held.variant,
-        model=held.model,
-        scheduler=held.scheduler,
+        held.latent_space,
         steps=schedule.steps,
         guidance=schedule.guidance_scale,
         width=width,
         height=height,
-        dtype=family.dtype,
     )
     start = None
     try:
@@ -159,4 +157,4 @@ def _start(
         raise ValueError(f"must be of {compatibility!r}, is of {given.compatibility!r}")
     if given.WhichOneof("location") != "data":
         raise ValueError("must hold data: this worker has no latent store")
-    return latents.unpack(given.data, shape=shape, dtype=dtype)
+    return unpack(given.data, shape=shape, dtype=dtype)

@@ -1,4 +1,4 @@
-"""Latents outside the engine: as safetensors bytes, with all that makes them reusable."""
+"""Latents outside the engine: as safetensors bytes, and what tells schedulers apart."""
 
 from __future__ import annotations
 
@@ -19,31 +19,6 @@ def scheduler_digest(scheduler: Any) -> str:
     config = {key: value for key, value in scheduler.config.items() if not key.startswith("_")}
     text = json.dumps([type(scheduler).__name__, config], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def compatibility(
-    *,
-    variant: str,
-    model: str,
-    scheduler: str,
-    steps: int,
-    guidance: float,
-    width: int,
-    height: int,
-    dtype: torch.dtype,
-) -> str:
-    """The canonical text that two latents share if, and only if, one can stand for the other."""
-    return ";".join(
-        (
-            f"variant={variant}",
-            f"model={model}",
-            f"scheduler={scheduler}",
-            f"steps={steps}",
-            f"guidance={guidance!r}",
-            f"size={width}x{height}",
-            f"dtype={str(dtype).removeprefix('torch.')}",
-        )
-    )
 
 
 def pack(latent: torch.Tensor) -> bytes:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
+from argus_core import latents
 from argus_core.spec import Variant
 from argus_worker import failures, sources
 from argus_worker.families import find_family
@@ -35,6 +36,16 @@ class Held:
     """Tells this scheduler config from any other."""
     residency: Residency
     """Where its weights are."""
+
+    @property
+    def latent_space(self) -> str:
+        """Names the space that its latents live in."""
+        return latents.latent_space(
+            variant=self.variant,
+            model=self.model,
+            scheduler=self.scheduler,
+            dtype=str(self.family.dtype).removeprefix("torch."),
+        )
 
 
 class Masters:

@@ -76,6 +76,7 @@ class Worker:
             health=self._device.health(),
             memory=self._device.memory(),
             reported_at=now(),
+            latent_spaces={name: held.latent_space for name, held in self._held.items()},
         )
         if self._last_switch is not None:
             state.last_switch.CopyFrom(self._last_switch)

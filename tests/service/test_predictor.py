@@ -46,7 +46,6 @@ async def test_every_level_gets_its_prior_in_the_ladders_order(stub):
     [
         ({"prompt": ""}, "prompt"),
         ({"prompt": "x" * 8193}, "prompt"),
-        ({"prompt": "x", "max_neighbours": 17}, "max_neighbours"),
     ],
 )
 async def test_wrong_fields_are_named(stub, fields, named):
@@ -59,7 +58,7 @@ async def test_wrong_fields_are_named(stub, fields, named):
 
 async def test_entries_and_heads_are_unimplemented(stub):
     for call in (
-        stub.AddEntry(predictor_pb2.AddEntryRequest(key="k")),
+        stub.AddLabels(predictor_pb2.AddLabelsRequest()),
         stub.Reload(predictor_pb2.ReloadRequest()),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as caught:

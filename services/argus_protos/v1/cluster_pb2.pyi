@@ -212,6 +212,26 @@ class WorkerState(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LatentSpacesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     WORKER_FIELD_NUMBER: _builtins.int
     POOL_FIELD_NUMBER: _builtins.int
     PHASE_FIELD_NUMBER: _builtins.int
@@ -225,6 +245,7 @@ class WorkerState(_message.Message):
     MEMORY_FIELD_NUMBER: _builtins.int
     LAST_SWITCH_FIELD_NUMBER: _builtins.int
     REPORTED_AT_FIELD_NUMBER: _builtins.int
+    LATENT_SPACES_FIELD_NUMBER: _builtins.int
     worker: _builtins.str
     """Unique within the cluster: the pod's name in Kubernetes."""
     pool: _builtins.str
@@ -256,6 +277,12 @@ class WorkerState(_message.Message):
 
     @_builtins.property
     def reported_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def latent_spaces(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """By variant held: names the space that its latents live in (model, scheduler, dtype). A latent's
+        compatibility is this and the schedule, guidance and size; see argus_core.latents.
+        """
+
     def __init__(
         self,
         *,
@@ -272,10 +299,11 @@ class WorkerState(_message.Message):
         memory: Global___Memory | None = ...,
         last_switch: Global___Switch | None = ...,
         reported_at: _timestamp_pb2.Timestamp | None = ...,
+        latent_spaces: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["health", b"health", "last_switch", b"last_switch", "memory", b"memory", "reported_at", b"reported_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assigned", b"assigned", "generation", b"generation", "health", b"health", "in_flight", b"in_flight", "last_switch", b"last_switch", "loadout", b"loadout", "memory", b"memory", "phase", b"phase", "pool", b"pool", "reason", b"reason", "reported_at", b"reported_at", "slots", b"slots", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assigned", b"assigned", "generation", b"generation", "health", b"health", "in_flight", b"in_flight", "last_switch", b"last_switch", "latent_spaces", b"latent_spaces", "loadout", b"loadout", "memory", b"memory", "phase", b"phase", "pool", b"pool", "reason", b"reason", "reported_at", b"reported_at", "slots", b"slots", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,7 +5,6 @@ The predictor: what a prompt will look like at every level, before it is drawn."
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
-from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -46,35 +45,53 @@ Global___QualityBasis: _TypeAlias = QualityBasis  # noqa: Y015
 class PredictRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class CompatibilityEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     PROMPT_FIELD_NUMBER: _builtins.int
-    TENANT_FIELD_NUMBER: _builtins.int
-    MAX_NEIGHBOURS_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
     COMPATIBILITY_FIELD_NUMBER: _builtins.int
     WITH_EMBEDDING_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """1 to 8192 bytes of UTF-8."""
-    tenant: _builtins.str
-    """Whose neighbours may be used; entries are scoped to a tenant unless the cluster says so."""
-    max_neighbours: _builtins.int
-    """Neighbours wanted, 0 to 16."""
+    scope: _builtins.str
+    """Whose latents may be used; see ExecuteRequest.scope."""
     with_embedding: _builtins.bool
     """Send the embedding too."""
     @_builtins.property
-    def compatibility(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Neighbours must share one of these; see Latent.compatibility. Empty: any."""
+    def compatibility(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """By level: what a latent must be compatible with to be of use to it, or to be kept from it.
+        Levels that are not named get no start, and nothing is kept of them.
+        """
 
     def __init__(
         self,
         *,
         prompt: _builtins.str = ...,
-        tenant: _builtins.str = ...,
-        max_neighbours: _builtins.int = ...,
-        compatibility: _abc.Iterable[_builtins.str] | None = ...,
+        scope: _builtins.str = ...,
+        compatibility: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         with_embedding: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compatibility", b"compatibility", "max_neighbours", b"max_neighbours", "prompt", b"prompt", "tenant", b"tenant", "with_embedding", b"with_embedding"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compatibility", b"compatibility", "prompt", b"prompt", "scope", b"scope", "with_embedding", b"with_embedding"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -84,35 +101,35 @@ Global___PredictRequest: _TypeAlias = PredictRequest  # noqa: Y015
 class PredictResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    EMBEDDING_FIELD_NUMBER: _builtins.int
     QUALITIES_FIELD_NUMBER: _builtins.int
-    NEIGHBOURS_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    EMBEDDING_FIELD_NUMBER: _builtins.int
+    ENCODER_FIELD_NUMBER: _builtins.int
+    TOKENS_LEFT_OUT_FIELD_NUMBER: _builtins.int
     model_version: _builtins.str
     """Names the head that predicted; "prior" where the priors did."""
-    @_builtins.property
-    def embedding(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Unit length, float32; empty unless asked for, or where quality rests on priors alone."""
-
+    embedding: _builtins.bytes
+    """Unit length, float16, little-endian; empty unless asked for, or where there is no encoder."""
+    encoder: _builtins.str
+    """Names the encoder that made the embedding."""
+    tokens_left_out: _builtins.int
+    """Tokens of the prompt that the encoder did not read, as the prompt is too long."""
     @_builtins.property
     def qualities(self) -> _containers.RepeatedCompositeFieldContainer[Global___LevelQuality]:
         """Every level of the ladder, in its order."""
 
-    @_builtins.property
-    def neighbours(self) -> _containers.RepeatedCompositeFieldContainer[Global___Neighbour]:
-        """Nearest first."""
-
     def __init__(
         self,
         *,
-        embedding: _abc.Iterable[_builtins.float] | None = ...,
         qualities: _abc.Iterable[Global___LevelQuality] | None = ...,
-        neighbours: _abc.Iterable[Global___Neighbour] | None = ...,
         model_version: _builtins.str = ...,
+        embedding: _builtins.bytes = ...,
+        encoder: _builtins.str = ...,
+        tokens_left_out: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "model_version", b"model_version", "neighbours", b"neighbours", "qualities", b"qualities"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "encoder", b"encoder", "model_version", b"model_version", "qualities", b"qualities", "tokens_left_out", b"tokens_left_out"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -126,12 +143,22 @@ class LevelQuality(_message.Message):
     QUALITY_FIELD_NUMBER: _builtins.int
     DEVIATION_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    CAPTURE_STEPS_FIELD_NUMBER: _builtins.int
     level: _builtins.str
     quality: _builtins.float
-    """Expected, 0 to 1, relative to the best level."""
+    """Expected, 0 to 1, relative to the best level; with `start` where there is one."""
     deviation: _builtins.float
     """Standard deviation of the quality, 0 to 1."""
     basis: Global___QualityBasis.ValueType
+    @_builtins.property
+    def start(self) -> Global___Start:
+        """For a level with skipped steps: what to start from; absent: the level is closed."""
+
+    @_builtins.property
+    def capture_steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Steps after which a latent is worth keeping if the prompt is drawn at this level; ascending."""
+
     def __init__(
         self,
         *,
@@ -139,92 +166,117 @@ class LevelQuality(_message.Message):
         quality: _builtins.float = ...,
         deviation: _builtins.float = ...,
         basis: Global___QualityBasis.ValueType = ...,
+        start: Global___Start | None = ...,
+        capture_steps: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "deviation", b"deviation", "level", b"level", "quality", b"quality"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "capture_steps", b"capture_steps", "deviation", b"deviation", "level", b"level", "quality", b"quality", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LevelQuality: _TypeAlias = LevelQuality  # noqa: Y015
 
 @_typing.final
-class Neighbour(_message.Message):
-    """An earlier prompt whose latents are at hand."""
+class Start(_message.Message):
+    """A latent of an earlier prompt."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     KEY_FIELD_NUMBER: _builtins.int
     SIMILARITY_FIELD_NUMBER: _builtins.int
-    COMPATIBILITY_FIELD_NUMBER: _builtins.int
-    STEPS_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
     key: _builtins.str
-    """Key of the entry in the latent store."""
+    """Of the entry in the latent store."""
     similarity: _builtins.float
-    """Cosine, -1 to 1."""
-    compatibility: _builtins.str
-    @_builtins.property
-    def steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Steps after which latents were kept, ascending."""
-
+    """Of the two prompts: cosine, -1 to 1."""
+    step: _builtins.int
+    """Steps that it has behind it."""
     def __init__(
         self,
         *,
         key: _builtins.str = ...,
         similarity: _builtins.float = ...,
-        compatibility: _builtins.str = ...,
-        steps: _abc.Iterable[_builtins.int] | None = ...,
+        step: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compatibility", b"compatibility", "key", b"key", "similarity", b"similarity", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "similarity", b"similarity", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Neighbour: _TypeAlias = Neighbour  # noqa: Y015
+Global___Start: _TypeAlias = Start  # noqa: Y015
 
 @_typing.final
-class AddEntryRequest(_message.Message):
+class AddLabelsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    KEY_FIELD_NUMBER: _builtins.int
-    PROMPT_FIELD_NUMBER: _builtins.int
-    TENANT_FIELD_NUMBER: _builtins.int
-    COMPATIBILITY_FIELD_NUMBER: _builtins.int
-    STEPS_FIELD_NUMBER: _builtins.int
-    TIME_TO_LIVE_FIELD_NUMBER: _builtins.int
-    key: _builtins.str
-    prompt: _builtins.str
-    tenant: _builtins.str
-    compatibility: _builtins.str
+    LABELS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """At least one, ascending."""
-
-    @_builtins.property
-    def time_to_live(self) -> _duration_pb2.Duration:
-        """How long the entry may be used; absent: the cluster's setting."""
+    def labels(self) -> _containers.RepeatedCompositeFieldContainer[Global___Label]:
+        """1 to 256."""
 
     def __init__(
         self,
         *,
-        key: _builtins.str = ...,
-        prompt: _builtins.str = ...,
-        tenant: _builtins.str = ...,
-        compatibility: _builtins.str = ...,
-        steps: _abc.Iterable[_builtins.int] | None = ...,
-        time_to_live: _duration_pb2.Duration | None = ...,
+        labels: _abc.Iterable[Global___Label] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["time_to_live", b"time_to_live"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compatibility", b"compatibility", "key", b"key", "prompt", b"prompt", "steps", b"steps", "tenant", b"tenant", "time_to_live", b"time_to_live"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labels", b"labels"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AddEntryRequest: _TypeAlias = AddEntryRequest  # noqa: Y015
+Global___AddLabelsRequest: _TypeAlias = AddLabelsRequest  # noqa: Y015
 
 @_typing.final
-class AddEntryResponse(_message.Message):
+class Label(_message.Message):
+    """One image that was judged."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMPT_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
+    PREDICTED_QUALITY_FIELD_NUMBER: _builtins.int
+    SIMILARITY_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    prompt: _builtins.str
+    level: _builtins.str
+    quality: _builtins.float
+    """Measured, 0 to 1, relative to the best level."""
+    predicted_quality: _builtins.float
+    """What was predicted for it, 0 to 1."""
+    similarity: _builtins.float
+    """Of the prompt that its start came from; absent where there was none."""
+    metric: _builtins.str
+    """Names the metric."""
+    model_version: _builtins.str
+    """Names the head that predicted."""
+    def __init__(
+        self,
+        *,
+        prompt: _builtins.str = ...,
+        level: _builtins.str = ...,
+        quality: _builtins.float = ...,
+        predicted_quality: _builtins.float = ...,
+        similarity: _builtins.float | None = ...,
+        metric: _builtins.str = ...,
+        model_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_similarity", b"_similarity", "similarity", b"similarity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_similarity", b"_similarity", "level", b"level", "metric", b"metric", "model_version", b"model_version", "predicted_quality", b"predicted_quality", "prompt", b"prompt", "quality", b"quality", "similarity", b"similarity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__similarity: _TypeAlias = _typing.Literal["similarity"]  # noqa: Y015
+    _WhichOneofArgType__similarity: _TypeAlias = _typing.Literal["_similarity", b"_similarity"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__similarity) -> _WhichOneofReturnType__similarity | None: ...
+
+Global___Label: _TypeAlias = Label  # noqa: Y015
+
+@_typing.final
+class AddLabelsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     def __init__(
@@ -236,7 +288,7 @@ class AddEntryResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AddEntryResponse: _TypeAlias = AddEntryResponse  # noqa: Y015
+Global___AddLabelsResponse: _TypeAlias = AddLabelsResponse  # noqa: Y015
 
 @_typing.final
 class ReloadRequest(_message.Message):

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PredictorServiceStub:
-    """Predicts quality and finds neighbours.
+    """Predicts quality, and finds latents to start from.
     """
 
     def __init__(self, channel):
@@ -40,10 +40,10 @@ class PredictorServiceStub:
                 request_serializer=argus_dot_v1_dot_predictor__pb2.PredictRequest.SerializeToString,
                 response_deserializer=argus_dot_v1_dot_predictor__pb2.PredictResponse.FromString,
                 _registered_method=True)
-        self.AddEntry = channel.unary_unary(
-                '/argus.v1.PredictorService/AddEntry',
-                request_serializer=argus_dot_v1_dot_predictor__pb2.AddEntryRequest.SerializeToString,
-                response_deserializer=argus_dot_v1_dot_predictor__pb2.AddEntryResponse.FromString,
+        self.AddLabels = channel.unary_unary(
+                '/argus.v1.PredictorService/AddLabels',
+                request_serializer=argus_dot_v1_dot_predictor__pb2.AddLabelsRequest.SerializeToString,
+                response_deserializer=argus_dot_v1_dot_predictor__pb2.AddLabelsResponse.FromString,
                 _registered_method=True)
         self.Reload = channel.unary_unary(
                 '/argus.v1.PredictorService/Reload',
@@ -53,17 +53,18 @@ class PredictorServiceStub:
 
 
 class PredictorServiceServicer:
-    """Predicts quality and finds neighbours.
+    """Predicts quality, and finds latents to start from.
     """
 
     def Predict(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """RESOURCE_EXHAUSTED where more wait than can be answered in time.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def AddEntry(self, request, context):
-        """Makes a stored latent findable.
+    def AddLabels(self, request, context):
+        """Tells how good served images turned out to be.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,10 +85,10 @@ def add_PredictorServiceServicer_to_server(servicer, server):
                     request_deserializer=argus_dot_v1_dot_predictor__pb2.PredictRequest.FromString,
                     response_serializer=argus_dot_v1_dot_predictor__pb2.PredictResponse.SerializeToString,
             ),
-            'AddEntry': grpc.unary_unary_rpc_method_handler(
-                    servicer.AddEntry,
-                    request_deserializer=argus_dot_v1_dot_predictor__pb2.AddEntryRequest.FromString,
-                    response_serializer=argus_dot_v1_dot_predictor__pb2.AddEntryResponse.SerializeToString,
+            'AddLabels': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddLabels,
+                    request_deserializer=argus_dot_v1_dot_predictor__pb2.AddLabelsRequest.FromString,
+                    response_serializer=argus_dot_v1_dot_predictor__pb2.AddLabelsResponse.SerializeToString,
             ),
             'Reload': grpc.unary_unary_rpc_method_handler(
                     servicer.Reload,
@@ -103,7 +104,7 @@ def add_PredictorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PredictorService:
-    """Predicts quality and finds neighbours.
+    """Predicts quality, and finds latents to start from.
     """
 
     @staticmethod
@@ -134,7 +135,7 @@ class PredictorService:
             _registered_method=True)
 
     @staticmethod
-    def AddEntry(request,
+    def AddLabels(request,
             target,
             options=(),
             channel_credentials=None,
@@ -147,9 +148,9 @@ class PredictorService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/argus.v1.PredictorService/AddEntry',
-            argus_dot_v1_dot_predictor__pb2.AddEntryRequest.SerializeToString,
-            argus_dot_v1_dot_predictor__pb2.AddEntryResponse.FromString,
+            '/argus.v1.PredictorService/AddLabels',
+            argus_dot_v1_dot_predictor__pb2.AddLabelsRequest.SerializeToString,
+            argus_dot_v1_dot_predictor__pb2.AddLabelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

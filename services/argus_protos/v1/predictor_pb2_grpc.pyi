@@ -27,46 +27,49 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PredictorServiceStub:
-    """Predicts quality and finds neighbours."""
+    """Predicts quality, and finds latents to start from."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PredictorServiceAsyncStub: ...
     Predict: _grpc.UnaryUnaryMultiCallable[_predictor_pb2.PredictRequest, _predictor_pb2.PredictResponse]
-    AddEntry: _grpc.UnaryUnaryMultiCallable[_predictor_pb2.AddEntryRequest, _predictor_pb2.AddEntryResponse]
-    """Makes a stored latent findable."""
+    """RESOURCE_EXHAUSTED where more wait than can be answered in time."""
+    AddLabels: _grpc.UnaryUnaryMultiCallable[_predictor_pb2.AddLabelsRequest, _predictor_pb2.AddLabelsResponse]
+    """Tells how good served images turned out to be."""
     Reload: _grpc.UnaryUnaryMultiCallable[_predictor_pb2.ReloadRequest, _predictor_pb2.ReloadResponse]
     """Loads a trained head; the one in use stays where the new one is refused."""
 
 @_typing.type_check_only
 class PredictorServiceAsyncStub(PredictorServiceStub):
-    """Predicts quality and finds neighbours."""
+    """Predicts quality, and finds latents to start from."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Predict: _aio.UnaryUnaryMultiCallable[_predictor_pb2.PredictRequest, _predictor_pb2.PredictResponse]  # type: ignore[assignment]
-    AddEntry: _aio.UnaryUnaryMultiCallable[_predictor_pb2.AddEntryRequest, _predictor_pb2.AddEntryResponse]  # type: ignore[assignment]
-    """Makes a stored latent findable."""
+    """RESOURCE_EXHAUSTED where more wait than can be answered in time."""
+    AddLabels: _aio.UnaryUnaryMultiCallable[_predictor_pb2.AddLabelsRequest, _predictor_pb2.AddLabelsResponse]  # type: ignore[assignment]
+    """Tells how good served images turned out to be."""
     Reload: _aio.UnaryUnaryMultiCallable[_predictor_pb2.ReloadRequest, _predictor_pb2.ReloadResponse]  # type: ignore[assignment]
     """Loads a trained head; the one in use stays where the new one is refused."""
 
 class PredictorServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Predicts quality and finds neighbours."""
+    """Predicts quality, and finds latents to start from."""
 
     @_abc_1.abstractmethod
     def Predict(
         self,
         request: _predictor_pb2.PredictRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_predictor_pb2.PredictResponse, _abc.Awaitable[_predictor_pb2.PredictResponse]]: ...
+    ) -> _typing.Union[_predictor_pb2.PredictResponse, _abc.Awaitable[_predictor_pb2.PredictResponse]]:
+        """RESOURCE_EXHAUSTED where more wait than can be answered in time."""
 
     @_abc_1.abstractmethod
-    def AddEntry(
+    def AddLabels(
         self,
-        request: _predictor_pb2.AddEntryRequest,
+        request: _predictor_pb2.AddLabelsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_predictor_pb2.AddEntryResponse, _abc.Awaitable[_predictor_pb2.AddEntryResponse]]:
-        """Makes a stored latent findable."""
+    ) -> _typing.Union[_predictor_pb2.AddLabelsResponse, _abc.Awaitable[_predictor_pb2.AddLabelsResponse]]:
+        """Tells how good served images turned out to be."""
 
     @_abc_1.abstractmethod
     def Reload(

@@ -36,6 +36,8 @@ class ExecuteRequest(_message.Message):
     PREVIEW_EVERY_STEPS_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     DEADLINE_FIELD_NUMBER: _builtins.int
+    KEEP_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """For logs; the same in every attempt."""
     variant: _builtins.str
@@ -46,6 +48,10 @@ class ExecuteRequest(_message.Message):
     preview_every_steps: _builtins.int
     """Send a preview with every n-th step; 0 for none."""
     format: _cluster_pb2.ImageFormat.ValueType
+    scope: _builtins.str
+    """Whose latents are read and kept: a tenant, or a word that all share; at most 256 characters.
+    A latent of another scope is as good as none.
+    """
     @_builtins.property
     def size(self) -> _cluster_pb2.Size:
         """Absent: the variant's native size."""
@@ -54,7 +60,9 @@ class ExecuteRequest(_message.Message):
     def schedule(self) -> _cluster_pb2.Schedule: ...
     @_builtins.property
     def start(self) -> Global___Latent:
-        """Stands in for the schedule's skipped steps; required where there are any."""
+        """Stands in for the schedule's skipped steps; required where there are any. NOT_FOUND, before any
+        work, where the store does not give it sound and in time.
+        """
 
     @_builtins.property
     def capture_steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -63,6 +71,12 @@ class ExecuteRequest(_message.Message):
     @_builtins.property
     def deadline(self) -> _duration_pb2.Duration:
         """From now; the worker gives up when it is over. Absent: the call's deadline."""
+
+    @_builtins.property
+    def keep(self) -> Global___Keep:
+        """Keep what is captured in the latent store rather than send it back; absent: it is sent back.
+        Keeping happens after the image was sent, and not at all where the store is slow or full.
+        """
 
     def __init__(
         self,
@@ -79,14 +93,48 @@ class ExecuteRequest(_message.Message):
         preview_every_steps: _builtins.int = ...,
         format: _cluster_pb2.ImageFormat.ValueType = ...,
         deadline: _duration_pb2.Duration | None = ...,
+        keep: Global___Keep | None = ...,
+        scope: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "schedule", b"schedule", "size", b"size", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "keep", b"keep", "schedule", b"schedule", "size", b"size", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_steps", b"capture_steps", "deadline", b"deadline", "format", b"format", "negative_prompt", b"negative_prompt", "preview_every_steps", b"preview_every_steps", "prompt", b"prompt", "request_id", b"request_id", "schedule", b"schedule", "seed", b"seed", "size", b"size", "start", b"start", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_steps", b"capture_steps", "deadline", b"deadline", "format", b"format", "keep", b"keep", "negative_prompt", b"negative_prompt", "preview_every_steps", b"preview_every_steps", "prompt", b"prompt", "request_id", b"request_id", "schedule", b"schedule", "scope", b"scope", "seed", b"seed", "size", b"size", "start", b"start", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExecuteRequest: _TypeAlias = ExecuteRequest  # noqa: Y015
+
+@_typing.final
+class Keep(_message.Message):
+    """What makes a kept latent findable."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EMBEDDING_FIELD_NUMBER: _builtins.int
+    ENCODER_FIELD_NUMBER: _builtins.int
+    TIME_TO_LIVE_FIELD_NUMBER: _builtins.int
+    embedding: _builtins.bytes
+    """Of the prompt: unit length, float16, little-endian."""
+    encoder: _builtins.str
+    """Names the encoder that made the embedding."""
+    @_builtins.property
+    def time_to_live(self) -> _duration_pb2.Duration:
+        """How long the latent may be used; absent: the cluster's setting."""
+
+    def __init__(
+        self,
+        *,
+        embedding: _builtins.bytes = ...,
+        encoder: _builtins.str = ...,
+        time_to_live: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time_to_live", b"time_to_live"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "encoder", b"encoder", "time_to_live", b"time_to_live"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Keep: _TypeAlias = Keep  # noqa: Y015
 
 @_typing.final
 class Latent(_message.Message):
@@ -216,6 +264,7 @@ class ExecuteResult(_message.Message):
     ENCODE_FIELD_NUMBER: _builtins.int
     DENOISE_FIELD_NUMBER: _builtins.int
     DECODE_FIELD_NUMBER: _builtins.int
+    FETCH_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def image(self) -> _cluster_pb2.Image: ...
     @_builtins.property
@@ -232,6 +281,10 @@ class ExecuteResult(_message.Message):
     def denoise(self) -> _duration_pb2.Duration: ...
     @_builtins.property
     def decode(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def fetch(self) -> _duration_pb2.Duration:
+        """Fetching the start from the latent store; absent where there was nothing to fetch."""
+
     def __init__(
         self,
         *,
@@ -241,14 +294,72 @@ class ExecuteResult(_message.Message):
         encode: _duration_pb2.Duration | None = ...,
         denoise: _duration_pb2.Duration | None = ...,
         decode: _duration_pb2.Duration | None = ...,
+        fetch: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["decode", b"decode", "denoise", b"denoise", "encode", b"encode", "image", b"image", "queue", b"queue"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decode", b"decode", "denoise", b"denoise", "encode", b"encode", "fetch", b"fetch", "image", b"image", "queue", b"queue"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "decode", b"decode", "denoise", b"denoise", "encode", b"encode", "image", b"image", "queue", b"queue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "decode", b"decode", "denoise", b"denoise", "encode", b"encode", "fetch", b"fetch", "image", b"image", "queue", b"queue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExecuteResult: _TypeAlias = ExecuteResult  # noqa: Y015
+
+@_typing.final
+class ScoreRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    REFERENCES_FIELD_NUMBER: _builtins.int
+    metric: _builtins.str
+    """`shapes`, `clip`, `pickscore`, `hpsv3`, `lpips`, or one of the user's own."""
+    prompt: _builtins.str
+    @_builtins.property
+    def images(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Image]:
+        """1 to 16."""
+
+    @_builtins.property
+    def references(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Image]:
+        """What `images` are held against, one for each, by metrics that need one (`lpips`)."""
+
+    def __init__(
+        self,
+        *,
+        metric: _builtins.str = ...,
+        prompt: _builtins.str = ...,
+        images: _abc.Iterable[_cluster_pb2.Image] | None = ...,
+        references: _abc.Iterable[_cluster_pb2.Image] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images", "metric", b"metric", "prompt", b"prompt", "references", b"references"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoreRequest: _TypeAlias = ScoreRequest  # noqa: Y015
+
+@_typing.final
+class ScoreResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCORES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """By image, on the metric's own scale; argus_core.quality turns them into qualities."""
+
+    def __init__(
+        self,
+        *,
+        scores: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scores", b"scores"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoreResponse: _TypeAlias = ScoreResponse  # noqa: Y015
 
 @_typing.final
 class AssignRequest(_message.Message):

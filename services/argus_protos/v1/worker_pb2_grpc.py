@@ -50,6 +50,11 @@ class WorkerServiceStub:
                 request_serializer=argus_dot_v1_dot_worker__pb2.WatchRequest.SerializeToString,
                 response_deserializer=argus_dot_v1_dot_worker__pb2.WatchResponse.FromString,
                 _registered_method=True)
+        self.Score = channel.unary_unary(
+                '/argus.v1.WorkerService/Score',
+                request_serializer=argus_dot_v1_dot_worker__pb2.ScoreRequest.SerializeToString,
+                response_deserializer=argus_dot_v1_dot_worker__pb2.ScoreResponse.FromString,
+                _registered_method=True)
 
 
 class WorkerServiceServicer:
@@ -81,6 +86,14 @@ class WorkerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Score(self, request, context):
+        """Judges images by a metric that the worker has; takes no slot. NOT_FOUND names the metrics that
+        there are; UNAVAILABLE where the worker draws: only spare time goes into it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -98,6 +111,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.Watch,
                     request_deserializer=argus_dot_v1_dot_worker__pb2.WatchRequest.FromString,
                     response_serializer=argus_dot_v1_dot_worker__pb2.WatchResponse.SerializeToString,
+            ),
+            'Score': grpc.unary_unary_rpc_method_handler(
+                    servicer.Score,
+                    request_deserializer=argus_dot_v1_dot_worker__pb2.ScoreRequest.FromString,
+                    response_serializer=argus_dot_v1_dot_worker__pb2.ScoreResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -182,6 +200,33 @@ class WorkerService:
             '/argus.v1.WorkerService/Watch',
             argus_dot_v1_dot_worker__pb2.WatchRequest.SerializeToString,
             argus_dot_v1_dot_worker__pb2.WatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Score(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argus.v1.WorkerService/Score',
+            argus_dot_v1_dot_worker__pb2.ScoreRequest.SerializeToString,
+            argus_dot_v1_dot_worker__pb2.ScoreResponse.FromString,
             options,
             channel_credentials,
             insecure,

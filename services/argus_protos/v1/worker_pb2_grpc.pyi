@@ -45,6 +45,10 @@ class WorkerServiceStub:
     """
     Watch: _grpc.UnaryStreamMultiCallable[_worker_pb2.WatchRequest, _worker_pb2.WatchResponse]
     """Sends the state now, after every change, and at least once every ten seconds."""
+    Score: _grpc.UnaryUnaryMultiCallable[_worker_pb2.ScoreRequest, _worker_pb2.ScoreResponse]
+    """Judges images by a metric that the worker has; takes no slot. NOT_FOUND names the metrics that
+    there are; UNAVAILABLE where the worker draws: only spare time goes into it.
+    """
 
 @_typing.type_check_only
 class WorkerServiceAsyncStub(WorkerServiceStub):
@@ -63,6 +67,10 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """
     Watch: _aio.UnaryStreamMultiCallable[_worker_pb2.WatchRequest, _worker_pb2.WatchResponse]  # type: ignore[assignment]
     """Sends the state now, after every change, and at least once every ten seconds."""
+    Score: _aio.UnaryUnaryMultiCallable[_worker_pb2.ScoreRequest, _worker_pb2.ScoreResponse]  # type: ignore[assignment]
+    """Judges images by a metric that the worker has; takes no slot. NOT_FOUND names the metrics that
+    there are; UNAVAILABLE where the worker draws: only spare time goes into it.
+    """
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Draws single images at stated schedules. It knows nothing of ladders, queues or plans."""
@@ -96,5 +104,15 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_worker_pb2.WatchResponse], _abc.AsyncIterator[_worker_pb2.WatchResponse]]:
         """Sends the state now, after every change, and at least once every ten seconds."""
+
+    @_abc_1.abstractmethod
+    def Score(
+        self,
+        request: _worker_pb2.ScoreRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.ScoreResponse, _abc.Awaitable[_worker_pb2.ScoreResponse]]:
+        """Judges images by a metric that the worker has; takes no slot. NOT_FOUND names the metrics that
+        there are; UNAVAILABLE where the worker draws: only spare time goes into it.
+        """
 
 def add_WorkerServiceServicer_to_server(servicer: WorkerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,1 @@
+"""The latent store: half-denoised latents of earlier prompts, in a directory or in Redis."""
