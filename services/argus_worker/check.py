@@ -10,8 +10,8 @@ import torch
 from argus_core import latents
 from argus_core.errors import InvalidRequest, Violation
 from argus_protos.v1 import cluster_pb2, worker_pb2
-from argus_worker.latents import unpack
 from argus_worker.families.protocol import Limits
+from argus_worker.latents import unpack
 from argus_worker.masters import Held
 from argus_worker.order import Order
 
