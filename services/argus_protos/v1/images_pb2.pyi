@@ -198,6 +198,7 @@ class Decision(_message.Message):
     PRICE_FIELD_NUMBER: _builtins.int
     EXPECTED_COMPLETION_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    START_SIMILARITY_FIELD_NUMBER: _builtins.int
     level: _builtins.str
     variant: _builtins.str
     reason: _builtins.str
@@ -206,6 +207,10 @@ class Decision(_message.Message):
     """Quality expected of this prompt at this level, 0 to 1."""
     price: _builtins.float
     """Of a second of the worker's time, in quality; at least 0."""
+    start_similarity: _builtins.float
+    """Cosine of this prompt and the one whose latent it begins from; absent where it begins from
+    noise.
+    """
     @_builtins.property
     def expected_completion(self) -> _duration_pb2.Duration:
         """From the request's arrival."""
@@ -224,12 +229,15 @@ class Decision(_message.Message):
         price: _builtins.float = ...,
         expected_completion: _duration_pb2.Duration | None = ...,
         options: _abc.Iterable[Global___Option] | None = ...,
+        start_similarity: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expected_completion", b"expected_completion"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_start_similarity", b"_start_similarity", "expected_completion", b"expected_completion", "start_similarity", b"start_similarity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_completion", b"expected_completion", "level", b"level", "options", b"options", "predicted_quality", b"predicted_quality", "price", b"price", "reason", b"reason", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_start_similarity", b"_start_similarity", "expected_completion", b"expected_completion", "level", b"level", "options", b"options", "predicted_quality", b"predicted_quality", "price", b"price", "reason", b"reason", "start_similarity", b"start_similarity", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__start_similarity: _TypeAlias = _typing.Literal["start_similarity"]  # noqa: Y015
+    _WhichOneofArgType__start_similarity: _TypeAlias = _typing.Literal["_start_similarity", b"_start_similarity"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__start_similarity) -> _WhichOneofReturnType__start_similarity | None: ...
 
 Global___Decision: _TypeAlias = Decision  # noqa: Y015
 
