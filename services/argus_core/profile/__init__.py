@@ -1,0 +1,1 @@
+"""What was measured of a ladder: the profile document, and what is made of it."""
