@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from argus_latents.misses import Reason
 
 
 class StoreFailed(Exception):
@@ -82,6 +85,9 @@ class Store(Protocol):
 
     Any process of any machine that reaches it may put, get and delete at once.
     """
+
+    misses: Counter[Reason]
+    """How often `get` found no sound latent, by the reason; only ever grows."""
 
     async def put(self, entry: Entry, latents: Mapping[int, bytes]) -> None:
         """Keep an entry's latents, by step; it is found by `changes` only once all are there.
