@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from argus_core.errors import InvalidRequest
 from argus_core.spec import LatentStore
@@ -14,7 +15,7 @@ from argus_latents.store import Store
 
 SECRET = "ARGUS_LATENT_SECRET"  # noqa: S105 - its name
 """Environment variable: what keys the checksums. All processes of a cluster must agree on it."""
-_DIRECTORY = "directory:"
+_DIRECTORY, _REDIS = "directory:", ("redis://", "rediss://", "unix://")
 
 
 def open_store(
@@ -37,12 +38,25 @@ def open_store(
     """
     if secret is None:
         secret = os.environ.get(SECRET, "").encode()
-    if spec.url.startswith(_DIRECTORY) and len(spec.url) > len(_DIRECTORY):
-        return DirectoryStore(
-            Path(spec.url.removeprefix(_DIRECTORY)).expanduser(),
-            max_bytes=spec.max_bytes,
-            timeout=timeout,
-            clock=clock,
-            secret=secret,
-        )
-    raise InvalidRequest.one("latentStore.url", "must be directory:PATH or redis://HOST:PORT")
+    rest: dict[str, Any] = {
+        "max_bytes": spec.max_bytes,
+        "timeout": timeout,
+        "clock": clock,
+        "secret": secret,
+    }
+    if spec.url.startswith(_REDIS):
+        return _open_redis(spec.url, **rest)
+    folder = spec.url.removeprefix(_DIRECTORY)
+    if folder in ("", spec.url):
+        raise InvalidRequest.one("latentStore.url", "must be directory:PATH or redis://HOST:PORT")
+    return DirectoryStore(Path(folder).expanduser(), **rest)
+
+
+def _open_redis(url: str, **rest: Any) -> Store:
+    # A store in a directory needs no Redis client.
+    from argus_latents.redis_store import RedisStore  # noqa: PLC0415
+
+    try:
+        return RedisStore(url, **rest)
+    except ValueError as error:
+        raise InvalidRequest.one("latentStore.url", "is no Redis URL") from error

@@ -93,7 +93,8 @@ class Store(Protocol):
         """Keep an entry's latents, by step; it is found by `changes` only once all are there.
 
         Raises:
-            StoreFull, StoreFailed: nothing was kept.
+            StoreFull: nothing was kept.
+            StoreFailed: nothing was kept; all of it may yet be where the store was only too slow.
         """
 
     async def get(self, key: str, step: int, *, scope: str, compatibility: str) -> bytes | None:

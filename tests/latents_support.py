@@ -1,0 +1,145 @@
+"""Entries and stores for the tests of the latent store."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from argus_core.spec import LatentStore
+from argus_latents import open_store
+from argus_latents.store import Added, Change, Entry, Gone, Store, Used
+from helpers import eventually
+
+SCOPE, FITS = "tenant-a", "variant=tiny;steps=4"
+
+
+def entry_of(latents: dict[int, bytes], **changed) -> Entry:
+    """An entry of these latents, but for what is changed."""
+    now = time.time()
+    fitting = {
+        "key": secrets.token_hex(16),
+        "scope": SCOPE,
+        "compatibility": FITS,
+        "steps": tuple(sorted(latents)),
+        "embedding": b"\x00\x3c" * 8,
+        "encoder": "none",
+        "bytes": sum(map(len, latents.values())),
+        "seconds_per_step": 0.25,
+        "created": now,
+        "expires": now + 3600.0,
+    }
+    return Entry(**{**fitting, **changed})
+
+
+def some_latents(*steps: int, size: int = 64, seed: int = 0) -> dict[int, bytes]:
+    """Random bytes, by step."""
+    draw = random.Random(seed)
+    return {step: draw.randbytes(size) for step in steps or (2,)}
+
+
+class RedisServer:
+    """A real Redis on a loopback port, which keeps nothing; ended by its own process."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        if shutil.which("redis-server") is None:
+            pytest.skip("there is no redis-server (Debian: apt-get install redis-server)")
+        self._folder, self._options = folder, options
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._spawn()
+        await eventually(self._answers)
+
+    def _spawn(self) -> None:
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+             "--appendonly", "no", "--dir", str(self._folder), *self._options],
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    async def _answers(self) -> bool:
+        client = Redis(port=self.port)
+        try:
+            return await client.ping()
+        except RedisError:
+            return False
+        finally:
+            await client.aclose()
+
+    def stop(self) -> None:
+        """End it."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+@asynccontextmanager
+async def redis_server(folder: Path, *options: str) -> AsyncIterator[RedisServer]:
+    """A Redis that is ended with the test."""
+    server = RedisServer(folder, *options)
+    try:
+        await server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def open_at(url: str, *, max_bytes: int = 2**24, timeout: float = 2.0, **rest: Any) -> Store:
+    """A store."""
+    return open_store(LatentStore(url=url, max_bytes=max_bytes), timeout=timeout, **rest)
+
+
+class Following:
+    """Follows a store's changes, and notes what it was told."""
+
+    def __init__(self, store: Store) -> None:
+        self.keys: set[str] = set()
+        self.used: list[Used] = []
+        self.told: list[Change] = []
+        self.complete = 0
+        """How often all of what there was has been told."""
+        self.largest = 0
+        """Batch."""
+        self._task = asyncio.ensure_future(self._follow(store))
+
+    async def _follow(self, store: Store) -> None:
+        async for batch in store.changes():
+            self.complete += not batch
+            self.largest = max(self.largest, len(batch))
+            for change in batch:
+                self._note(change)
+
+    def _note(self, change: Change) -> None:
+        self.told.append(change)
+        match change:
+            case Added():
+                self.keys.add(change.entry.key)
+            case Gone():
+                self.keys.discard(change.key)
+            case Used():
+                self.used.append(change)
+
+    async def end(self) -> None:
+        """Follow no longer; raises what ended it before."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
