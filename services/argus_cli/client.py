@@ -55,9 +55,12 @@ class Client:
         endpoint: str,
         *,
         retry: Retry | None = None,
+        tenant: str = "",
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
     ) -> None:
+        """`tenant` is whose the requests are; empty for the cluster's own."""
+        self._metadata = (("argus-tenant", tenant),) if tenant else ()
         self._retry = retry or Retry()
         self._clock, self._rng = clock, rng or random.Random()
         self._channel = open_channel(endpoint)
@@ -148,6 +151,7 @@ class Client:
             order.message(remaining=remaining),
             # Without a deadline the call must name none either: the cluster's counts then.
             timeout=None if math.isinf(remaining) else remaining + _GRACE,
+            metadata=self._metadata,
         )
         try:
             async with asyncio.timeout(min(remaining + 2 * _GRACE, LONGEST)):
@@ -255,9 +259,9 @@ async def _call(method: Callable[..., Awaitable[T]], request: object, timeout: f
 class SyncClient:
     """The same for code without asyncio; not for use within a running event loop."""
 
-    def __init__(self, endpoint: str, *, retry: Retry | None = None) -> None:
+    def __init__(self, endpoint: str, *, retry: Retry | None = None, tenant: str = "") -> None:
         self._runner = asyncio.Runner()
-        self._client = self._runner.run(_make(endpoint, retry))
+        self._client = self._runner.run(_make(endpoint, retry, tenant))
 
     def __enter__(self) -> Self:
         return self
@@ -302,8 +306,8 @@ class SyncClient:
         return self._runner.run(assign_and_wait(address, loadout, timeout=timeout))
 
 
-async def _make(endpoint: str, retry: Retry | None) -> Client:
-    return Client(endpoint, retry=retry)
+async def _make(endpoint: str, retry: Retry | None, tenant: str) -> Client:
+    return Client(endpoint, retry=retry, tenant=tenant)
 
 
 async def _next(events: AsyncGenerator[Event]) -> Event:

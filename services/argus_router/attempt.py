@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from argus_core.errors import ArgusError, NotHeld, Unavailable
+from argus_core.errors import ArgusError, InvalidRequest, NotFound, NotHeld, Unavailable
 from argus_protos.v1 import cluster_pb2, worker_pb2
+from argus_router.answer import Start
 from argus_router.job import Job
 from argus_router.wire import schedule, size
 from argus_rpc.convert import duration
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _LOST = frozenset({"UNAVAILABLE", "CANCELLED", "INTERNAL", "UNKNOWN", "ABORTED", "DATA_LOSS"})
 """Codes that speak of the worker or the way to it, not of the request."""
+_OURS = ("start", "keep", "capture_steps", "scope")
+"""Fields that the router fills in: what is wrong with them is no fault of the request."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,24 @@ class Failed:
     """The request itself failed, and would again."""
 
     error: ArgusError
+    begun: bool = False
 
 
-Outcome = Drawn | Refused | Lost | Failed
+@dataclass(frozen=True)
+class StartMissing:
+    """The latent that it should begin from is not to be had. Nothing was begun."""
+
+    start: Start
+
+
+@dataclass(frozen=True)
+class LatentsRefused:
+    """The worker does not take what it was told of latents. Nothing was begun."""
+
+    error: ArgusError
+
+
+Outcome = Drawn | Refused | Lost | Failed | StartMissing | LatentsRefused
 
 
 async def attempt(
@@ -83,25 +101,33 @@ async def attempt(
             if kind == "progress":
                 job.sink.progressed(job, event.progress)
     except grpc.aio.AioRpcError as error:
-        return _verdict(error, begun=begun)
+        return _verdict(error, start=job.start, begun=begun)
     finally:
         call.cancel()
     return Lost(Unavailable("the worker ended the call without a result"))
 
 
-def _verdict(error: grpc.aio.AioRpcError, *, begun: bool) -> Outcome:
+def _verdict(error: grpc.aio.AioRpcError, *, start: Start | None, begun: bool) -> Outcome:
     meaning = from_rpc(error)
     if isinstance(meaning, NotHeld):
         return Refused(meaning)
+    if isinstance(meaning, NotFound) and start is not None and not begun:
+        return StartMissing(start)
+    if isinstance(meaning, InvalidRequest) and _is_ours(meaning):
+        return LatentsRefused(meaning)
     # A worker that refuses says when to come back; one that died says nothing.
     if isinstance(meaning, Unavailable) and meaning.retry_after is not None and not begun:
         return Refused(meaning)
-    return Lost(meaning) if error.code().name in _LOST else Failed(meaning)
+    return Lost(meaning) if error.code().name in _LOST else Failed(meaning, begun)
+
+
+def _is_ours(error: InvalidRequest) -> bool:
+    return all(violation.field.startswith(_OURS) for violation in error.violations)
 
 
 def _message(job: Job, remaining: float) -> worker_pb2.ExecuteRequest:
     level, request = job.settled.level, job.terms.request
-    return worker_pb2.ExecuteRequest(
+    message = worker_pb2.ExecuteRequest(
         request_id=job.request_id,
         variant=level.variant,
         prompt=request.prompt,
@@ -113,3 +139,18 @@ def _message(job: Job, remaining: float) -> worker_pb2.ExecuteRequest:
         format=cluster_pb2.ImageFormat.ValueType(job.terms.format),
         deadline=duration(remaining),
     )
+    _add_latents(message, job)
+    return message
+
+
+def _add_latents(message: worker_pb2.ExecuteRequest, job: Job) -> None:
+    start, keeping = job.start, job.keeping
+    if start is not None:
+        message.scope = job.scope
+        message.start.step, message.start.key = start.step, start.key
+        message.start.compatibility = start.compatibility
+    if keeping is not None and (steps := keeping.steps.get(job.settled.level.name)):
+        message.scope = job.scope
+        message.capture_steps.extend(steps)
+        message.keep.embedding, message.keep.encoder = keeping.embedding, keeping.encoder
+        message.keep.time_to_live.CopyFrom(duration(keeping.seconds))

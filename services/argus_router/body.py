@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from argus_core.errors import InvalidRequest, Violation
-from argus_router.request import Format, Request
+from argus_router.request import NOBODY, Format, Request
 
 MAX_BYTES = 128 * 1024
 """Of a body: a prompt of 8192 bytes, each written as an escape, is 48 KiB."""
@@ -40,8 +40,8 @@ class Body:
     """Whether to answer with URLs rather than with the images themselves."""
 
 
-def read_body(data: bytes) -> Body:
-    """Read a body.
+def read_body(data: bytes, tenant: str = NOBODY) -> Body:
+    """Read a body that a tenant sent.
 
     Raises:
         InvalidRequest: naming every field that has the wrong type or is not supported.
@@ -56,6 +56,7 @@ def read_body(data: bytes) -> Body:
         level=None if model == AUTO else model,
         size=None if width_height == AUTO else _size(width_height),
         format=_FORMATS[fields.get("output_format", "png")],
+        tenant=tenant,
     )
     return Body(request=request, by_url=fields.get("response_format") == "url")
 

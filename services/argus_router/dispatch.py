@@ -18,10 +18,21 @@ from argus_core.choice import Policy
 from argus_core.errors import ArgusError, DeadlineMissed, Unavailable
 from argus_core.spec import ClusterSpec
 from argus_protos.v1 import cluster_pb2
-from argus_router.attempt import Drawn, Failed, Outcome, Refused, attempt
+from argus_router.attempt import (
+    Drawn,
+    Failed,
+    LatentsRefused,
+    Lost,
+    Outcome,
+    Refused,
+    StartMissing,
+    attempt,
+)
+from argus_router.fetches import Fetches
 from argus_router.fleet import Fleet, Worker
 from argus_router.job import Job, JobState
 from argus_router.waiting import Waiting, too_late
+from argus_rpc.convert import seconds
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +47,12 @@ class Dispatcher:
         policy: Policy,
         fleet: Callable[[Callable[[], None]], Fleet],
         clock: Callable[[], float],
+        fetches: Fetches | None = None,
     ) -> None:
         self._spec, self._clock = spec, clock
         self._expiry: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.waiting = Waiting(spec=spec, policy=policy, clock=clock)
+        self.waiting = Waiting(spec=spec, policy=policy, clock=clock, fetches=fetches)
         self.queues = self.waiting.queues
         self.served = asyncio.Event()
         """Set once a worker serves a variant; workers that switch later do not unset it."""
@@ -124,14 +136,22 @@ class Dispatcher:
         self._after(job, worker, outcome)
 
     def _after(self, job: Job, worker: Worker, outcome: Outcome) -> None:
+        now = self._clock()
+        self._learn_of_fetch(job, outcome, now)
         if isinstance(outcome, Drawn):
-            now = self._clock()
             self.waiting.outlook.observe(job, worker, now - job.began, now)
             # The worker shall not wait until its image is on its way to the client.
             self._pump()
         if job.state is JobState.RUNNING:
             self._settle(job, worker, outcome)
         self._pump()
+
+    def _learn_of_fetch(self, job: Job, outcome: Outcome, now: float) -> None:
+        if isinstance(outcome, Drawn) and outcome.result.HasField("fetch"):
+            job.fetched = seconds(outcome.result.fetch)
+            self.waiting.outlook.fetched(job.fetched, found=True, now=now)
+        elif isinstance(outcome, StartMissing) or (job.start and _hung(outcome)):
+            self.waiting.outlook.fetched(now - job.began, found=False, now=now)
 
     def _began(self, job: Job, worker: Worker) -> None:
         worker.began()
@@ -144,13 +164,28 @@ class Dispatcher:
         elif isinstance(outcome, Failed):
             late = isinstance(outcome.error, DeadlineMissed)
             self.waiting.fail(job, too_late(job) if late else outcome.error)
+        elif isinstance(outcome, StartMissing | LatentsRefused):
+            self._without_latents(job, worker, outcome)
         elif isinstance(outcome, Refused):
             job.attempts -= 1
             worker.refused()
             self._after_rest(worker)
             self.waiting.again(job)
-        else:
+        elif isinstance(outcome, Lost):
             self._after_loss(job, worker, outcome.error)
+
+    def _without_latents(
+        self, job: Job, worker: Worker, outcome: StartMissing | LatentsRefused
+    ) -> None:
+        """Nothing was begun: have it drawn without what was not to be had."""
+        job.attempts -= 1
+        if isinstance(outcome, StartMissing):
+            job.lose(outcome.start)
+        else:
+            log.warning("worker %s refuses the latents of %s: %s", worker.name, job.request_id,
+                        outcome.error)  # fmt: skip
+            job.starts, job.keeping = {}, None
+        self.waiting.again(job)
 
     def _after_rest(self, worker: Worker) -> None:
         """Bind what waits once the worker's rest is over; loops may fire a little early."""
@@ -186,3 +221,10 @@ class Dispatcher:
         self._expiry = None
         self.waiting.expire()
         self._expect()
+
+
+def _hung(outcome: Outcome) -> bool:
+    """Whether the time was over before the first step, as it is where a fetch hangs."""
+    if not isinstance(outcome, Failed) or outcome.begun:
+        return False
+    return isinstance(outcome.error, DeadlineMissed)

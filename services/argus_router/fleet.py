@@ -77,6 +77,10 @@ class Worker:
         """Variants that it can be asked for now."""
         return tuple(filter(None, self.state.loadout)) if self.ready and self.state else ()
 
+    def space(self, variant: str) -> str:
+        """Names the space that its latents of a variant are in; empty where it does not tell."""
+        return self.state.latent_spaces.get(variant, "") if self.state else ""
+
     @property
     def slots(self) -> int:
         """Requests that it takes at once."""

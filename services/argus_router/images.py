@@ -10,6 +10,7 @@ import grpc
 
 from argus_protos.v1 import images_pb2
 from argus_protos.v1.images_pb2_grpc import ImageServiceServicer
+from argus_router.request import NOBODY, TENANT
 from argus_router.service import Service
 from argus_router.wire import request_of
 
@@ -26,7 +27,8 @@ class Images(ImageServiceServicer):
         self, request: images_pb2.GenerateRequest, context: Context
     ) -> AsyncGenerator[images_pb2.GenerateResponse]:
         """See the proto."""
-        events = self._service.draw(request_of(request), call_deadline=context.time_remaining())
+        asked = request_of(request, _tenant(context))
+        events = self._service.draw(asked, call_deadline=context.time_remaining())
         async with aclosing(events):
             async for event in events:
                 yield event
@@ -37,3 +39,9 @@ class Images(ImageServiceServicer):
         """See the proto."""
         del request, context
         return self._service.describe()
+
+
+def _tenant(context: Context) -> str:
+    """Whom the call names; two names are none, and are refused as such."""
+    told = [value for key, value in context.invocation_metadata() or () if key == TENANT]
+    return ", ".join(map(str, told)) if told else NOBODY

@@ -7,7 +7,7 @@ moves it; what it yields goes to its sink.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -16,6 +16,7 @@ from argus_core.choice import Decision
 from argus_core.errors import ArgusError
 from argus_core.queue import Rank
 from argus_protos.v1 import worker_pb2
+from argus_router.answer import Start
 from argus_router.request import Terms
 
 
@@ -43,6 +44,19 @@ class Sink(Protocol):
         """It cannot be had; called once, and not after `finished`."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """What to keep of an image, for later ones to begin from."""
+
+    steps: Mapping[str, Sequence[int]]
+    """By level: after which to keep the latent; ascending."""
+    embedding: bytes
+    """Of the prompt: unit length, float16, little-endian."""
+    encoder: str
+    seconds: float
+    """How long the latents may be used."""
+
+
 @dataclass(eq=False, kw_only=True)
 class Job:
     """One image to draw. Times are seconds on the router's clock."""
@@ -56,8 +70,13 @@ class Job:
     ready: float
     """When its quality was known and it could be queued."""
     qualities: Mapping[str, float]
-    """Predicted, by level, 0 to 1."""
+    """Predicted, by level, 0 to 1; not of levels that it has no start for."""
     sink: Sink
+    scope: str = ""
+    """Whose latents it reads and keeps."""
+    starts: Mapping[str, Start] = field(default_factory=dict)
+    """By level with skipped steps; those that were not to be had are taken out."""
+    keeping: Keeping | None = None
     state: JobState = JobState.WAITING
     decision: Decision | None = None
     quickest: Mapping[str, int] = field(default_factory=dict)
@@ -71,6 +90,8 @@ class Job:
     worker: str = ""
     began: float = 0.0
     """When it was last handed to a worker."""
+    fetched: float = 0.0
+    """Seconds that fetching its start took; 0 where there was none."""
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
     @property
@@ -83,3 +104,12 @@ class Job:
         """Its decision, once there is one."""
         assert self.decision is not None, "a job is decided before it runs"
         return self.decision
+
+    @property
+    def start(self) -> Start | None:
+        """What it begins from at the level decided; None for noise."""
+        return self.starts.get(self.settled.level.name)
+
+    def lose(self, start: Start) -> None:
+        """A latent was not to be had, and so none that was kept with it."""
+        self.starts = {name: s for name, s in self.starts.items() if s.key != start.key}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from argus_router.answer import Prediction
 from argus_router.job import Job
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
@@ -55,6 +56,25 @@ class Metrics:
             ["reason"],
             registry=own,
         )
+        self._ignored = Counter(
+            "argus_predictor_ignored",
+            "Parts of the predictor's answers that were malformed, and left out.",
+            ["part"],
+            registry=own,
+        )
+        self._starts = Counter(
+            "argus_router_starts",
+            "Starts that were used, missed by the latent store, or not tried as they are closed.",
+            ["outcome"],
+            registry=own,
+        )
+        self._fetch = Histogram(
+            "argus_router_fetch_duration_seconds",
+            "To fetch a latent to begin from, or to give up.",
+            ["outcome"],
+            buckets=_SHORT,
+            registry=own,
+        )
         self._quality = Histogram(
             "argus_quality_score",
             "Predicted quality of the images drawn.",
@@ -69,11 +89,27 @@ class Metrics:
             "argus_router_workers", "Workers on the roster.", ["state"], registry=own
         )
 
-    def predicted(self, seconds: float, fallback: str) -> None:
+        self.starts_open = Gauge(
+            "argus_router_starts_open", "1 while images may begin from latents.", registry=own
+        )
+
+    def predicted(self, prediction: Prediction) -> None:
         """A prompt's quality was asked for."""
-        self._predict.observe(seconds)
-        if fallback:
-            self._fallback.labels(fallback).inc()
+        self._predict.observe(prediction.seconds)
+        if prediction.fallback:
+            self._fallback.labels(prediction.fallback).inc()
+        for part in prediction.ignored:
+            self._ignored.labels(part).inc()
+
+    def fetched(self, seconds: float, found: bool) -> None:  # noqa: FBT001 - reads well in a call
+        """A start was fetched, or given up."""
+        outcome = "used" if found else "missed"
+        self._starts.labels(outcome).inc()
+        self._fetch.labels(outcome).observe(seconds)
+
+    def start_closed(self) -> None:
+        """A prompt had a start, and starts are closed."""
+        self._starts.labels("closed").inc()
 
     def ended(self, job: Job, outcome: str) -> None:
         """An image ended."""

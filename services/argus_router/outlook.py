@@ -19,6 +19,7 @@ from argus_core.estimate import ServiceTimes, pixel_scale
 from argus_core.queue import NONE, Entry, Queues
 from argus_core.spec import ClusterSpec, Level
 from argus_router.crew import Member, crew_of
+from argus_router.fetches import Fetches
 from argus_router.fleet import Worker
 from argus_router.job import Job
 from argus_router.prices import Prices
@@ -33,8 +34,9 @@ _RECKONED = 1.0
 class Outlook:
     """Weighs levels against what runs and waits; learns from what was drawn."""
 
-    def __init__(self, spec: ClusterSpec) -> None:
+    def __init__(self, spec: ClusterSpec, fetches: Fetches | None = None) -> None:
         self._spec = spec
+        self.fetches = fetches or Fetches()
         self._variants = [variant.name for variant in spec.variants]
         self._index = {level.name: index for index, level in enumerate(spec.ladder)}
         self._times = ServiceTimes(spec.ladder)
@@ -96,17 +98,26 @@ class Outlook:
     def observe(self, job: Job, worker: Worker, seconds: float, now: float) -> None:
         """Learn what a job took on a worker, from hand-over to result."""
         scale = pixel_scale(job.terms.size, self._spec.default_size)
-        self._times.observe(job.settled.level.name, self.gpu_type(worker), seconds / scale, now)
+        own = (seconds - job.fetched) / scale
+        self._times.observe(job.settled.level.name, self.gpu_type(worker), own, now)
+        self._reckoned_at = -inf
+
+    def fetched(self, seconds: float, *, found: bool, now: float) -> None:
+        """Learn that a start was fetched in so many seconds, or given up after them."""
+        self.fetches.heard(seconds, found=found, now=now)
         self._reckoned_at = -inf
 
     def _reckon(self, now: float) -> Known:
-        levels = [level.name for level in self._spec.ladder]
+        fetch = self.fetches.cost(now)
+        levels = [
+            (level.name, fetch if level.skipped_steps else 0.0) for level in self._spec.ladder
+        ]
         named = [gpu for level in self._spec.ladder for gpu in level.seconds]
         by_gpu_type = {
             gpu: Times(
-                seconds=[self._times.expect(level, gpu, now) for level in levels],
-                longest=[self._times.longest(level, gpu, now) for level in levels],
-                fresh=[self._times.fresh(level, gpu, now) for level in levels],
+                seconds=[self._times.expect(n, gpu, now) + f for n, f in levels],
+                longest=[self._times.longest(n, gpu, now) + f for n, f in levels],
+                fresh=[self._times.fresh(n, gpu, now) for n, _ in levels],
             )
             for gpu in {*self._gpu_types.values(), *named, ""}
         }
@@ -118,6 +129,7 @@ class Outlook:
             gpu_type=self.gpu_type,
             scale=self.scale,
             prices=self.prices.of,
+            starts_closed=self.fetches.closed,
         )
 
     def _mean(self, by_gpu_type: Mapping[str, Times]) -> Times:

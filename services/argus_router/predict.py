@@ -7,8 +7,8 @@ once a second only, so that a predictor that hangs does not slow every request.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import grpc
@@ -16,6 +16,7 @@ import grpc
 from argus_core.spec import ClusterSpec
 from argus_protos.v1 import predictor_pb2
 from argus_protos.v1.predictor_pb2_grpc import PredictorServiceStub
+from argus_router.answer import Prediction, Question, priors, read
 from argus_rpc.channel import open_channel
 
 if TYPE_CHECKING:
@@ -31,25 +32,13 @@ _ASK_AGAIN = 1.0
 """Seconds between questions to a predictor that is lost."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prediction:
-    """Quality by level."""
-
-    qualities: Mapping[str, float]
-    """0 to 1, every level of the ladder."""
-    seconds: float
-    """That it took."""
-    fallback: str = ""
-    """Why the priors were used: `none`, `lost`, `timeout`, `invalid`; empty when they were not."""
-
-
 class Predictor:
     """A predictor at an address, or none."""
 
     def __init__(
         self, spec: ClusterSpec, address: str | None, *, clock: Callable[[], float]
     ) -> None:
-        self._priors = {level.name: level.quality for level in spec.ladder}
+        self._ladder, self._priors = spec.ladder, dict(priors(spec.ladder))
         self._clock = clock
         self._channel = open_channel(address) if address else None
         self._stub: PredictorServiceAsyncStub | None = (
@@ -68,35 +57,47 @@ class Predictor:
         if self._channel is not None:
             await self._channel.close()
 
-    async def predict(self, prompt: str, *, slack: float) -> Prediction:
-        """Quality of a prompt at every level; takes at most 50 ms and 5 % of `slack` seconds."""
+    async def predict(
+        self, prompt: str, *, slack: float, question: Question | None = None
+    ) -> Prediction:
+        """Quality of a prompt at every level; takes at most 50 ms and 5 % of `slack` seconds.
+
+        Nothing is asked about latents without a question.
+        """
         began = self._clock()
         if self._stub is None:
-            return Prediction(qualities=self._priors, seconds=0.0, fallback="none")
+            return self._fallback("none")
         if self._lost and began < self._ask_at:
-            return Prediction(qualities=self._priors, seconds=0.0, fallback="lost")
+            return self._fallback("lost")
         # The next requests do not wait for this one to find out.
         self._ask_at = began + _ASK_AGAIN
         patience = min(_PATIENCE, slack * _SHARE)
-        qualities, fallback = await self._ask(self._stub, prompt, patience)
+        prediction = await self._ask(self._stub, prompt, question, patience)
         # A request in too great a hurry says nothing about the predictor.
-        if patience == _PATIENCE or fallback != "timeout":
-            self._note(fallback)
-        return Prediction(qualities=qualities, seconds=self._clock() - began, fallback=fallback)
+        if patience == _PATIENCE or prediction.fallback != "timeout":
+            self._note(prediction.fallback)
+        return replace(prediction, seconds=self._clock() - began)
 
     async def _ask(
-        self, stub: PredictorServiceAsyncStub, prompt: str, patience: float
-    ) -> tuple[Mapping[str, float], str]:
+        self,
+        stub: PredictorServiceAsyncStub,
+        prompt: str,
+        question: Question | None,
+        patience: float,
+    ) -> Prediction:
         request = predictor_pb2.PredictRequest(prompt=prompt)
+        if question is not None:
+            request.scope, request.with_embedding = question.scope, True
+            request.compatibility.update(question.compatibility)
         try:
             response = await stub.Predict(request, timeout=max(patience, 0.001))
         except grpc.aio.AioRpcError as error:
             late = error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-            return self._priors, "timeout" if late else "lost"
-        told = {q.level: q.quality for q in response.qualities if 0 <= q.quality <= 1}
-        if not told.keys() >= self._priors.keys():
-            return self._priors, "invalid"
-        return {level: told[level] for level in self._priors}, ""
+            return self._fallback("timeout" if late else "lost")
+        return read(response, self._ladder, question) or self._fallback("invalid")
+
+    def _fallback(self, reason: str) -> Prediction:
+        return Prediction(qualities=self._priors, fallback=reason)
 
     def _note(self, fallback: str) -> None:
         if fallback and not self._lost:

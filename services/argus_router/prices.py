@@ -3,9 +3,10 @@
 The backlog's price is a curve that rises from 0 to that of refusing (`argus_core.curve`), made
 from what lately arrived, how long levels take and who holds what; the same as in the simulator.
 It is made anew when the plan or the workers change, when a level's seconds have moved by a tenth,
-when arrivals come much faster or slower, and every few seconds. Variants that the same workers hold
-have one price: it is the workers' time that is dear. The plan's price is the least while no worker
-with the variant is free: what other routers have waiting is seen by the plan alone.
+when arrivals come much faster or slower, and every few seconds. It is made by the levels that every
+prompt can have: those that need a cached latent are not among them. Variants that the same workers
+hold have one price: it is the workers' time that is dear. The plan's price is the least while no
+worker with the variant is free: what other routers have waiting is seen by the plan alone.
 
 Model: lives on the router's event loop; nothing here waits.
 """
@@ -58,6 +59,7 @@ class Prices:
         self._deadline = spec.slo.deadline_seconds
         self._levels = [level.name for level in spec.ladder]
         self._variant_of = [level.variant for level in spec.ladder]
+        self._cached = [level.skipped_steps > 0 for level in spec.ladder]
         self._queue_of: Mapping[str, int] = {variant: i for i, variant in enumerate(variants)}
         """By variant: the number of its workers' queue, of those that have curves."""
         self._market = self._new_market()
@@ -82,10 +84,10 @@ class Prices:
         self._made_at = -inf
 
     def saw(self, qualities: Mapping[str, float], images: int, now: float) -> None:
-        """Images of a prompt were asked for, with this quality by level."""
+        """Images of a prompt were asked for, with this quality by level that they can have."""
         for _ in range(images):
             self._rate = self._pulse.beat(now)
-        self._sample.append(tuple(qualities[level] for level in self._levels))
+        self._sample.append(tuple(qualities.get(level, 0.0) for level in self._levels))
 
     def of(
         self, standing: Mapping[str, Standing], seconds: Sequence[float], now: float
@@ -97,7 +99,8 @@ class Prices:
             seconds: by level, of one image at the default size.
             now: seconds on the router's clock.
         """
-        self._renew(standing, seconds, now)
+        pairs = zip(seconds, self._cached, strict=True)
+        self._renew(standing, [inf if cached else own for own, cached in pairs], now)
         curves, queue_of = self._curves(), self._queue_of
         return {v: self._price(v, standing[v], curves[queue_of[v]]) for v in self._variants}
 

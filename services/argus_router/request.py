@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
 from argus_core.errors import InvalidRequest, Violation
-from argus_core.spec import ArgusCluster, ImageSize
+from argus_core.spec import ArgusCluster, ClusterSpec, ImageSize
 
 MAX_TEXT_BYTES = 8192
 MAX_COUNT = 10
 MAX_SIDE = 8192
 MAX_DEADLINE = 86_400.0
 _MAX_SEED = 2**64 - 1
+
+TENANT = "argus-tenant"
+"""The gRPC metadata and the HTTP header that name a request's tenant."""
+NOBODY = "default"
+"""The tenant of requests that name none."""
+EVERYBODY = "_shared_"
+"""The scope of latents that all tenants share; no tenant can have this name."""
+_TENANT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 
 
 class Format(IntEnum):
@@ -53,12 +62,14 @@ class Request:
     format: Format | None = Format.PNG
     """None where the client sent a format that there is not."""
     explain: bool = False
+    tenant: str = NOBODY
+    """Whose it is."""
 
     @property
     def identity(self) -> int:
         """By which it is known when its client sends it again, with another deadline perhaps."""
         asked = (self.prompt, self.negative_prompt, self.size, self.count, self.seed, self.level)
-        return hash((*asked, self.minimum_quality, self.band, self.format))
+        return hash((*asked, self.minimum_quality, self.band, self.format, self.tenant))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +83,11 @@ class Terms:
     """Seconds from arrival."""
     band: Band
     format: Format
+
+
+def scope_of(tenant: str, spec: ClusterSpec) -> str:
+    """Whose latents a tenant's requests read and keep."""
+    return EVERYBODY if spec.latent_store and spec.latent_store.shared else tenant
 
 
 def agree(request: Request, cluster: ArgusCluster, *, call_deadline: float | None) -> Terms:
@@ -118,6 +134,8 @@ def _violations(request: Request, cluster: ArgusCluster) -> Iterator[Violation]:
         yield Violation("priority", "must be one of low, normal and high")
     if request.format is None:
         yield Violation("format", "must be one of PNG, WebP and JPEG")
+    if not _TENANT.fullmatch(request.tenant):
+        yield Violation(TENANT, "must be 1 to 63 of a-z, 0-9, '.' and '-', ends alphanumeric")
     names = [level.name for level in cluster.spec.ladder]
     if request.level is not None and request.level not in names:
         yield Violation("level", f"there is no such level; there are {', '.join(names)}")

@@ -15,6 +15,7 @@ from argus_protos.v1.control_pb2_grpc import add_ControlServiceServicer_to_serve
 from argus_protos.v1.images_pb2_grpc import add_ImageServiceServicer_to_server
 from argus_router.control import Control
 from argus_router.dispatch import Dispatcher
+from argus_router.fetches import Fetches
 from argus_router.fleet import Fleet
 from argus_router.images import Images
 from argus_router.load import Load
@@ -42,12 +43,13 @@ class Router:
         grpc: str = "127.0.0.1:0",
         http: str = "127.0.0.1:0",
     ) -> None:
-        clock, rng = time.monotonic, random.Random()
+        clock, rng, metrics = time.monotonic, random.Random(), Metrics()
         self.dispatcher = Dispatcher(
             spec=cluster.spec,
             policy=PricePolicy(),
             fleet=lambda changed: Fleet(workers, clock=clock, changed=changed),
             clock=clock,
+            fetches=Fetches(tell=metrics.fetched),
         )
         self._predictor = Predictor(cluster.spec, predictor, clock=clock)
         self.service = Service(
@@ -55,7 +57,7 @@ class Router:
             dispatcher=self.dispatcher,
             predictor=self._predictor,
             load=Load(rng=rng),
-            metrics=Metrics(),
+            metrics=metrics,
             clock=clock,
             rng=rng,
         )

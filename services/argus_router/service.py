@@ -20,9 +20,11 @@ from argus_core.queue import Rank
 from argus_core.spec import ArgusCluster
 from argus_protos.v1 import cluster_pb2, images_pb2
 from argus_router import wire
+from argus_router.answer import Prediction
 from argus_router.dispatch import Dispatcher
 from argus_router.drawing import Drawing, Event
 from argus_router.job import Job
+from argus_router.latents import Latents
 from argus_router.load import Load, Outcome
 from argus_router.metrics import Metrics
 from argus_router.predict import Predictor
@@ -52,6 +54,7 @@ class Service:
         self.cluster, self.metrics, self.load = cluster, metrics, load
         self.dispatcher, self._predictor = dispatcher, predictor
         self._clock, self._rng = clock, rng
+        self._latents = Latents(cluster.spec, lambda: dispatcher.waiting.outlook.crew)
         self._arrivals = itertools.count()
         self._drawings: set[Drawing] = set()
         self._under_way = 0
@@ -104,9 +107,9 @@ class Service:
             raise
 
     async def _submit(self, terms: Terms, arrived: float) -> Drawing:
-        prediction = await self._predictor.predict(terms.request.prompt, slack=terms.deadline)
-        self.metrics.predicted(prediction.seconds, prediction.fallback)
-        self.load.arrived(terms.request.count, prediction.qualities)
+        prompt, question = terms.request.prompt, self._latents.question(terms)
+        prediction = await self._predictor.predict(prompt, slack=terms.deadline, question=question)
+        self._count(terms, prediction)
         drawing = Drawing(
             predict_seconds=prediction.seconds,
             clock=self._clock,
@@ -117,6 +120,7 @@ class Service:
         request_id, deadline = uuid.uuid4().hex, arrived + terms.deadline
         jobs = [
             Job(
+                **self._latents.of(terms, prediction, index),
                 request_id=request_id,
                 index=index,
                 terms=terms,
@@ -133,6 +137,16 @@ class Service:
         self.dispatcher.submit(jobs)
         return drawing
 
+    def _count(self, terms: Terms, prediction: Prediction) -> None:
+        self.metrics.predicted(prediction)
+        if prediction.starts and self.dispatcher.waiting.outlook.fetches.closed:
+            self.metrics.start_closed()
+        qualities = prediction.qualities
+        by_level = {
+            level.name: qualities.get(level.name, 0.0) for level in self.cluster.spec.ladder
+        }
+        self.load.arrived(terms.request.count, by_level)
+
     def _end(self, drawing: Drawing) -> None:
         """Cancel what a client that is gone, or that one image failed, has left."""
         for job in drawing.open:
@@ -145,6 +159,7 @@ class Service:
         self.load.ended_as(Outcome.OK)
         self.metrics.ended(job, Outcome.OK)
         drew = sum(seconds(part) for part in (timing.encode, timing.denoise, timing.decode))
+        drew += job.fetched
         total, predict = seconds(timing.total), seconds(timing.predict)
         waited = job.began - job.ready
         self.metrics.drawn(
@@ -193,6 +208,8 @@ class Service:
         for variant in self.cluster.spec.variants:
             self.metrics.queue_size.labels(variant.name).set(queued.get(variant.name, 0))
         self.metrics.queue_size.labels("none").set(queued.get("", 0))
+        closed = self.dispatcher.waiting.outlook.fetches.closed
+        self.metrics.starts_open.set(self.cluster.spec.latent_store is not None and not closed)
         states = Counter("ready" if worker.ready else "unready" for worker in self.dispatcher.fleet)
         for state in ("ready", "unready"):
             self.metrics.workers.labels(state).set(states[state])

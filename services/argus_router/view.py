@@ -45,6 +45,8 @@ class Known:
     scale: Callable[[Job, str], float]
     """How many times the default size's seconds a job takes with a variant."""
     prices: Callable[[Mapping[str, Standing], Sequence[float], float], Mapping[str, float]]
+    starts_closed: bool = False
+    """Whether nothing may begin from a cached latent."""
 
 
 class View:
@@ -56,18 +58,37 @@ class View:
     def candidates(self, job: Job) -> list[Candidate]:
         """Every level of the ladder, as it stands for `job`, from dearest to cheapest."""
         ahead, teams = self._queues.ahead(job.rank), self._crew.teams
+        starts = {} if self._known.starts_closed else job.starts
         waits = {team: self._wait(team, ahead) for team in self._free_in}
         return [
-            self._candidate(index, job, self._known.mean, waits[teams[v]], self._prices[v])
-            for index, v in enumerate(level.variant for level in self._known.ladder)
+            self._candidate(
+                index,
+                job,
+                self._known.mean,
+                waits=waits[teams[level.variant]],
+                price=self._prices[level.variant],
+                has_start=level.name in starts,
+            )
+            for index, level in enumerate(self._known.ladder)
         ]
 
-    def here(self, job: Job, worker: Worker) -> list[Candidate]:
-        """The levels that a free worker could draw `job` at, now that its turn has come."""
+    def here(self, job: Job, worker: Worker, *, trying: bool = False) -> list[Candidate]:
+        """The levels that a free worker could draw `job` at, now that its turn has come.
+
+        `trying` has it begin from a latent though starts are closed.
+        """
+        closed = self._known.starts_closed and not trying
         held, times = worker.loadout, self._known.by_gpu_type[self._known.gpu_type(worker)]
         price = self._worth(held)
         return [
-            self._candidate(index, job, times, (0.0, 0.0), price)
+            self._candidate(
+                index,
+                job,
+                times,
+                waits=(0.0, 0.0),
+                price=price,
+                has_start=_has_start(level, job, worker, closed=closed),
+            )
             for index, level in enumerate(self._known.ladder)
             if level.variant in held
         ]
@@ -164,8 +185,10 @@ class View:
         index: int,
         job: Job,
         times: Times,
+        *,
         waits: tuple[float | None, float | None],
         price: float,
+        has_start: bool,
     ) -> Candidate:
         level = self._known.ladder[index]
         scale = self._known.scale(job, level.variant)
@@ -175,10 +198,17 @@ class View:
             wait=waits[0],
             seconds=scale * times.seconds[index],
             fresh=times.fresh[index],
+            has_start=has_start,
             price=price,
             squeezed=waits[1],
             longest=scale * times.longest[index],
         )
+
+
+def _has_start(level: Level, job: Job, worker: Worker, *, closed: bool) -> bool:
+    """Whether a worker can have a job's start for a level: its latents are of the same space."""
+    start = job.starts.get(level.name)
+    return start is not None and not closed and start.space == worker.space(level.variant)
 
 
 def _free_in(worker: Worker, now: float) -> list[float]:

@@ -18,12 +18,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import inf
 
-from argus_core.choice import Ask, Decision, Policy, quickest, roomiest
-from argus_core.errors import ArgusError, DeadlineMissed, Unavailable
+from argus_core.choice import Ask, Candidate, Decision, Policy, quickest, roomiest
+from argus_core.errors import ArgusError, DeadlineMissed, InvalidRequest, Unavailable
 from argus_core.queue import NONE, Entry, Queues
 from argus_core.spec import ClusterSpec
 from argus_protos.v1 import cluster_pb2
 from argus_router.door import SURE, Door
+from argus_router.fetches import Fetches
 from argus_router.fleet import Worker
 from argus_router.job import Job, JobState
 from argus_router.outlook import Outlook
@@ -36,11 +37,18 @@ UNDECIDED = ""
 class Waiting:
     """See the module."""
 
-    def __init__(self, *, spec: ClusterSpec, policy: Policy, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        spec: ClusterSpec,
+        policy: Policy,
+        clock: Callable[[], float],
+        fetches: Fetches | None = None,
+    ) -> None:
         self._policy, self._clock = policy, clock
         self._door = Door(limit=spec.router.max_queued)
         self._variants = [variant.name for variant in spec.variants]
-        self.outlook = Outlook(spec)
+        self.outlook = Outlook(spec, fetches)
         self.queues: Queues[Job] = Queues(limit=spec.router.max_queued)
 
     def apply(self, plan: cluster_pb2.Plan) -> None:
@@ -98,7 +106,7 @@ class Waiting:
         while (entry := self.queues.pop(worker.loadout)) is not None:
             job = entry.item
             try:
-                self._take(job, self._decide(job, worker, self._look()))
+                self._take(job, self._decide(job, worker, self._look(), may_try=True))
             except ArgusError as error:
                 self._elsewhere(job, error)
             else:
@@ -129,7 +137,8 @@ class Waiting:
         prices.saw(first.qualities, len(jobs), now)
         prices.room = self._door.room
         view, asks = self._look(), _ask(first, now)
-        best = roomiest(asks, view.candidates(first))
+        candidates = view.candidates(first)
+        best = roomiest(asks, _sure(candidates)) or roomiest(asks, candidates)
         # What no level can do in time though nothing waits, the choice of level finds words for.
         if best is not None:
             variant = best.level.variant
@@ -152,7 +161,8 @@ class Waiting:
         """Choose a job's level and queue it; undecided where no worker holds what it needs."""
         asks, candidates = _ask(job, self._clock()), view.candidates(job)
         index = self.outlook.index
-        job.quickest = {v: index(c.level) for v, c in quickest(asks, candidates).items()}
+        least = {**quickest(asks, candidates), **quickest(asks, _sure(candidates))}
+        job.quickest = {v: index(c.level) for v, c in least.items()}
         try:
             job.decision = self._policy.choose(asks, candidates)
         except Unavailable:
@@ -173,9 +183,20 @@ class Waiting:
         )
         self.queues.push(variant, entry)
 
-    def _decide(self, job: Job, worker: Worker, view: View) -> Decision:
-        """What a free worker would best draw a job at; an `ArgusError` where none is in time."""
-        asks, candidates = _ask(job, self._clock()), view.here(job, worker)
+    def _decide(self, job: Job, worker: Worker, view: View, *, may_try: bool = False) -> Decision:
+        """What a free worker would best draw a job at; an `ArgusError` where none is in time.
+
+        `may_try` has it begin from a latent though starts are closed, if it is time for a try.
+        """
+        fetches = self.outlook.fetches
+        if may_try and fetches.closed and job.starts:
+            tried = self._best(job, worker, view, trying=True)
+            if not tried.level.skipped_steps or fetches.may_try(self._clock()):
+                return tried
+        return self._best(job, worker, view, trying=False)
+
+    def _best(self, job: Job, worker: Worker, view: View, *, trying: bool) -> Decision:
+        asks, candidates = _ask(job, self._clock()), view.here(job, worker, trying=trying)
         first = min((c.seconds for c in quickest(asks, candidates).values()), default=0.0)
         room, strained = view.room(worker, first)
         return self._policy.choose(replace(asks, room=room, strained=strained), candidates)
@@ -242,9 +263,16 @@ def too_late(job: Job) -> ArgusError:
 
 def _excuse(job: Job, error: ArgusError) -> ArgusError:
     """What to tell a client whose job was taken and cannot be had after all."""
+    if isinstance(error, InvalidRequest):
+        return error  # Its latent is gone, and the request asks for what needs one.
     if job.attempts:
         return Unavailable(f"begun {job.attempts} times and lost; {error}")
     return DeadlineMissed(f"it had to wait too long: {error}")
+
+
+def _sure(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Levels that need no latent: one may be gone when the time has come."""
+    return [c for c in candidates if not c.level.skipped_steps]
 
 
 def _ask(job: Job, now: float) -> Ask:

@@ -20,6 +20,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from argus_core.errors import ArgusError, InvalidRequest, NotFound
 from argus_protos.v1 import cluster_pb2, images_pb2
 from argus_router.body import AUTO, MAX_BYTES, Body, field_name, read_body
+from argus_router.request import NOBODY, TENANT
 from argus_router.service import Service
 from argus_router.store import ImageStore
 
@@ -66,7 +67,7 @@ class Front:
         return app
 
     async def _generate(self, request: web.Request) -> web.Response:
-        body = read_body(await _received(request))
+        body = read_body(await _received(request), _tenant(request))
         request_id, results = "", dict[int, images_pb2.Result]()
         async with aclosing(self._service.draw(body.request)) as events:
             async for event in events:
@@ -136,6 +137,12 @@ class Front:
         del request
         headers = {"Content-Type": CONTENT_TYPE_LATEST}
         return web.Response(body=self._service.exposition(), headers=headers)
+
+
+def _tenant(request: web.Request) -> str:
+    """Whom the headers name; two names are none, and are refused as such."""
+    told = request.headers.getall(TENANT, [])
+    return ", ".join(told) if told else NOBODY
 
 
 async def _received(request: web.Request) -> bytes:

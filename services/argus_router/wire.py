@@ -43,7 +43,7 @@ def level_message(level: Level, spec: ClusterSpec) -> cluster_pb2.Level:
     )
 
 
-def request_of(message: images_pb2.GenerateRequest) -> Request:
+def request_of(message: images_pb2.GenerateRequest, tenant: str) -> Request:
     """The request in a message; only what has no meaning at all is refused by `agree` later."""
     return Request(
         prompt=message.prompt,
@@ -58,6 +58,7 @@ def request_of(message: images_pb2.GenerateRequest) -> Request:
         preview_every_steps=message.preview_every_steps,
         format=_format(message.format),
         explain=message.explain,
+        tenant=tenant,
     )
 
 
@@ -76,7 +77,12 @@ def decision_message(decision: Decision, *, explain: bool) -> images_pb2.Decisio
 
 def job_decision(job: Job) -> images_pb2.Decision:
     """The decision of a job, explained where its request asks for that."""
-    return decision_message(job.settled, explain=job.terms.request.explain)
+    message = decision_message(job.settled, explain=job.terms.request.explain)
+    if (start := job.start) is not None:
+        message.start_similarity = start.similarity
+        like = f"a latent of a prompt like it (similarity {start.similarity:.2f})"
+        message.reason += f"; it begins {start.step} steps on, from {like}"
+    return message
 
 
 def _option(option: Option) -> images_pb2.Option:
