@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,12 +15,16 @@ import aiohttp
 import grpc
 
 from argus_core.choice import Policy, PricePolicy
-from argus_core.errors import ArgusError, NotHeld
+from argus_core.errors import ArgusError, NotFound, NotHeld
 from argus_core.queue import Rank
 from argus_core.spec import ArgusCluster, parse_cluster
-from argus_protos.v1 import cluster_pb2, images_pb2, worker_pb2
+from argus_protos.v1 import cluster_pb2, images_pb2, predictor_pb2, worker_pb2
 from argus_protos.v1.control_pb2_grpc import ControlServiceStub
 from argus_protos.v1.images_pb2_grpc import ImageServiceStub
+from argus_protos.v1.predictor_pb2_grpc import (
+    PredictorServiceServicer,
+    add_PredictorServiceServicer_to_server,
+)
 from argus_protos.v1.worker_pb2_grpc import (
     WorkerServiceServicer,
     add_WorkerServiceServicer_to_server,
@@ -30,6 +35,7 @@ from argus_router.request import Request, agree
 from argus_router.router import Router
 from argus_router.waiting import Waiting, too_late
 from argus_rpc.channel import open_channel
+from argus_rpc.convert import duration
 from argus_rpc.server import Server
 from helpers import eventually
 
@@ -43,18 +49,21 @@ LONG = {"best": 40.0, "good": 20.0, "quick": 2.0}
 may take for a request, and nobody waits for them."""
 
 
-def cluster_of(*, router=None, slo=None, seconds=None) -> ArgusCluster:
+def cluster_of(*, router=None, slo=None, seconds=None, store=None, **spec) -> ArgusCluster:
     """Two variants, three levels: `best` and `good` by large, `quick` by tiny.
 
-    Images take 2, 1 and 0.1 s, or what `seconds` tells by level.
+    Images take 2, 1 and 0.1 s, or what `seconds` tells by level. With `store`, fields of a latent
+    store, `begun` is there too: `best` with half of its steps skipped, in 0.5 s.
     """
-    takes = {"best": 2.0, "good": 1.0, "quick": 0.1} | (seconds or {})
+    takes = {"best": 2.0, "good": 1.0, "quick": 0.1, "begun": 0.5} | (seconds or {})
+    cached = {} if store is None else {"latentStore": {"url": "directory:latents", **store}}
 
-    def level(name, variant, steps, quality):
+    def level(name, variant, steps, quality, skipped=0):
         return {
             "name": name,
             "variant": variant,
             "steps": steps,
+            "skippedSteps": skipped,
             "quality": quality,
             "seconds": {"cpu": takes[name]},
         }
@@ -73,11 +82,14 @@ def cluster_of(*, router=None, slo=None, seconds=None) -> ArgusCluster:
                 ],
                 "ladder": [
                     level("best", "large", 20, 1.0),
+                    *([] if store is None else [level("begun", "large", 20, 0.95, 10)]),
                     level("good", "large", 8, 0.9),
                     level("quick", "tiny", 4, 0.6),
                 ],
                 "defaultSize": {"width": 32, "height": 32},
                 "router": router or {},
+                **cached,
+                **spec,
             },
         }
     )
@@ -98,9 +110,11 @@ class Call:
             progress.preview.CopyFrom(image_of(self.request))
         self.orders.put_nowait(worker_pb2.ExecuteResponse(progress=progress))
 
-    def finish(self) -> None:
-        """Deliver the image."""
+    def finish(self, fetch: float = 0.001) -> None:
+        """Deliver the image; `fetch` is how long its start took, if it had one."""
         result = worker_pb2.ExecuteResult(image=image_of(self.request))
+        if self.request.HasField("start"):
+            result.fetch.CopyFrom(duration(fetch))
         self.orders.put_nowait(worker_pb2.ExecuteResponse(result=result))
 
     def fail(self, error: ArgusError) -> None:
@@ -115,15 +129,84 @@ def image_of(request: worker_pb2.ExecuteRequest) -> cluster_pb2.Image:
     )
 
 
+def space_of(variant: str) -> str:
+    """What the scripted workers name the space of a variant's latents."""
+    return f"variant={variant};model=drawn"
+
+
+KEY = "0123456789abcdef" * 2
+"""Of a latent in the store."""
+EMBEDDING = struct.pack("<4e", 0.5, 0.5, -0.5, 0.5)
+
+
+class ScriptedPredictor(PredictorServiceServicer):
+    """Answers what the test tells, and remembers what it was asked."""
+
+    def __init__(self, **qualities: float) -> None:
+        self.qualities = qualities
+        self.starts: dict[str, predictor_pb2.Start] = {}
+        self.captures: dict[str, list[int]] = {}
+        self.asked: list[predictor_pb2.PredictRequest] = []
+        self.labels: list[predictor_pb2.Label] = []
+
+    def offer(self, level: str, *, key: str = KEY, similarity: float = 0.9, step: int = 10) -> None:
+        """Have a start for a level."""
+        start = predictor_pb2.Start(key=key, similarity=similarity, step=step)
+        self.starts[level] = start
+
+    async def Predict(self, request, context):
+        self.asked.append(request)
+        return predictor_pb2.PredictResponse(
+            qualities=[
+                predictor_pb2.LevelQuality(
+                    level=level,
+                    quality=quality,
+                    start=self.starts.get(level),
+                    capture_steps=self.captures.get(level, []),
+                )
+                for level, quality in self.qualities.items()
+            ],
+            model_version="v1",
+            embedding=EMBEDDING if request.with_embedding else b"",
+            encoder="scripted",
+        )
+
+    async def AddLabels(self, request, context):
+        self.labels.extend(request.labels)
+        return predictor_pb2.AddLabelsResponse()
+
+
+@asynccontextmanager
+async def predicting(predictor: ScriptedPredictor) -> AsyncIterator[str]:
+    """The predictor on loopback; its address."""
+    server = Server(
+        address="127.0.0.1:0",
+        servicers=[(add_PredictorServiceServicer_to_server, predictor)],
+        services=["argus.v1.PredictorService"],
+    )
+    try:
+        yield f"127.0.0.1:{await server.start()}"
+    finally:
+        await server.stop(0)
+
+
 class ScriptedWorker(WorkerServiceServicer):
     """Reports the state that it is given, and holds each call until the test orders an end."""
 
     def __init__(self, name: str, *variants: str, slots: int = 1) -> None:
         self.state = cluster_pb2.WorkerState(
-            worker=name, pool="cpu", phase=READY, loadout=variants, slots=slots
+            worker=name,
+            pool="cpu",
+            phase=READY,
+            loadout=variants,
+            slots=slots,
+            latent_spaces={variant: space_of(variant) for variant in variants},
         )
+        self.missing: set[str] = set()
+        """Keys of latents that its store does not have."""
         self.calls: list[Call] = []
         self.refusals = 0
+        self.misses = 0
         self.refuse: Callable[[], ArgusError | None] = lambda: None
         self.automatic = False
         """Whether calls end well by themselves."""
@@ -154,6 +237,9 @@ class ScriptedWorker(WorkerServiceServicer):
             raise error
         if request.variant not in self.state.loadout:
             raise NotHeld(f"{request.variant} is not held")
+        if request.start.key in self.missing:
+            self.misses += 1
+            raise NotFound(f"no latent {request.start.key}")
         call = Call(request)
         self.calls.append(call)
         if self.automatic:
@@ -209,11 +295,21 @@ class Stage:
     roster: asyncio.Queue[frozenset[str]]
     grpc: str
 
-    def draw(self, prompt: str = "a red circle", *, timeout: float | None = 20.0, **fields):
+    def draw(
+        self, prompt: str = "a red circle", *, timeout: float | None = 20.0, tenant=None, **fields
+    ):
         """Begin a Generate; collect it with `collect`."""
         return self.images.Generate(
-            images_pb2.GenerateRequest(prompt=prompt, **fields), timeout=timeout
+            images_pb2.GenerateRequest(prompt=prompt, **fields),
+            timeout=timeout,
+            metadata=(("argus-tenant", tenant),) if tenant is not None else None,
         )
+
+    async def metric(self, line: str) -> float:
+        """The value of a metric with its labels, as it is exposed; 0 where it is not."""
+        async with self.session.get("/metrics") as response:
+            told = (await response.text()).splitlines()
+        return next((float(t.rpartition(" ")[2]) for t in told if t.startswith(line + " ")), 0.0)
 
     @property
     def waiting(self) -> int:
@@ -342,14 +438,16 @@ class Rehearsal:
             do()
         self.now = max(self.now, until) if until < inf else self.now
 
-    def ask(self, prompt: str = "a red circle", *, qualities=None, **fields: object) -> list[Job]:
+    def ask(
+        self, prompt: str = "a red circle", *, qualities=None, starts=None, **fields: object
+    ) -> list[Job]:
         """A request arrives now; returns its jobs, each with a `Told` as its sink.
 
         Raises:
             ArgusError: it is refused.
         """
         terms = agree(Request(prompt=prompt, **fields), self.cluster, call_deadline=None)
-        levels = self.cluster.spec.ladder
+        levels = [level for level in self.cluster.spec.ladder if not level.skipped_steps]
         jobs = [
             Job(
                 request_id=f"r{next(self._numbers)}",
@@ -361,6 +459,7 @@ class Rehearsal:
                 ready=self.now,
                 qualities=qualities or {level.name: level.quality for level in levels},
                 sink=Told(),
+                starts=starts or {},
             )
             for index in range(terms.request.count)
         ]
@@ -411,6 +510,11 @@ class Rehearsal:
     def _worker(self, name: str, loadout: tuple[str, ...]) -> Worker:
         worker = Worker(name, clock=lambda: self.now)
         worker.state = cluster_pb2.WorkerState(
-            worker=name, pool="cpu", phase=READY, loadout=loadout, slots=1
+            worker=name,
+            pool="cpu",
+            phase=READY,
+            loadout=loadout,
+            slots=1,
+            latent_spaces={variant: space_of(variant) for variant in loadout},
         )
         return worker
