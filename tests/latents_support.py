@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from argus_core.spec import LatentStore
 from argus_latents import open_store
+from argus_latents.redis_store import PREFIX
 from argus_latents.store import Added, Change, Entry, Gone, Store, Used
 from helpers import eventually
 
@@ -143,3 +144,104 @@ class Following:
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
+
+
+class SlowProxy:
+    """Stands between a client and a loopback port, and holds back what is answered."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.delay = 0.0
+        """Seconds for which every piece of an answer is held back."""
+
+    async def __aenter__(self) -> SlowProxy:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/0"
+        self._tasks: set[asyncio.Task[None]] = set()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            back, forth = await asyncio.open_connection("127.0.0.1", self._port)
+            await asyncio.gather(self._pipe(reader, forth), self._pipe(back, writer, slow=True))
+        except OSError:
+            return
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+    async def _pipe(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, slow: bool = False
+    ) -> None:
+        while data := await source.read(2**16):
+            if slow:
+                await asyncio.sleep(self.delay)
+            sink.write(data)
+            await sink.drain()
+        sink.close()
+
+
+PATIENCE = 0.3
+"""Of a store that is to be too slow, in seconds."""
+PROMPT = 1.0
+"""Seconds within which such a store must have given up, on a busy machine."""
+
+
+class Folder:
+    """Spoils what a directory store wrote."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.url = path, f"directory:{path}"
+
+    def file(self, key, step=2):
+        return self.path / key[:2] / f"{key}.{step}.latents"
+
+    async def read(self, key, step=2):
+        return self.file(key, step).read_bytes()
+
+    async def write(self, key, frame, step=2):
+        self.file(key, step).parent.mkdir(exist_ok=True)
+        self.file(key, step).write_bytes(frame)
+
+
+class Server:
+    """Spoils what a Redis store wrote."""
+
+    def __init__(self, server):
+        self.url, self._redis = server.url, Redis.from_url(server.url)
+
+    async def read(self, key, step=2):
+        return await self._redis.hget(f"{PREFIX}latents:{key}", step)
+
+    async def write(self, key, frame, step=2):
+        await self._redis.hset(f"{PREFIX}latents:{key}", step, frame)
+
+
+@asynccontextmanager
+async def opened(url, **settings):
+    """A store, closed in the end."""
+    store = open_at(url, **settings)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def put_one(store, size=64, seed=0, **changed):
+    latents = some_latents(2, size=size, seed=seed)
+    entry = entry_of(latents, **changed)
+    await store.put(entry, latents)
+    return entry, latents[2]
+
+
+async def got(store, entry, scope=SCOPE):
+    return await store.get(entry.key, 2, scope=scope, compatibility=FITS)

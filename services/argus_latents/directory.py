@@ -13,9 +13,8 @@ import contextlib
 import logging
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from argus_latents.catalogue import Catalogue
 from argus_latents.checks import check_entry
@@ -82,7 +81,7 @@ class DirectoryStore:
                 undo=forget,
             )
         except StoreFailed:
-            self._spawn(self._file_threads.run(unwrite, seconds=self._timeout))
+            self._spawn(lambda: self._file_threads.run(unwrite, seconds=self._timeout))
             raise
         self._sweep()
 
@@ -153,7 +152,7 @@ class DirectoryStore:
         if self._now() - self._swept < ORPHANED:
             return
         self._swept = self._now()
-        self._spawn(self._swept_up())
+        self._spawn(self._swept_up)
 
     async def _swept_up(self) -> None:
         files, threads, now = self._files, self._file_threads, self._clock()
@@ -163,7 +162,7 @@ class DirectoryStore:
         if count := await threads.run(lambda: remove_orphans(old, known), seconds=ORPHANED):
             log.info("removed %d files of latents that no entry knew", count)
 
-    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
+    def _spawn(self, work: Callable[[], Awaitable[object]]) -> None:
         task = asyncio.ensure_future(_quietly(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -191,9 +190,9 @@ class _Journal:
         return await self._thread.run(lambda: self._catalogue.since(place), seconds=self._timeout)
 
 
-async def _quietly(work: Coroutine[Any, Any, object]) -> None:
+async def _quietly(work: Callable[[], Awaitable[object]]) -> None:
     """What nobody waits for may fail."""
     try:
-        await work
+        await work()
     except StoreFailed as error:
         log.debug("the latent store could not tidy up: %s", error)
