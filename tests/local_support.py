@@ -61,7 +61,7 @@ async def running_cluster(
     """A ready cluster within this process; checks that it leaves no process behind."""
     file = folder / "cluster.yaml"
     file.write_text(document)
-    async with LocalCluster(*load_document(file), planning=planning) as cluster:
+    async with LocalCluster(*load_document(file), planning=planning, base=folder) as cluster:
         yield cluster
         processes = [psutil.Process(v.pid) for v in cluster.supervisor.views.values() if v.pid]
     assert processes

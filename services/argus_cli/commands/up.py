@@ -43,7 +43,8 @@ def up(
 
     text, document = load_document(file)
     planning = Planning(mode=plan)
-    asyncio.run(_up(LocalCluster(text, document, planning=planning, publish=True)))
+    base = file.parent if file else None
+    asyncio.run(_up(LocalCluster(text, document, planning=planning, publish=True, base=base)))
 
 
 async def _up(cluster: LocalCluster) -> None:

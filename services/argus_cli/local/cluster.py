@@ -19,6 +19,7 @@ from pathlib import Path
 from argus_cli.client import Client
 from argus_cli.local import runtime
 from argus_cli.local.control import Control
+from argus_cli.local.places import anchored, state_folder
 from argus_cli.local.plan import seats
 from argus_cli.local.planning import Planning
 from argus_cli.local.restart import RestartPolicy
@@ -49,12 +50,16 @@ class LocalCluster:
         policy: RestartPolicy | None = None,
         planning: Planning | None = None,
         publish: bool = False,
+        base: Path | None = None,
     ) -> None:
         """`text` is what the services read; `publish` lets other commands find the cluster.
 
-        Without `planning` workers hold the even spread, or what they are assigned by hand.
+        Without `planning` workers hold the even spread, or what they are assigned by hand. `base`
+        is where the document's relative paths begin; None for the cluster's own folder, which
+        lasts only where it is published.
         """
         self._text, self._document, self._on_change = text, document, on_change
+        self._base = base
         self._policy, self._publish = policy or RestartPolicy(), publish
         placed = seats(spread_cluster(document.spec))
         self.workers = {seat.worker: loadout for seat, loadout in placed.items()}
@@ -71,7 +76,10 @@ class LocalCluster:
             runtime.refuse_twin(self._document.metadata.name)
         self._scratch = tempfile.TemporaryDirectory(prefix="argus-", ignore_cleanup_errors=True)
         self._folder = Path(self._scratch.name)
-        (self._folder / "cluster.yaml").write_text(self._text)
+        name = self._document.metadata.name
+        self._state = state_folder(name) if self._publish else self._folder
+        text = anchored(self._text, self._document, self._base or self._state)
+        (self._folder / "cluster.yaml").write_text(text)
         self._write_workers()
         self.control = Control(self._document.spec, self._seats, self.workers, self._planning)
         self.supervisor = Supervisor(policy=self._policy, on_change=self._changed)

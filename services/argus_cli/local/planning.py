@@ -63,9 +63,10 @@ def order_of(spec: ClusterSpec) -> tuple[str, ...]:
 
 
 def costs_of(spec: ClusterSpec) -> Costs:
-    """By level, by GPU type: the document's seconds; infinite for what the router will not serve.
+    """By level, by GPU type: the document's seconds; infinite for what is not planned with.
 
-    It finds no cached starts yet, and serves nothing below the least quality.
+    That is what the router will not serve, as it is below the least quality, and what not every
+    prompt can have, as it begins from a cached latent.
     """
     least = spec.slo.minimum_quality
     return [
