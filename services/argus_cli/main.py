@@ -7,7 +7,18 @@ import sys
 import typer
 from rich.console import Console
 
-from argus_cli.commands import assign, compare, demo, draw, plan, simulate, status, up, version
+from argus_cli.commands import (
+    assign,
+    compare,
+    demo,
+    draw,
+    plan,
+    profile,
+    simulate,
+    status,
+    up,
+    version,
+)
 from argus_cli.models import evaluate, train_models
 from argus_core.errors import ArgusError, InvalidRequest
 
@@ -22,6 +33,7 @@ app.command()(draw.draw)
 app.command()(status.status)
 app.command()(assign.assign)
 app.command()(demo.demo)
+app.command()(profile.profile)
 app.command()(plan.plan)
 app.command()(simulate.simulate)
 app.command()(compare.compare)

@@ -23,6 +23,7 @@ def compare(
     pool: flags.Pool = None,
     file: flags.File = None,
     qualities: flags.Qualities = None,
+    profile: flags.Profile = None,
     spread: flags.Spread = 0.4,
     correlation: flags.Correlation = 0.7,
     variation: flags.Variation = 0.02,
@@ -59,7 +60,7 @@ def compare(
     processes = options.cores() if jobs is None else options.count("--jobs", jobs, most=MOST_JOBS)
     outline = read_outline(
         trace=trace, rate=rate, duration=duration, speed=speed, slo=slo, workers=workers, pool=pool,
-        file=file, qualities=qualities, spread=spread, correlation=correlation,
+        file=file, qualities=qualities, profile=profile, spread=spread, correlation=correlation,
         variation=variation, switch=switch or (), interval=interval, retries=retries,
     )  # fmt: skip
     folder = None if out is None else options.folder("--out", out)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from argus_cli.simulate import flags
+
 if TYPE_CHECKING:
     from argus_core.planning.problem import PlanProblem
+    from argus_core.profile.document import ArgusProfile
     from argus_core.spec import ArgusCluster
 
 LIMIT = 2.0
@@ -48,6 +52,7 @@ def plan(
         Path | None,
         typer.Option(help="CSV of qualities, a column a level and a row a prompt; else priors."),
     ] = None,
+    profile: flags.Profile = None,
     file: Annotated[
         Path | None,
         typer.Option("-f", "--file", help="ArgusCluster document; the small studio without one."),
@@ -59,14 +64,19 @@ def plan(
     from argus_cli.simulate import answer, options  # noqa: PLC0415
     from argus_cli.simulate.capacity import MOST, capacity  # noqa: PLC0415 - brings the solver
     from argus_cli.simulate.ladder import pool_of  # noqa: PLC0415
+    from argus_cli.simulate.profiles import applied, either, read_profile  # noqa: PLC0415
 
+    either(qualities, profile)
     _, document = load_document(file)
+    measured = read_profile(profile) if profile else None
+    if profile and measured:
+        document = applied(document, measured, profile)
     sized = pool_of(document.spec, pool).name
     options.above_zero("--rate", rate)
     options.share("--quality", quality)
     if workers is not None:
         options.count("--workers", workers, most=MOST)
-    problem = _problem(document, rate, slo, target, burstiness, qualities)
+    problem = _problem(document, rate, slo, target, burstiness, qualities, measured)
     with options.named(OPTIONS):
         found = capacity(problem, sized, quality=quality, clock=time.perf_counter, workers=workers)
     if as_json:
@@ -86,9 +96,11 @@ def _problem(
     target: float | None,
     burstiness: float,
     qualities: Path | None,
+    profile: ArgusProfile | None,
 ) -> PlanProblem:
     from argus_cli.simulate import options  # noqa: PLC0415
     from argus_cli.simulate.ladder import levels_of, qualities_of  # noqa: PLC0415
+    from argus_cli.simulate.profiles import measured_of  # noqa: PLC0415
     from argus_cli.simulate.qualities import read_qualities  # noqa: PLC0415
     from argus_core.planning.problem import PlanProblem, PoolBudget, Rules  # noqa: PLC0415
 
@@ -100,11 +112,11 @@ def _problem(
         options.between("--target", target, 0, 1)
     options.above_zero("--burstiness", burstiness)
     names = [level.name for level in levels]
-    known = (
-        read_qualities("--qualities", qualities, names).qualities
-        if qualities
-        else (qualities_of(spec),)
-    )
+    known: Sequence[tuple[float, ...]] = (qualities_of(spec),)
+    if qualities:
+        known = read_qualities("--qualities", qualities, names).qualities
+    if profile:
+        known = measured_of(profile, names).qualities
     return PlanProblem(
         rules=Rules(
             deadline=deadline,
@@ -116,7 +128,7 @@ def _problem(
             PoolBudget(name=p.name, gpu_type=p.gpu_type, workers=p.workers, loadouts=variants)
             for p in spec.pools
         ),
-        qualities=known,
+        qualities=tuple(known),
         rate=rate,
         burstiness=burstiness,
     )

@@ -47,6 +47,13 @@ Qualities = Annotated[
         "up around the ladder's."
     ),
 ]
+Profile = Annotated[
+    Path | None,
+    typer.Option(
+        help="What `argus profile` measured: seconds, qualities of prompts, and time to load a "
+        "variant, in place of the document's."
+    ),
+]
 Spread = Annotated[
     float,
     typer.Option(help="How much made-up prompts differ: 0 not at all, 0.95 as much as can be."),

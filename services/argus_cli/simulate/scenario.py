@@ -17,6 +17,13 @@ import numpy as np
 from argus_cli.document import load_document
 from argus_cli.simulate import options
 from argus_cli.simulate.ladder import levels_of, pool_of, qualities_of, workers_of
+from argus_cli.simulate.profiles import (
+    applied,
+    either,
+    measured_of,
+    read_profile,
+    switches_of,
+)
 from argus_cli.simulate.prompts import drawn
 from argus_cli.simulate.qualities import Measured, read_qualities
 from argus_cli.simulate.traces import arrivals_of
@@ -93,6 +100,7 @@ def read_outline(  # one argument an option
     pool: str | None,
     file: Path | None,
     qualities: Path | None,
+    profile: Path | None = None,
     spread: float,
     correlation: float,
     variation: float,
@@ -105,7 +113,12 @@ def read_outline(  # one argument an option
     Raises:
         InvalidRequest: naming the option.
     """
-    spec = load_document(file)[1].spec
+    either(qualities, profile)
+    document = load_document(file)[1]
+    measuring = read_profile(profile) if profile else None
+    if profile and measuring:
+        document = applied(document, measuring, profile)
+    spec = document.spec
     sized = pool_of(spec, pool)
     levels = levels_of(spec)
     if workers is not None:
@@ -113,6 +126,10 @@ def read_outline(  # one argument an option
     gpus = workers_of(spec, workers, sized)
     names = [level.name for level in levels]
     measured = read_qualities("--qualities", qualities, names) if qualities else None
+    loading = switch_seconds("--switch", switch, levels)
+    if measuring:
+        measured = measured_of(measuring, names)
+        loading = switches_of(measuring, gpus) | loading
     means = _means(measured) if measured else qualities_of(spec)
     deadline = spec.slo.deadline_seconds if slo is None else options.duration("--slo", slo)
     seconds = None if duration is None else options.duration("--duration", duration)
@@ -134,7 +151,7 @@ def read_outline(  # one argument an option
         spread=options.within("--spread", spread, 0, WIDEST),
         correlation=options.share("--correlation", correlation),
         variation=variation,
-        switch_seconds=switch_seconds("--switch", switch, levels),
+        switch_seconds=loading,
         interval=options.duration("--interval", interval),
         retries=retries,
     )

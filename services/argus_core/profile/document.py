@@ -25,9 +25,6 @@ from pydantic.alias_generators import to_camel
 from argus_core.errors import InvalidRequest, Violation
 from argus_core.spec import Level, Name, Seconds
 
-KIND = "ArgusProfile"
-VERSION = 1
-
 Deviation = Annotated[float, Field(ge=0, le=86_400)]
 Samples = Annotated[int, Field(ge=1)]
 Bytes = Annotated[int, Field(ge=0)]
@@ -147,8 +144,8 @@ class Quality(_Model):
 class ArgusProfile(_Model):
     """The whole document."""
 
-    kind: Literal["ArgusProfile"] = KIND
-    version: Literal[1] = VERSION
+    kind: Literal["ArgusProfile"] = "ArgusProfile"
+    version: Literal[1] = 1
     ladder: Annotated[tuple[ProfiledLevel, ...], Field(min_length=1, max_length=256)]
     """From dearest to cheapest."""
     devices: dict[str, Device]
@@ -174,6 +171,9 @@ def parse_profile(document: Any) -> ArgusProfile:
     Raises:
         InvalidRequest: naming every field that is wrong.
     """
+    if isinstance(document, dict):
+        # Code may leave them out; a file that does may be anything.
+        document = {"kind": None, "version": None, **document}
     try:
         return ArgusProfile.model_validate(document)
     except ValidationError as error:

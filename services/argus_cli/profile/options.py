@@ -1,0 +1,104 @@
+"""From options and a document to what shall be measured; every error names its option."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from argus_cli.profile.ask import Ask, best_of, models_of
+from argus_cli.profile.pairs import pairs
+from argus_cli.profile.prompts import MOST, read_prompts
+from argus_cli.profile.prompts import captions as language
+from argus_cli.simulate import options
+from argus_core.errors import InvalidRequest
+from argus_core.profile.applying import size_of
+from argus_core.profile.document import ProfiledLevel
+from argus_core.spec import ArgusCluster, ClusterSpec
+
+MOST_SEEDS, MOST_SAMPLES, MOST_BATCH, MOST_WORKERS = 100, 1000, 64, 64
+START_SEEDS = 2
+"""Latents of each pair, at most: each costs more than a picture."""
+_SIZE = re.compile(r"[1-9]\d{0,3}x[1-9]\d{0,3}")
+
+
+def asked(  # one argument an option
+    spec: ClusterSpec,
+    *,
+    prompts: Path | None,
+    captions: int,
+    seeds: int,
+    first_seed: int,
+    starts: int,
+    metric: str | None,
+    batches: str,
+    sizes: str | None,
+    samples: int,
+) -> Ask:
+    """Read and check what was typed.
+
+    Raises:
+        InvalidRequest: naming the option.
+    """
+    drawn = _prompts(spec, prompts, captions)
+    options.count("--seeds", seeds, most=MOST_SEEDS)
+    options.at_least("--first-seed", first_seed, 0)
+    options.at_least("--starts", starts, 0)
+    best = best_of(spec)
+    if not best:
+        raise InvalidRequest.one("--file", "must have a level without skipped steps")
+    cached = any(level.skipped_steps for level in spec.ladder)
+    of = tuple(range(first_seed, first_seed + seeds))
+    return Ask(
+        ladder=tuple(ProfiledLevel.of(level) for level in spec.ladder),
+        best=best,
+        models=models_of(spec),
+        sizes=(size_of(spec), *_sizes(sizes, size_of(spec))),
+        batches=_batches(batches),
+        samples=options.count("--samples", samples, most=MOST_SAMPLES),
+        metric=_metric(metric or spec.predictor.metric),
+        prompts=drawn,
+        seeds=of,
+        pairs=pairs(drawn, starts) if cached else (),
+        start_seeds=of[:START_SEEDS],
+    )
+
+
+def sized(document: ArgusCluster, workers: int | None) -> ArgusCluster:
+    """The document with so many workers in its first pool; as it is for None."""
+    if workers is None:
+        return document
+    options.count("--workers", workers, most=MOST_WORKERS)
+    first, *others = document.spec.pools
+    pools = (first.model_copy(update={"workers": workers}), *others)
+    spec = document.spec.model_copy(update={"pools": pools})
+    return document.model_copy(update={"spec": spec})
+
+
+def _prompts(spec: ClusterSpec, path: Path | None, count: int) -> tuple[str, ...]:
+    if path is not None:
+        return read_prompts("--prompts", path)
+    if others := sorted({v.family for v in spec.variants} - {"shapes"}):
+        problem = f"must be given: captions are for the small family, not for {', '.join(others)}"
+        raise InvalidRequest.one("--prompts", problem)
+    return language(options.count("--captions", count, most=MOST))
+
+
+def _metric(name: str) -> str:
+    return name
+
+
+def _batches(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise InvalidRequest.one("--batches", f"must be numbers such as 1,2,4, not {text!r}")
+    found = sorted({options.count("--batches", int(part), most=MOST_BATCH) for part in parts})
+    # Alone is what the document's seconds are of.
+    return tuple(sorted({1, *found}))
+
+
+def _sizes(text: str | None, default: str) -> list[str]:
+    parts = [part.strip() for part in text.split(",")] if text else []
+    for part in parts:
+        if not _SIZE.fullmatch(part):
+            raise InvalidRequest.one("--sizes", f"must be such as 64x64,32x32, not {text!r}")
+    return [part for part in dict.fromkeys(parts) if part != default]

@@ -1,0 +1,67 @@
+"""A cluster's document with a profile's figures in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from argus_core.errors import InvalidRequest, Violation
+from argus_core.profile.document import ArgusProfile, ProfiledLevel
+from argus_core.profile.figures import priors
+from argus_core.spec import ArgusCluster, ClusterSpec, Level
+
+
+def apply(cluster: ArgusCluster, profile: ArgusProfile) -> ArgusCluster:
+    """The cluster with measured seconds, by GPU type, and measured qualities of its levels.
+
+    Seconds are those of one image alone at the cluster's default size. What the document says of
+    GPU types that the profile has not measured stays; so does the quality of a level with skipped
+    steps of which no start was measured.
+
+    Raises:
+        InvalidRequest: the profile is of other levels, or was not measured on any of the pools'
+            devices at that size; all that is wrong is named.
+    """
+    spec = cluster.spec
+    if problems := list(_problems(spec, profile)):
+        raise InvalidRequest(problems)
+    measured = priors(profile)
+    judged = {*profile.full_levels, *(start.level for start in profile.starts)}
+    ladder = tuple(
+        level.model_copy(
+            update={
+                "seconds": {**level.seconds, **seconds_of(profile, level, size_of(spec))},
+                "quality": measured[level.name] if level.name in judged else level.quality,
+            }
+        )
+        for level in spec.ladder
+    )
+    return cluster.model_copy(update={"spec": spec.model_copy(update={"ladder": ladder})})
+
+
+def size_of(spec: ClusterSpec) -> str:
+    """The default size as profiles write it."""
+    return f"{spec.default_size.width}x{spec.default_size.height}"
+
+
+def seconds_of(profile: ArgusProfile, level: Level, size: str) -> dict[str, float]:
+    """Seconds of one image alone, by GPU type that it was measured on."""
+    batches = {
+        gpu: device.timings.get(level.name, {}).get(size, {})
+        for gpu, device in profile.devices.items()
+    }
+    return {gpu: found[1].seconds for gpu, found in batches.items() if 1 in found}
+
+
+def _problems(spec: ClusterSpec, profile: ArgusProfile) -> Iterator[Violation]:
+    known = {level.name: level for level in profile.ladder}
+    types = dict.fromkeys(pool.gpu_type for pool in spec.pools)
+    for level in spec.ladder:
+        field = f"ladder[{level.name}]"
+        if level.name not in known:
+            yield Violation(field, f"the profile has only {', '.join(known)}")
+        elif known[level.name] != (wanted := ProfiledLevel.of(level)):
+            said = known[level.name].model_dump(by_alias=True)
+            yield Violation(field, f"was {said}, is {wanted.model_dump(by_alias=True)}")
+        elif not seconds_of(profile, level, size_of(spec)).keys() & types.keys():
+            problem = f"has no time on {', '.join(types)} at {size_of(spec)}, one at once"
+            yield Violation(field, problem)
