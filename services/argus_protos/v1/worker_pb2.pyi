@@ -9,6 +9,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +20,26 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Comparison:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ComparisonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Comparison.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    COMPARISON_UNSPECIFIED: _Comparison.ValueType  # 0
+    COMPARISON_DIFFERENCE: _Comparison.ValueType  # 1
+    COMPARISON_WIN: _Comparison.ValueType  # 2
+    COMPARISON_SIMILARITY: _Comparison.ValueType  # 3
+
+class Comparison(_Comparison, metaclass=_ComparisonEnumTypeWrapper):
+    """How a metric's scores of a level compare with the best level's; see argus_core.quality."""
+
+COMPARISON_UNSPECIFIED: Comparison.ValueType  # 0
+COMPARISON_DIFFERENCE: Comparison.ValueType  # 1
+COMPARISON_WIN: Comparison.ValueType  # 2
+COMPARISON_SIMILARITY: Comparison.ValueType  # 3
+Global___Comparison: _TypeAlias = Comparison  # noqa: Y015
 
 @_typing.final
 class ExecuteRequest(_message.Message):
@@ -317,7 +338,7 @@ class ScoreRequest(_message.Message):
     prompt: _builtins.str
     @_builtins.property
     def images(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Image]:
-        """1 to 16."""
+        """At most 16; none asks what the metric is like."""
 
     @_builtins.property
     def references(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Image]:
@@ -344,6 +365,14 @@ class ScoreResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SCORES_FIELD_NUMBER: _builtins.int
+    COMPARISON_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    NEEDS_REFERENCE_FIELD_NUMBER: _builtins.int
+    comparison: Global___Comparison.ValueType
+    scale: _builtins.float
+    """By which a difference of scores is multiplied to be a log-odds; 1 where that means nothing."""
+    needs_reference: _builtins.bool
+    """Whether an image is held against another, which must be given as its reference."""
     @_builtins.property
     def scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """By image, on the metric's own scale; argus_core.quality turns them into qualities."""
@@ -352,10 +381,13 @@ class ScoreResponse(_message.Message):
         self,
         *,
         scores: _abc.Iterable[_builtins.float] | None = ...,
+        comparison: Global___Comparison.ValueType = ...,
+        scale: _builtins.float = ...,
+        needs_reference: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["scores", b"scores"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparison", b"comparison", "needs_reference", b"needs_reference", "scale", b"scale", "scores", b"scores"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
