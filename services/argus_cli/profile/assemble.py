@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-
 from argus_cli.profile.ask import Ask
 from argus_cli.profile.units import draw_units, start_units, switch_units, time_units
 from argus_core.profile.document import ArgusProfile, parse_profile

@@ -55,7 +55,7 @@ def asked(  # one argument an option
         sizes=(size_of(spec), *_sizes(sizes, size_of(spec))),
         batches=_batches(batches),
         samples=options.count("--samples", samples, most=MOST_SAMPLES),
-        metric=_metric(metric or spec.predictor.metric),
+        metric=metric or spec.predictor.metric,
         prompts=drawn,
         seeds=of,
         pairs=pairs(drawn, starts) if cached else (),
@@ -81,10 +81,6 @@ def _prompts(spec: ClusterSpec, path: Path | None, count: int) -> tuple[str, ...
         problem = f"must be given: captions are for the small family, not for {', '.join(others)}"
         raise InvalidRequest.one("--prompts", problem)
     return language(options.count("--captions", count, most=MOST))
-
-
-def _metric(name: str) -> str:
-    return name
 
 
 def _batches(text: str) -> tuple[int, ...]:
