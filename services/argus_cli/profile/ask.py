@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from argus_core.profile.document import ProfiledLevel
+from argus_core.quality import Comparison
 from argus_core.spec import ClusterSpec
 
 
@@ -18,6 +19,16 @@ class Pair:
     origin: str
     relation: str
     """`same`, `near` or `far`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """What a worker says of the metric."""
+
+    comparison: Comparison
+    scale: float
+    needs_reference: bool
+    """Whether a picture is held against the best level's of the same seed."""
 
 
 @dataclass(frozen=True, kw_only=True)

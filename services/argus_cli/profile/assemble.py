@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from argus_cli.profile.ask import Ask
+from argus_cli.profile.ask import Ask, Judge
 from argus_cli.profile.units import draw_units, start_units, switch_units, time_units
 from argus_core.profile.document import ArgusProfile, parse_profile
 
@@ -14,6 +14,7 @@ def assemble(
     ask: Ask,
     found: Mapping[str, Any],
     *,
+    judge: Judge,
     devices: Mapping[str, str],
     batches: Mapping[str, tuple[int, ...]],
 ) -> ArgusProfile:
@@ -22,6 +23,7 @@ def assemble(
     Args:
         ask: what was measured.
         found: what a journal keeps.
+        judge: what workers say of the metric.
         devices: name of the device by GPU type.
         batches: that were timed, by GPU type.
     """
@@ -39,7 +41,7 @@ def assemble(
             "version": 1,
             "ladder": [level.model_dump(by_alias=True) for level in ask.ladder],
             "devices": timed,
-            "quality": _quality(ask, found),
+            "quality": _quality(ask, found, judge),
             "starts": _starts(ask, found),
         }
     )
@@ -54,17 +56,14 @@ def _timings(
     return timings
 
 
-def _quality(ask: Ask, found: Mapping[str, Any]) -> dict[str, Any]:
+def _quality(ask: Ask, found: Mapping[str, Any], judge: Judge) -> dict[str, Any]:
     scores: dict[str, dict[str, Any]] = {prompt: {} for prompt in ask.prompts}
     for unit in draw_units(ask):
         scores[unit.prompt][unit.level.name] = found[unit.key]
-    from argus_core.quality import METRICS  # noqa: PLC0415
-
-    comparison, scale = METRICS[ask.metric]
     return {
         "metric": ask.metric,
-        "comparison": comparison,
-        "scale": scale,
+        "comparison": judge.comparison,
+        "scale": judge.scale,
         "best": ask.best,
         "prompts": [
             {

@@ -9,7 +9,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from argus_cli.client import watch
-from argus_cli.profile.ask import Ask
+from argus_cli.profile.ask import Ask, Judge
 from argus_cli.profile.remote import Picture, Remote
 from argus_cli.profile.units import DrawUnit, StartUnit, SwitchUnit, TimeUnit
 from argus_core.errors import ArgusError
@@ -19,8 +19,6 @@ from argus_rpc.convert import seconds
 
 WARM_UP = 2
 """Batches drawn before any is timed."""
-REFERRING = frozenset({"lpips"})
-"""Metrics that hold a picture against the best level's of the same seed."""
 
 
 async def time_level(remote: Remote, unit: TimeUnit, ask: Ask) -> dict[str, Any]:
@@ -46,21 +44,23 @@ async def time_switch(remote: Remote, unit: SwitchUnit, ask: Ask) -> dict[str, A
     return {**_spread(loads), "diskBytes": read}
 
 
-async def judge_level(remote: Remote, unit: DrawUnit, ask: Ask) -> list[float]:
+async def judge_level(remote: Remote, unit: DrawUnit, ask: Ask, judge: Judge) -> list[float]:
     """Scores of the prompt's pictures, by seed."""
-    await remote.hold(*_needed(ask, unit.level))
+    await remote.hold(*_needed(ask, judge, unit.level))
     drawn = [
         await remote.draw(unit.level, unit.prompt, seed=seed, size=ask.sizes[0])
         for seed in ask.seeds
     ]
-    references = await _references(remote, unit.prompt, ask.seeds, ask)
+    references = await _references(remote, unit.prompt, ask.seeds, ask, judge)
     return await remote.score(ask.metric, unit.prompt, _images(drawn), references)
 
 
-async def judge_starts(remote: Remote, unit: StartUnit, ask: Ask) -> dict[str, list[float]]:
+async def judge_starts(
+    remote: Remote, unit: StartUnit, ask: Ask, judge: Judge
+) -> dict[str, list[float]]:
     """Scores of the prompt's pictures begun from the origin's latents, by level and seed."""
     parent, prompt = unit.levels[0], unit.pair.prompt
-    await remote.hold(*_needed(ask, parent))
+    await remote.hold(*_needed(ask, judge, parent))
     steps = sorted({level.skipped_steps for level in unit.levels})
     drawn: dict[str, list[Picture]] = {level.name: [] for level in unit.levels}
     for seed in ask.start_seeds:
@@ -71,24 +71,24 @@ async def judge_starts(remote: Remote, unit: StartUnit, ask: Ask) -> dict[str, l
             start = latents[level.skipped_steps]
             picture = await remote.draw(level, prompt, seed=seed, size=size, start=start)
             drawn[level.name].append(picture)
-    references = await _references(remote, prompt, ask.start_seeds, ask)
+    references = await _references(remote, prompt, ask.start_seeds, ask, judge)
     return {
         level: await remote.score(ask.metric, prompt, _images(pictures), references)
         for level, pictures in drawn.items()
     }
 
 
-def _needed(ask: Ask, level: ProfiledLevel) -> tuple[str, ...]:
+def _needed(ask: Ask, judge: Judge, level: ProfiledLevel) -> tuple[str, ...]:
     best = ask.level(ask.best).variant
-    if ask.metric in REFERRING and best != level.variant:
+    if judge.needs_reference and best != level.variant:
         return (level.variant, best)
     return (level.variant,)
 
 
 async def _references(
-    remote: Remote, prompt: str, seeds: tuple[int, ...], ask: Ask
+    remote: Remote, prompt: str, seeds: tuple[int, ...], ask: Ask, judge: Judge
 ) -> list[cluster_pb2.Image]:
-    if ask.metric not in REFERRING:
+    if not judge.needs_reference:
         return []
     best, size = ask.level(ask.best), ask.sizes[0]
     return _images([await remote.draw(best, prompt, seed=seed, size=size) for seed in seeds])

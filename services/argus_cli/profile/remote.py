@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 import grpc
 
 from argus_cli.client import assign_and_wait, watch
-from argus_cli.profile.ask import pixels
+from argus_cli.profile.ask import Judge, pixels
 from argus_cli.retry import Retry, retry_delay
 from argus_core.errors import ArgusError, Unavailable
 from argus_core.profile.document import ProfiledLevel
+from argus_core.quality import Comparison
 from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_protos.v1.worker_pb2_grpc import WorkerServiceStub
 from argus_rpc.channel import open_channel
@@ -116,6 +117,20 @@ class Remote:
         )
         return await _patiently(partial(self._execute, request))
 
+    async def judge(self, metric: str) -> Judge:
+        """What the worker says of a metric.
+
+        Raises:
+            NotFound: it has none of this name.
+        """
+        said = await _patiently(partial(self._score, worker_pb2.ScoreRequest(metric=metric)))
+        name = worker_pb2.Comparison.Name(said.comparison).removeprefix("COMPARISON_").lower()
+        return Judge(
+            comparison=Comparison(name),
+            scale=said.scale or 1.0,
+            needs_reference=said.needs_reference,
+        )
+
     async def score(
         self,
         metric: str,
@@ -132,7 +147,7 @@ class Remote:
                 images=images[at : at + MOST_IMAGES],
                 references=references[at : at + MOST_IMAGES],
             )
-            scores += await _patiently(partial(self._score, request))
+            scores += (await _patiently(partial(self._score, request))).scores
         return scores
 
     async def _execute(self, request: worker_pb2.ExecuteRequest) -> Picture:
@@ -150,12 +165,11 @@ class Remote:
             raise from_rpc(error) from error
         raise Unavailable(f"{self.address} ended without an image")
 
-    async def _score(self, request: worker_pb2.ScoreRequest) -> list[float]:
+    async def _score(self, request: worker_pb2.ScoreRequest) -> worker_pb2.ScoreResponse:
         try:
-            response = await self._stub.Score(request, timeout=SCORING)
+            return await self._stub.Score(request, timeout=SCORING)
         except grpc.aio.AioRpcError as error:
             raise from_rpc(error) from error
-        return list(response.scores)
 
 
 async def _patiently(call: Callable[[], Awaitable[T]]) -> T:

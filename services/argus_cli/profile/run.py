@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
 from argus_cli.profile import measure
-from argus_cli.profile.ask import Ask
+from argus_cli.profile.ask import Ask, Judge
 from argus_cli.profile.assemble import assemble
 from argus_cli.profile.crew import Crew, Remotes
 from argus_cli.profile.journal import Journal
@@ -65,13 +66,14 @@ async def profiled(
     try:
         run = _Run(ask, remotes, journal, watching or Watching())
         hands = await run.meet(spec)
-        await run.rehearse(hands)
-        await run.all(hands)
+        judge = await run.judge(hands)
+        await run.all(hands, judge)
     finally:
         await remotes.close()
     return assemble(
         ask,
         journal.done,
+        judge=judge,
         devices={gpu: found.device for gpu, found in hands.items()},
         batches={gpu: found.batches for gpu, found in hands.items()},
     )
@@ -109,21 +111,17 @@ class _Run:
         batches = tuple(batch for batch in self._ask.batches if batch <= min(slots))
         return Hands(device=devices[0], batches=batches, workers=names)
 
-    async def rehearse(self, hands: Mapping[str, Hands]) -> None:
-        """Draw and judge one picture: what is wrong with the metric is told before all else."""
-        ask = self._ask
+    async def judge(self, hands: Mapping[str, Hands]) -> Judge:
+        """What the workers say of the metric; that there is none is told before all else."""
         for name in (name for found in hands.values() for name in found.workers):
-            remote = await self._remotes.of(name)
             try:
-                unit = DrawUnit(ask.level(ask.best), ask.prompts[0])
-                await measure.judge_level(remote, unit, replace(ask, seeds=ask.seeds[:1]))
+                return await (await self._remotes.of(name)).judge(self._ask.metric)
             except Unavailable as error:
                 last = error
-            else:
-                return
         raise last
 
-    async def all(self, hands: Mapping[str, Hands]) -> None:
+    async def all(self, hands: Mapping[str, Hands], judge: Judge) -> None:
+        """Everything that is not done yet."""
         ask, everyone = self._ask, [name for found in hands.values() for name in found.workers]
         timed = {gpu: time_units(ask, gpu, found.batches) for gpu, found in hands.items()}
         switched = {gpu: switch_units(ask, gpu) for gpu in hands}
@@ -136,9 +134,9 @@ class _Run:
             await self._alone(timed[gpu], found.workers, measure.time_level)
             await self._alone(switched[gpu], found.workers, measure.time_switch)
         self._watching.began("drawing and judging")
-        await self._shared(drawn, everyone, measure.judge_level)
+        await self._shared(drawn, everyone, partial(measure.judge_level, judge=judge))
         self._watching.began("judging cached starts")
-        await self._shared(started, everyone, measure.judge_starts)
+        await self._shared(started, everyone, partial(measure.judge_starts, judge=judge))
 
     async def _alone(
         self,

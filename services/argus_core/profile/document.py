@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from argus_core.errors import InvalidRequest, Violation
+from argus_core.quality import Comparison
 from argus_core.spec import Level, Name, Seconds
 
 Deviation = Annotated[float, Field(ge=0, le=86_400)]
@@ -132,7 +133,7 @@ class Quality(_Model):
     """How good the pictures are, by one metric."""
 
     metric: Name
-    comparison: Annotated[str, Field(min_length=1, max_length=63)]
+    comparison: Comparison
     """How scores become qualities, see `argus_core.quality`."""
     scale: Annotated[float, Field(gt=0)] = 1.0
     """Of the metric, see there."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from argus_core.profile.document import ArgusProfile, Start
+from argus_core.quality import relative
 
 USELESS = "far"
 """Relation of starts that no index would offer; means leave them out."""
@@ -18,23 +19,51 @@ def qualities(profile: ArgusProfile) -> tuple[tuple[float, ...], ...]:
     At a level with skipped steps it is the mean over the prompt's starts, and the level's mean
     where the prompt has none.
     """
-    by_level = _by_level(profile)
-    means = {level: _mean(found) for level, found in by_level.items()}
+    by_level, means = _by_level(profile), priors(profile)
     return tuple(
-        tuple(by_level[level.name].get(row.prompt, means[level.name]) for level in profile.ladder)
+        tuple(
+            _share(by_level[level.name].get(row.prompt, means[level.name]))
+            for level in profile.ladder
+        )
         for row in profile.quality.prompts
     )
 
 
 def priors(profile: ArgusProfile) -> dict[str, float]:
-    """By level: the mean quality over prompts, 0 to 1; 0 where nothing was measured."""
-    return {level: _mean(found) for level, found in _by_level(profile).items()}
+    """By level: the mean quality over prompts, 0 to 1; 0 where nothing was measured.
+
+    Few seeds may show a level better than the best one: over many prompts that evens out, so only
+    the mean is cut to 1.
+    """
+    return {
+        level: _share(fmean(found.values())) if found else 0.0
+        for level, found in _by_level(profile).items()
+    }
 
 
-def _by_level(profile: ArgusProfile) -> dict[str, Mapping[str, float]]:
+def started(profile: ArgusProfile) -> Iterator[tuple[Start, float]]:
+    """Each start with its quality, not cut to 0 to 1; those of prompts without scores are left out.
+
+    A start is held against all pictures of the prompt at the best level, of whatever seeds.
+    """
+    best = {row.prompt: row.scores[profile.quality.best] for row in profile.quality.prompts}
+    for start in profile.starts:
+        if start.prompt in best:
+            yield start, quality_of(profile, start.scores, best[start.prompt])
+
+
+def quality_of(profile: ArgusProfile, scores: Sequence[float], best: Sequence[float]) -> float:
+    """Quality of a prompt's scores, held against its scores at the best level; not cut to 0 to 1.
+
+    See `argus_core.quality.relative`.
+    """
+    measured = profile.quality
+    return relative(measured.comparison, scores, best, scale=measured.scale, clip=False)
+
+
+def _by_level(profile: ArgusProfile) -> dict[str, dict[str, float]]:
     """Quality by level and prompt, in the ladder's order; prompts not measured are missing."""
-    full = _full(profile)
-    begun = _begun(profile)
+    full, begun = _full(profile), _begun(profile)
     return {
         level.name: begun.get(level.name, {}) if level.skipped_steps else full[level.name]
         for level in profile.ladder
@@ -63,21 +92,5 @@ def _begun(profile: ArgusProfile) -> dict[str, dict[str, float]]:
     }
 
 
-def started(profile: ArgusProfile) -> Iterator[tuple[Start, float]]:
-    """Each start with its quality, 0 to 1; those of prompts without scores are left out."""
-    best = {row.prompt: row.scores[profile.quality.best] for row in profile.quality.prompts}
-    for start in profile.starts:
-        if start.prompt in best:
-            yield start, quality_of(profile, start.scores, best[start.prompt])
-
-
-def quality_of(profile: ArgusProfile, scores: Sequence[float], best: Sequence[float]) -> float:
-    """Quality of a prompt's scores, held against its scores at the best level; 0 to 1."""
-    from argus_core.quality import relative  # noqa: PLC0415
-
-    measured = profile.quality
-    return relative(measured.comparison, scores, best, scale=measured.scale)
-
-
-def _mean(by_prompt: Mapping[str, float]) -> float:
-    return fmean(by_prompt.values()) if by_prompt else 0.0
+def _share(value: float) -> float:
+    return min(1.0, max(0.0, value))
