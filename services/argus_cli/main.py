@@ -6,6 +6,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from argus_cli.commands import (
     assign,
@@ -48,7 +49,8 @@ def main() -> None:
         app()
     except ArgusError as error:
         retry = "" if error.retry_after is None else f" (try again in {error.retry_after:.1f} s)"
-        Console(stderr=True).print(f"[bold red]error:[/] {error}{retry}", highlight=False)
+        said = escape(f"{error}{retry}")
+        Console(stderr=True).print(f"[bold red]error:[/] {said}", highlight=False)
         sys.exit(2 if _is_usage(error) else 1)
 
 
