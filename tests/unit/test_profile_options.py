@@ -121,3 +121,12 @@ def test_options_that_make_no_sense_are_refused_by_name(cluster, argus, tmp_path
     out = tmp_path / "profile.json"
     status, _, error = argus("profile", "-f", cluster, "--out", out, *arguments)
     assert (status, error.split(":")[1].strip()) == (2, named)
+
+
+def test_a_profile_of_another_ladder_cannot_be_added_to(cluster, profile, argus, tmp_path):
+    status, _, error = argus(
+        "profile", "-f", cluster, "--add", profile(), "--out", tmp_path / "x.json"
+    )
+    # The cluster lists its levels the other way round.
+    assert status == 2
+    assert error.endswith("is of another ladder")

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import time
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 STARTS = 40
 """Prompts that begin from latents too, where nothing else is asked for."""
-START_SEEDS = 2
-"""Latents of each pair, at most."""
 INTERRUPTED = 130
 """Exit status of what Ctrl-C ended."""
 
@@ -60,20 +59,26 @@ def profile(
         list[str] | None,
         typer.Option(help="HOST:PORT of one that runs already; may be given again."),
     ] = None,
+    add: Annotated[
+        list[Path] | None,
+        typer.Option(help="A profile of the same ladder to merge in; may be given again."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The profile; its report goes beside it.")] = Path(
         "out/profile.json"
     ),
 ) -> None:
     """Measure each level's time, memory and quality; what was stopped goes on when run again."""
     from argus_cli.document import load_document  # noqa: PLC0415 - slow to import
-    from argus_cli.profile.options import asked, sized  # noqa: PLC0415
+    from argus_cli.profile.options import asked, of_ask, sized  # noqa: PLC0415
     from argus_cli.simulate import options  # noqa: PLC0415
+    from argus_core.profile.merging import merge  # noqa: PLC0415
 
     document = sized(load_document(file)[1], workers)
     ask = asked(
         document.spec, prompts=prompts, captions=captions, seeds=seeds, first_seed=first_seed,
         starts=starts, metric=metric, batches=batches, sizes=sizes, samples=samples,
     )  # fmt: skip
+    others = [of_ask("--add", path, ask) for path in add or ()]
     options.folder("--out", out.parent)
     began = time.monotonic()
     try:
@@ -81,7 +86,7 @@ def profile(
     except KeyboardInterrupt:
         Console(stderr=True).print("Stopped; the same command goes on from here.")
         sys.exit(INTERRUPTED)
-    _write(found, out, took=time.monotonic() - began)
+    _write(reduce(merge, [*others, found]), out, took=time.monotonic() - began)
 
 
 async def _measured(ask: Ask, document: ArgusCluster, given: list[str], out: Path) -> ArgusProfile:

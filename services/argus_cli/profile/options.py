@@ -10,9 +10,10 @@ from argus_cli.profile.pairs import pairs
 from argus_cli.profile.prompts import MOST, read_prompts
 from argus_cli.profile.prompts import captions as language
 from argus_cli.simulate import options
+from argus_cli.simulate.profiles import read_profile
 from argus_core.errors import InvalidRequest
 from argus_core.profile.applying import size_of
-from argus_core.profile.document import ProfiledLevel
+from argus_core.profile.document import ArgusProfile, ProfiledLevel
 from argus_core.spec import ArgusCluster, ClusterSpec
 
 MOST_SEEDS, MOST_SAMPLES, MOST_BATCH, MOST_WORKERS = 100, 1000, 64, 64
@@ -61,6 +62,23 @@ def asked(  # one argument an option
         pairs=pairs(drawn, starts) if cached else (),
         start_seeds=of[:START_SEEDS],
     )
+
+
+def of_ask(option: str, path: Path, ask: Ask) -> ArgusProfile:
+    """The profile in a file, to which what is asked for can be added.
+
+    Raises:
+        InvalidRequest: naming the option, and what does not fit.
+    """
+    found = read_profile(path, option)
+    pairs = {
+        "ladder": (found.ladder, ask.ladder),
+        "quality.metric": (found.quality.metric, ask.metric),
+        "quality.best": (found.quality.best, ask.best),
+    }
+    if differ := [field for field, (one, other) in pairs.items() if one != other]:
+        raise InvalidRequest.one(option, f"{path} is of another {', '.join(differ)}")
+    return found
 
 
 def sized(document: ArgusCluster, workers: int | None) -> ArgusCluster:
