@@ -204,6 +204,9 @@ class ScriptedWorker(WorkerServiceServicer):
         )
         self.missing: set[str] = set()
         """Keys of latents that its store does not have."""
+        self.scored: list[worker_pb2.ScoreRequest] = []
+        self.needs_reference = False
+        self.refuse_scores: ArgusError | None = None
         self.calls: list[Call] = []
         self.refusals = 0
         self.misses = 0
@@ -257,6 +260,18 @@ class ScriptedWorker(WorkerServiceServicer):
         except (asyncio.CancelledError, GeneratorExit):
             call.cancelled = True
             raise
+
+    async def Score(self, request, context):
+        """The last image has 0.9, each before it a tenth less."""
+        if self.refuse_scores is not None:
+            raise self.refuse_scores
+        self.scored.append(request)
+        return worker_pb2.ScoreResponse(
+            scores=[0.9 - 0.1 * n for n in reversed(range(len(request.images)))],
+            comparison=worker_pb2.COMPARISON_DIFFERENCE,
+            scale=1.0,
+            needs_reference=self.needs_reference,
+        )
 
     async def Watch(self, request, context):
         change = asyncio.Event()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from argus_core.errors import ArgusError, InvalidRequest, NotFound, NotHeld, Unavailable
+from argus_core.spec import Level
 from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_router.answer import Start
 from argus_router.job import Job
@@ -125,9 +126,10 @@ def _is_ours(error: InvalidRequest) -> bool:
     return all(violation.field.startswith(_OURS) for violation in error.violations)
 
 
-def _message(job: Job, remaining: float) -> worker_pb2.ExecuteRequest:
-    level, request = job.settled.level, job.terms.request
-    message = worker_pb2.ExecuteRequest(
+def drawing(job: Job, level: Level, remaining: float) -> worker_pb2.ExecuteRequest:
+    """What to ask a worker for a job's image, drawn at some level within so many seconds."""
+    request = job.terms.request
+    return worker_pb2.ExecuteRequest(
         request_id=job.request_id,
         variant=level.variant,
         prompt=request.prompt,
@@ -135,10 +137,14 @@ def _message(job: Job, remaining: float) -> worker_pb2.ExecuteRequest:
         size=size(job.terms.size),
         schedule=schedule(level),
         seed=job.seed,
-        preview_every_steps=request.preview_every_steps,
         format=cluster_pb2.ImageFormat.ValueType(job.terms.format),
         deadline=duration(remaining),
     )
+
+
+def _message(job: Job, remaining: float) -> worker_pb2.ExecuteRequest:
+    message = drawing(job, job.settled.level, remaining)
+    message.preview_every_steps = job.terms.request.preview_every_steps
     _add_latents(message, job)
     return message
 

@@ -51,6 +51,8 @@ class Dispatcher:
     ) -> None:
         self._spec, self._clock = spec, clock
         self._expiry: asyncio.TimerHandle | None = None
+        self.looked: Callable[[], None] = lambda: None
+        """Called whenever what waits, or what is free, may have changed."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.waiting = Waiting(spec=spec, policy=policy, clock=clock, fetches=fetches)
         self.queues = self.waiting.queues
@@ -105,6 +107,7 @@ class Dispatcher:
                 while worker.free and (job := self.waiting.next(worker)) is not None:
                     self._bind(job, worker)
         self._expect()
+        self.looked()
 
     def _bind(self, job: Job, worker: Worker) -> None:
         job.state, job.worker, job.began = JobState.RUNNING, worker.name, self._clock()

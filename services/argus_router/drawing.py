@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from argus_core.errors import ArgusError
-from argus_protos.v1 import images_pb2, worker_pb2
+from argus_protos.v1 import cluster_pb2, images_pb2, worker_pb2
 from argus_router import wire
 from argus_router.job import Job
 from argus_rpc.convert import duration, seconds
@@ -30,7 +30,7 @@ class Drawing:
         *,
         predict_seconds: float,
         clock: Callable[[], float],
-        on_result: Callable[[Job, images_pb2.Timing], None],
+        on_result: Callable[[Job, images_pb2.Timing, cluster_pb2.Image], None],
         on_failure: Callable[[Job, ArgusError], None],
     ) -> None:
         self._predict_seconds, self._clock = predict_seconds, clock
@@ -82,7 +82,7 @@ class Drawing:
         """See `Sink`."""
         timing = self._timing(job, result)
         self._open.discard(job)
-        self._on_result(job, timing)
+        self._on_result(job, timing, result.image)
         drawn = images_pb2.Result(
             image=result.image,
             decision=wire.job_decision(job),

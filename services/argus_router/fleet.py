@@ -50,6 +50,8 @@ class Worker:
         self.doubted = False
         self.resting_until = 0.0
         self.retired = False
+        self.judging = False
+        """Whether it draws what nobody waits for."""
         self._refusals = 0
         self._clock = clock
         self._channel: grpc.aio.Channel | None = None
@@ -89,9 +91,14 @@ class Worker:
     @property
     def free(self) -> int:
         """Requests that it would take now."""
-        if not self.ready or self.state is None or self.rest > 0:
+        if not self.ready or self.state is None or self.rest > 0 or self.judging:
             return 0
         return max(0, self.slots - max(len(self.running), self.state.in_flight))
+
+    @property
+    def idle(self) -> bool:
+        """Whether it does nothing at all."""
+        return self.free == self.slots
 
     @property
     def rest(self) -> float:

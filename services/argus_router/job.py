@@ -72,6 +72,8 @@ class Job:
     qualities: Mapping[str, float]
     """Predicted, by level, 0 to 1; not of levels that it has no start for."""
     sink: Sink
+    model_version: str = ""
+    """Of the head that predicted; empty where the priors did, for want of an answer."""
     scope: str = ""
     """Whose latents it reads and keeps."""
     starts: Mapping[str, Start] = field(default_factory=dict)

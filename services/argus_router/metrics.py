@@ -75,6 +75,12 @@ class Metrics:
             buckets=_SHORT,
             registry=own,
         )
+        self._judged = Counter(
+            "argus_router_judged",
+            "Of the sample of images served: scored, dropped, interrupted by real work, failed.",
+            ["outcome"],
+            registry=own,
+        )
         self._quality = Histogram(
             "argus_quality_score",
             "Predicted quality of the images drawn.",
@@ -110,6 +116,10 @@ class Metrics:
     def start_closed(self) -> None:
         """A prompt had a start, and starts are closed."""
         self._starts.labels("closed").inc()
+
+    def judged(self, outcome: str) -> None:
+        """Something became of an image of the sample that is judged."""
+        self._judged.labels(outcome).inc()
 
     def ended(self, job: Job, outcome: str) -> None:
         """An image ended."""

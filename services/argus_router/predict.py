@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from argus_core.errors import NotBuilt
 from argus_core.spec import ClusterSpec
 from argus_protos.v1 import predictor_pb2
 from argus_protos.v1.predictor_pb2_grpc import PredictorServiceStub
 from argus_router.answer import Prediction, Question, priors, read
 from argus_rpc.channel import open_channel
+from argus_rpc.errors import from_rpc
 
 if TYPE_CHECKING:
     from argus_protos.v1.predictor_pb2_grpc import PredictorServiceAsyncStub
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 _PATIENCE = 0.05
 """Seconds that an answer may take."""
+_LABEL_PATIENCE = 5.0
+"""Seconds that it may take to take a label: nobody waits for it."""
 _SHARE = 0.05
 """Of a request's slack that may go into the prediction."""
 _ASK_AGAIN = 1.0
@@ -77,6 +81,20 @@ class Predictor:
         if patience == _PATIENCE or prediction.fallback != "timeout":
             self._note(prediction.fallback)
         return replace(prediction, seconds=self._clock() - began)
+
+    async def label(self, label: predictor_pb2.Label) -> None:
+        """Tell how good an image turned out to be.
+
+        Raises:
+            ArgusError: it was not taken.
+        """
+        if self._stub is None:
+            raise NotBuilt("there is no predictor")
+        request = predictor_pb2.AddLabelsRequest(labels=[label])
+        try:
+            await self._stub.AddLabels(request, timeout=_LABEL_PATIENCE)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc(error) from error
 
     async def _ask(
         self,

@@ -22,6 +22,7 @@ from argus_router.load import Load
 from argus_router.metrics import Metrics
 from argus_router.predict import Predictor
 from argus_router.roster import Roster
+from argus_router.scoring import Scoring
 from argus_router.service import Service
 from argus_router.store import ImageStore
 from argus_router.web import Front
@@ -52,6 +53,16 @@ class Router:
             fetches=Fetches(tell=metrics.fetched),
         )
         self._predictor = Predictor(cluster.spec, predictor, clock=clock)
+        self._scoring = Scoring(
+            cluster.spec,
+            workers=lambda: self.dispatcher.fleet,
+            waiting=lambda: len(self.dispatcher.queues),
+            label=self._predictor.label,
+            freed=self.dispatcher.on_fleet_change,
+            rng=rng,
+            tell=metrics.judged,
+        )
+        self.dispatcher.looked = self._scoring.looked
         self.service = Service(
             cluster,
             dispatcher=self.dispatcher,
@@ -60,6 +71,7 @@ class Router:
             metrics=metrics,
             clock=clock,
             rng=rng,
+            served=self._scoring.served,
         )
         self._grpc_host, self._http = grpc.rpartition(":")[0], http
         self._server = Server(
@@ -72,7 +84,7 @@ class Router:
         )
         app = Front(self.service, ImageStore(clock=clock)).app()
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
-        self._telling: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> tuple[str, str]:
         """Listen on both fronts; returns the gRPC address and the HTTP URL.
@@ -89,13 +101,16 @@ class Router:
             raise Unavailable(f"cannot listen on {self._http}: {error}") from error
         self._predictor.start()
         self.dispatcher.fleet.start()
-        self._telling = asyncio.create_task(self._tell_when_ready(), name="readiness")
+        self._tasks = [
+            asyncio.create_task(self._tell_when_ready(), name="readiness"),
+            asyncio.create_task(self._scoring.run(), name="judging"),
+        ]
         return f"{self._grpc_host}:{port}", f"http://{host}:{self._runner.addresses[0][1]}"
 
     async def stop(self, grace: float) -> None:
         """Refuse what comes, finish within `grace` seconds what was taken, and close."""
-        if self._telling is not None:
-            self._telling.cancel()
+        for task in self._tasks:
+            task.cancel()
         await self._server.set_serving(False)
         await self.service.drain(grace)
         await self._server.stop(_LAST_WORDS)

@@ -50,10 +50,12 @@ class Service:
         metrics: Metrics,
         clock: Callable[[], float],
         rng: random.Random,
+        served: Callable[[Job, cluster_pb2.Image], None] = lambda _job, _image: None,
     ) -> None:
+        """`served` hears of every image that is drawn."""
         self.cluster, self.metrics, self.load = cluster, metrics, load
         self.dispatcher, self._predictor = dispatcher, predictor
-        self._clock, self._rng = clock, rng
+        self._clock, self._rng, self._served = clock, rng, served
         self._latents = Latents(cluster.spec, lambda: dispatcher.waiting.outlook.crew)
         self._arrivals = itertools.count()
         self._drawings: set[Drawing] = set()
@@ -129,6 +131,7 @@ class Service:
                 arrived=arrived,
                 ready=self._clock(),
                 qualities=prediction.qualities,
+                model_version=prediction.model_version,
                 sink=drawing,
             )
             for index in range(terms.request.count)
@@ -155,7 +158,7 @@ class Service:
             self.metrics.ended(job, Outcome.CANCELLED)
         self._drawings.discard(drawing)
 
-    def _drawn(self, job: Job, timing: images_pb2.Timing) -> None:
+    def _drawn(self, job: Job, timing: images_pb2.Timing, image: cluster_pb2.Image) -> None:
         self.load.ended_as(Outcome.OK)
         self.metrics.ended(job, Outcome.OK)
         drew = sum(seconds(part) for part in (timing.encode, timing.denoise, timing.decode))
@@ -165,6 +168,7 @@ class Service:
         self.metrics.drawn(
             job, total=total, queue=predict + waited, overhead=total - predict - waited - drew
         )
+        self._served(job, image)
 
     def _failed(self, job: Job, error: ArgusError) -> None:
         self.load.ended_as(_outcome(error))
