@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from unicodedata import normalize
 
 import numpy as np
@@ -34,33 +33,33 @@ _MOST_TOKENS = 512
 
 @dataclass(frozen=True, kw_only=True)
 class Vocabulary:
-    """The words and pairs of neighbours that have columns of their own."""
+    """The words that have columns of their own. Pairs of neighbours were tried, and did harm."""
 
-    grams: tuple[str, ...]
+    words: tuple[str, ...]
 
     @classmethod
     def learnt(cls, prompts: Sequence[str], *, least: int = 4, most: int = 1024) -> Vocabulary:
         """Of those in at least `least` prompts the `most` common, ties by the alphabet."""
-        counts = Counter(gram for prompt in prompts for gram in set(_grams(tokens(prompt))))
+        counts = Counter(word for prompt in prompts for word in set(tokens(prompt)))
         common = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]
-        return cls(grams=tuple(sorted(gram for gram, count in common if count >= least)))
+        return cls(words=tuple(sorted(word for word, count in common if count >= least)))
 
     @cached_property
     def _columns(self) -> dict[str, int]:
-        return {gram: column for column, gram in enumerate(self.grams, start=len(COUNTS))}
+        return {word: column for column, word in enumerate(self.words, start=len(COUNTS))}
 
     def __len__(self) -> int:
         """Columns of a prompt's row."""
-        return len(COUNTS) + len(self.grams)
+        return len(COUNTS) + len(self.words)
 
     def features(self, prompts: Sequence[str]) -> Floats:
-        """A row a prompt: `COUNTS`, then how often each gram is in it."""
+        """A row a prompt: `COUNTS`, then how often each word is in it."""
         rows = np.zeros((len(prompts), len(self)), np.float32)
         columns = self._columns
         for row, prompt in zip(rows, prompts, strict=True):
             words = tokens(prompt)
-            for gram in _grams(words):
-                if (column := columns.get(gram)) is not None:
+            for word in words:
+                if (column := columns.get(word)) is not None:
                     row[column] += 1
             row[: len(COUNTS)] = _counts(prompt, words, columns)
         return rows
@@ -69,10 +68,6 @@ class Vocabulary:
 def tokens(prompt: str) -> list[str]:
     """Words and punctuation in lower case; 512 at most."""
     return _TOKENS.findall(normalize("NFKC", prompt).lower())[:_MOST_TOKENS]
-
-
-def _grams(words: Sequence[str]) -> list[str]:
-    return [*words, *(f"{a} {b}" for a, b in pairwise(words))]
 
 
 def _counts(prompt: str, words: Sequence[str], known: dict[str, int]) -> tuple[float, ...]:

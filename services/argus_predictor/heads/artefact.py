@@ -103,7 +103,7 @@ def _body(head: Head) -> dict[str, Any]:
         "best": head.best,
         "chains": [list(chain) for chain in head.chains],
         "starts": asdict(head.start_model),
-        "vocabulary": list(head.vocabulary.grams),
+        "vocabulary": list(head.vocabulary.words),
     }
 
 
@@ -117,10 +117,14 @@ def _arrays(head: Head) -> Arrays:
 
 
 def _head(body: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], version: str) -> Head:
-    levels, vocabulary = tuple(body["levels"]), Vocabulary(grams=tuple(body["vocabulary"]))
-    columns = len(vocabulary) + body["dimensions"]
-    anchors, rank = arrays["scorer.factor"].shape[1:]
-    scorer = _part("scorer", arrays, Scorer.shape(columns, len(levels), anchors, rank))
+    levels, vocabulary = tuple(body["levels"]), Vocabulary(words=tuple(body["vocabulary"]))
+    members, width, _ = arrays["scorer.out"].shape
+    anchors, dimensions = len(arrays["scorer.anchors"]), body["dimensions"]
+    shape = Scorer.shape(
+        len(vocabulary) + dimensions, len(levels),
+        members=members, width=width, anchors=anchors, dimensions=dimensions,
+    )  # fmt: skip
+    scorer = _part("scorer", arrays, shape)
     spread = _part("spread", arrays, Spread.shape(len(levels)))
     return Head(
         version=version,

@@ -63,13 +63,16 @@ class Head:
             expected = f"[{len(prompts)}, {self.dimensions}]"
             raise InvalidRequest.one("embeddings", f"must be {expected}, are {embeddings.shape}")
         features = self.vocabulary.features(prompts)
-        outputs, doubt = self.scorer.outputs(features, embeddings)
-        raw = outputs if self.best is None else 1 - outputs[:, [self.best]] + outputs
-        mean = np.clip(ordered(raw, self.chains), 0, 1)
-        deviation = self.spread.deviation(mean, doubt)
+        outputs = self.scorer.outputs(features, embeddings)
+        mean = np.clip(ordered(self.relative(outputs.values), self.chains), 0, 1)
+        deviation = self.spread.deviation(mean, outputs)
         if self.best is not None:
             mean[:, self.best], deviation[:, self.best] = 1, 0
         return Predicted(mean=mean.astype(np.float32), deviation=deviation.astype(np.float32))
+
+    def relative(self, values: Floats) -> Floats:
+        """Qualities, not clipped, of the scorer's outputs."""
+        return values if self.best is None else 1 - values[:, [self.best]] + values
 
     def started(
         self, level: str, *, full: float, deviation: float, similarity: float, skipped_share: float

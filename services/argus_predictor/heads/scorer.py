@@ -1,10 +1,9 @@
-"""From features and embedding to one output a level: kernel logistic regression.
+"""From features and embedding to one output a level: the mean of several small networks.
 
-A prompt's row x is its features and embedding, both scaled. Outputs are
-`sigmoid(sum over anchors a of weight[a, level] * k(x, a) + bias[level])` with
-`k(x, a) = amplitude * exp(-|x - a|^2 / 2) + linear * x.a`: what a Gaussian process with that kernel
-is after a Laplace approximation. The variance that it gives the sum is small near anchors and
-grows with the distance to them; it draws the output towards 1/2, and is the doubt of the output.
+A network has one hidden layer that all levels share, and a logistic output a level. Two things tell
+how little its outputs are to be trusted: how far the networks differ, and how far the prompt's
+embedding is from the nearest of the training prompts kept for that (anchors). Unlike prompts get
+what training saw on average instead.
 """
 
 from __future__ import annotations
@@ -23,31 +22,51 @@ _FAR = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """Of a scorer; 0 to 1."""
+
+    values: Floats
+    """[prompts, levels]."""
+    doubt: Floats
+    """[prompts, levels]: variance between the networks."""
+    strangeness: Floats
+    """[prompts]: 0 for a prompt like those of training, 1 for one unlike all of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scorer:
-    """The arrays."""
+    """The arrays; `members` networks of `width` hidden units."""
 
     centre: Floats
-    """[columns]: taken off a row."""
+    """[columns]: taken off a row of features and embedding."""
     scale: Floats
     """[columns]: then multiplied with."""
+    hidden: Floats
+    """[columns, members * width]."""
+    hidden_bias: Floats
+    """[members * width]."""
+    out: Floats
+    """[members, width, levels]."""
+    out_bias: Floats
+    """[members, levels]."""
+    average: Floats
+    """[levels]: outputs for prompts unlike all of training."""
     anchors: Floats
-    """[anchors, columns]: scaled rows of training prompts."""
-    weights: Floats
-    """[anchors, levels]."""
-    bias: Floats
-    """[levels]."""
-    factor: Floats
-    """[levels, anchors, rank]: what the anchors take off the kernel's own variance, as a root."""
-    kernel: Floats
-    """[2]: amplitude, linear."""
+    """[anchors, dimensions]: embeddings of training prompts."""
+    reach: Floats
+    """[2]: distance (1 - cosine) to the nearest anchor at which strangeness begins, and at which it
+    is 1."""
 
     @classmethod
-    def shape(cls, columns: int, levels: int, anchors: int, rank: int) -> Shape:
+    def shape(
+        cls, columns: int, levels: int, *, members: int, width: int, anchors: int, dimensions: int
+    ) -> Shape:
         """Of its arrays."""
         return {
-            "centre": (columns,), "scale": (columns,), "anchors": (anchors, columns),
-            "weights": (anchors, levels), "bias": (levels,),
-            "factor": (levels, anchors, rank), "kernel": (2,),
+            "centre": (columns,), "scale": (columns,),
+            "hidden": (columns, members * width), "hidden_bias": (members * width,),
+            "out": (members, width, levels), "out_bias": (members, levels),
+            "average": (levels,), "anchors": (anchors, dimensions), "reach": (2,),
         }  # fmt: skip
 
     def rows(self, features: Floats, embeddings: Floats) -> Floats:
@@ -55,22 +74,27 @@ class Scorer:
         rows = (np.concatenate([features, embeddings], axis=1) - self.centre) * self.scale
         return np.clip(rows, -_FAR, _FAR)
 
-    def outputs(self, features: Floats, embeddings: Floats) -> tuple[Floats, Floats]:
-        """Outputs and their doubts, both [prompts, levels]; outputs are 0 to 1."""
-        rows = self.rows(features, embeddings)
-        products = kernel(rows, self.anchors, self.kernel)
-        sums = products @ self.weights + self.bias
-        own = self.kernel[0] + self.kernel[1] * (rows**2).sum(axis=1)
-        known = np.stack([((products @ root) ** 2).sum(axis=1) for root in self.factor], axis=1)
-        variance = np.maximum(own[:, None] - known, 0)
-        # MacKay's: the mean, and roughly the variance, of a logistic of a normal variable.
-        flat = 1 / np.sqrt(1 + np.pi / 8 * variance)
-        outputs = 1 / (1 + np.exp(-np.clip(flat * sums, -30, 30)))
-        return outputs, outputs * (1 - outputs) * (1 - flat)
+    def outputs(self, features: Floats, embeddings: Floats) -> Outputs:
+        """Outputs of prompts, by their features and embeddings."""
+        members, width, _ = self.out.shape
+        hidden = _silu(self.rows(features, embeddings) @ self.hidden + self.hidden_bias)
+        by_member = hidden.reshape(len(hidden), members, width).transpose(1, 0, 2)
+        each = _sigmoid(by_member @ self.out + self.out_bias[:, None])
+        strange = self.strangeness(embeddings)
+        values = each.mean(axis=0)
+        values += strange[:, None] * (self.average - values)
+        return Outputs(values=values, doubt=each.var(axis=0), strangeness=strange)
+
+    def strangeness(self, embeddings: Floats) -> Floats:
+        """0 to 1, [prompts]; see `Outputs`."""
+        distance = 1 - (embeddings @ self.anchors.T).max(axis=1)
+        begin, end = self.reach
+        return np.clip((distance - begin) / (end - begin), 0, 1)
 
 
-def kernel(rows: Floats, anchors: Floats, constants: Floats) -> Floats:
-    """[rows, anchors]."""
-    products = rows @ anchors.T
-    distances = (rows**2).sum(1)[:, None] + (anchors**2).sum(1) - 2 * products
-    return constants[0] * np.exp(-np.maximum(distances, 0) / 2) + constants[1] * products
+def _sigmoid(sums: Floats) -> Floats:
+    return np.reciprocal(1 + np.exp(-np.clip(sums, -30, 30)), dtype=np.float32)
+
+
+def _silu(sums: Floats) -> Floats:
+    return sums * _sigmoid(sums)

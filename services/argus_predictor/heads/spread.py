@@ -1,36 +1,35 @@
-"""How far the truth lies from a prediction, by how unlike the training prompts the prompt is."""
+"""How far the truth lies from a prediction."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from argus_predictor.heads.scorer import Floats, Outputs
 from argus_predictor.heads.shape import Shape
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """The variance of the truth about a level's prediction, fitted on prompts held out.
+    """The variance of the truth about a prediction, fitted on prompts held out; [levels] each.
 
-    It is `base + room * m (1 - m) + doubt * d`, for the mean m and the scorer's own doubt d of it,
-    and at most 1/4, which is all that a quality between 0 and 1 can have.
+    It is `base + room * m (1 - m) + doubt * d + strange * s`, for the mean m, the variance d of the
+    networks' outputs, and the prompt's strangeness s.
     """
 
-    base: NDArray[np.float32]
-    room: NDArray[np.float32]
-    doubt: NDArray[np.float32]
+    base: Floats
+    room: Floats
+    doubt: Floats
+    strange: Floats
 
     @classmethod
     def shape(cls, levels: int) -> Shape:
         """Of its arrays."""
-        return {"base": (levels,), "room": (levels,), "doubt": (levels,)}
+        return dict.fromkeys(("base", "room", "doubt", "strange"), (levels,))
 
-    def deviation(
-        self, mean: NDArray[np.floating], doubt: NDArray[np.floating]
-    ) -> NDArray[np.floating]:
-        """Standard deviation by prompt and level, 0 to 1/2."""
-        room = mean * (1 - mean)
-        variance = self.base + self.room * room + self.doubt * doubt
+    def deviation(self, mean: Floats, outputs: Outputs) -> Floats:
+        """Standard deviation by prompt and level; at most 1/2, all that 0 to 1 leaves room for."""
+        variance = self.base + self.room * mean * (1 - mean) + self.doubt * outputs.doubt
+        variance += self.strange * outputs.strangeness[:, None]
         return np.sqrt(np.clip(variance, 0, 0.25))
