@@ -16,6 +16,7 @@ from argus_worker.engine import Engine
 from argus_worker.families import find_family
 from argus_worker.families.protocol import Family
 from argus_worker.masters import Masters
+from argus_worker.scoring import Scorer
 from argus_worker.service import SERVICE, WorkerServicer
 from argus_worker.worker import Worker
 
@@ -75,7 +76,10 @@ class Host:
             slots=settings.slots,
             on_broken=self.worker.broke,
         )
-        servicer = WorkerServicer(self.worker, name=settings.name)
+        self._scorer = Scorer(
+            self.worker.no_spare_time, device=settings.device, threads=settings.threads
+        )
+        servicer = WorkerServicer(self.worker, name=settings.name, scorer=self._scorer)
         self._server = Server(
             address=settings.address,
             servicers=[(worker_pb2_grpc.add_WorkerServiceServicer_to_server, servicer)],
@@ -100,6 +104,7 @@ class Host:
         await self.worker.stop(grace)
         # What finished in time still has its last message to send.
         await self._server.stop(1.0)
+        self._scorer.close()
         await self.engine.stop(5.0)
 
     async def _set_serving(self, serving: bool) -> None:  # noqa: FBT001 - health's own call

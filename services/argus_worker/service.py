@@ -15,6 +15,7 @@ from argus_worker import images
 from argus_worker.check import to_order
 from argus_worker.engine import Job
 from argus_worker.order import Drawn, Failed, Progress, Started
+from argus_worker.scoring import Scorer
 from argus_worker.worker import Worker
 
 LONGEST = 3600.0
@@ -27,8 +28,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
     """Serves one worker."""
 
-    def __init__(self, worker: Worker, *, name: str) -> None:
-        self._worker, self._name = worker, name
+    def __init__(self, worker: Worker, *, name: str, scorer: Scorer) -> None:
+        self._worker, self._name, self._scorer = worker, name, scorer
 
     async def Execute(  # type: ignore[override]  # noqa: N802 - gRPC's names
         self, request: worker_pb2.ExecuteRequest, context: Context
@@ -62,6 +63,14 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         """Tell the state, again and again."""
         async for state in self._worker.watch():
             yield worker_pb2.WatchResponse(state=state)
+
+    async def Score(  # type: ignore[override]  # noqa: N802
+        self, request: worker_pb2.ScoreRequest, context: Context
+    ) -> worker_pb2.ScoreResponse:
+        """Judge images."""
+        of_call = context.time_remaining()
+        left = LONGEST if of_call is None else min(LONGEST, of_call)
+        return await self._scorer.score(request, time_left=left)
 
     async def _responses(
         self, job: Job, wanted: cluster_pb2.ImageFormat.ValueType

@@ -107,6 +107,12 @@ class Worker:
             raise NotHeld(f"worker {self._name} holds {', '.join(self._held)}, not {variant!r}")
         return self._held[variant]
 
+    def no_spare_time(self) -> str:
+        """Why nothing but drawing is welcome now; empty where the worker idles. From any thread."""
+        if self.phase is not WorkerPhase.READY:
+            return f"worker {self._name} is {self.phase}: {self._reason}"
+        return f"worker {self._name} draws {self._in_flight} images" if self._in_flight else ""
+
     def begin(self, order: Order, *, deadline: float) -> Job:
         """Have an order drawn, in a slot of its own.
 
