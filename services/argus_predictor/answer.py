@@ -1,0 +1,184 @@
+"""What a prompt is told: quality by level, a start where there is one, and what is worth keeping.
+
+Runs on the desk's thread. A level that begins from a latent is as good as its own schedule drawn in
+full, less what beginning from another prompt's latent costs; without a latent it keeps its prior,
+as it is closed. What served images turned out to be worth corrects what is predicted (`Bias`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from argus_core.spec import Level
+from argus_predictor.encoder import Read
+from argus_predictor.heads import Head
+from argus_predictor.heads.started import StartModel
+from argus_predictor.neighbours import Neighbours, Wanted
+from argus_protos.v1 import predictor_pb2
+
+PRIOR = "prior"
+"""Version of a predictor without a head."""
+_CAUTIOUS = StartModel()
+
+
+class Bias(Protocol):
+    """What is known of the error of predictions."""
+
+    def correction(self, level: str) -> float:
+        """To be added to what is predicted, -1 to 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guess:
+    """Quality of one level."""
+
+    quality: float
+    deviation: float
+    learnt: bool
+
+
+def prior_deviation(quality: float) -> float:
+    """Standard deviation of a prompt's quality about the prior, 0 to 1/2.
+
+    Nothing is known of the spread, so it is the widest that is plausible: a third of what a
+    quality between 0 and 1 with this mean can have at most.
+    """
+    return math.sqrt(quality * (1 - quality)) / 3
+
+
+class Answers:
+    """Puts answers together; the head may be another at each call."""
+
+    def __init__(
+        self, ladder: Sequence[Level], *, encoder: str, neighbours: Neighbours | None, bias: Bias
+    ) -> None:
+        self._ladder, self._encoder = tuple(ladder), encoder
+        self._neighbours, self._bias = neighbours, bias
+        self._full_of = {level.name: _in_full(level, ladder) for level in ladder}
+
+    def answer(
+        self, request: predictor_pb2.PredictRequest, read: Read | None, head: Head | None
+    ) -> predictor_pb2.PredictResponse:
+        """See `PredictorService.Predict`; `read` is None where there is no encoder."""
+        guesses = self._guesses(request.prompt, read, head)
+        response = predictor_pb2.PredictResponse(
+            qualities=self._qualities(request, read, head, guesses),
+            model_version=head.version if head else PRIOR,
+        )
+        if read is not None:
+            response.tokens_left_out = read.left_out
+            if request.with_embedding:
+                response.embedding = read.embedding.astype("<f2").tobytes()
+                response.encoder = self._encoder
+        return response
+
+    def _guesses(self, prompt: str, read: Read | None, head: Head | None) -> Mapping[str, Guess]:
+        found = {
+            level.name: Guess(
+                quality=level.quality, deviation=prior_deviation(level.quality), learnt=False
+            )
+            for level in self._ladder
+        }
+        if head is None or read is None:
+            return found
+        predicted = head.predict([prompt], read.embedding[np.newaxis])
+        for name, mean, deviation in zip(
+            head.levels, predicted.mean[0], predicted.deviation[0], strict=True
+        ):
+            if name in found:
+                quality = float(mean) + self._bias.correction(name)
+                found[name] = Guess(
+                    quality=_within(quality), deviation=float(deviation), learnt=True
+                )
+        return found
+
+    def _qualities(
+        self,
+        request: predictor_pb2.PredictRequest,
+        read: Read | None,
+        head: Head | None,
+        guesses: Mapping[str, Guess],
+    ) -> list[predictor_pb2.LevelQuality]:
+        starts = {} if read is None else self._starts(request, read.embedding)
+        told = []
+        for level in self._ladder:
+            guess, start = guesses[level.name], starts.get(level.name)
+            if start is not None:
+                guess = self._started(level, start.similarity, guesses, head)
+            told.append(
+                predictor_pb2.LevelQuality(
+                    level=level.name,
+                    quality=guess.quality,
+                    deviation=guess.deviation,
+                    basis=(
+                        predictor_pb2.QUALITY_BASIS_MODEL
+                        if guess.learnt
+                        else predictor_pb2.QUALITY_BASIS_PRIOR
+                    ),
+                    start=start,
+                    capture_steps=self._captures(request, read, level.name),
+                )
+            )
+        return told
+
+    def _starts(
+        self, request: predictor_pb2.PredictRequest, embedding: NDArray[np.float32]
+    ) -> Mapping[str, predictor_pb2.Start]:
+        wanted = {
+            level.name: Wanted(
+                compatibility=request.compatibility[level.name], step=level.skipped_steps
+            )
+            for level in self._ladder
+            if level.skipped_steps and level.name in request.compatibility
+        }
+        if self._neighbours is None or not wanted:
+            return {}
+        found = self._neighbours.starts(embedding, request.scope, wanted)
+        return {
+            name: predictor_pb2.Start(key=each.key, similarity=each.similarity, step=each.step)
+            for name, each in found.items()
+        }
+
+    def _captures(
+        self, request: predictor_pb2.PredictRequest, read: Read | None, level: str
+    ) -> Sequence[int]:
+        fits = request.compatibility.get(level)
+        if self._neighbours is None or read is None or not fits:
+            return ()
+        return self._neighbours.capture_steps(read.embedding, request.scope, level, fits)
+
+    def _started(
+        self, level: Level, similarity: float, guesses: Mapping[str, Guess], head: Head | None
+    ) -> Guess:
+        """Quality of a level from a latent; by its schedule in full, if the ladder has that."""
+        full = guesses[self._full_of[level.name]]
+        share = level.skipped_steps / level.steps
+        if head is None:
+            quality, deviation = _CAUTIOUS.started(full.quality, full.deviation, similarity, share)
+        else:
+            quality, deviation = head.started(
+                level.name, full=full.quality, deviation=full.deviation,
+                similarity=similarity, skipped_share=share,
+            )  # fmt: skip
+        corrected = _within(quality + self._bias.correction(level.name))
+        return Guess(quality=corrected, deviation=deviation, learnt=full.learnt)
+
+
+def _in_full(level: Level, ladder: Sequence[Level]) -> str:
+    """The level of the same schedule that skips nothing; itself where there is none."""
+    schedule = (level.variant, level.steps, level.guidance_scale)
+    for other in ladder:
+        same = (other.variant, other.steps, other.guidance_scale) == schedule
+        if same and not other.skipped_steps:
+            return other.name
+    return level.name
+
+
+def _within(quality: float) -> float:
+    return min(1.0, max(0.0, quality))
