@@ -44,6 +44,8 @@ _MOST_IMAGES, _MOST_BYTES = 32, 64 * 1024 * 1024
 """Of images that wait to be judged."""
 _PATIENCE = 120.0
 """Seconds that drawing a reference, or a score, may take."""
+_REST = 0.25
+"""Seconds after an interruption until it is looked again for a worker with time."""
 _MOST_TRIES = 20
 """Times that judging an image is begun, however often real work comes first."""
 
@@ -63,6 +65,8 @@ class Judged(StrEnum):
 class _Sample:
     job: Job
     image: cluster_pb2.Image
+    reference: cluster_pb2.Image | None = None
+    """The best level's, once it is drawn."""
     tries: int = 0
 
 
@@ -106,8 +110,8 @@ class Scoring:
 
     def served(self, job: Job, image: cluster_pb2.Image) -> None:
         """An image was served: perhaps it is of the sample."""
-        told = job.model_version and not job.terms.request.negative_prompt
-        if not told or job.settled.level == self._best or self._rng.random() >= self._share:
+        predicted = job.model_version and not job.terms.request.negative_prompt
+        if not predicted or job.settled.level == self._best or self._rng.random() >= self._share:
             return
         size = len(image.data)
         if len(self._kept) >= _MOST_IMAGES or self._bytes + size > _MOST_BYTES:
@@ -153,6 +157,8 @@ class Scoring:
         outcome, self._work, self._worker = _outcome(self._work), None, None
         if isinstance(outcome, Unavailable) and sample.tries < _MOST_TRIES:
             self._tell(Judged.INTERRUPTED)
+            # Where it was the worker that had no time, nobody may tell when it has.
+            asyncio.get_running_loop().call_later(_REST, self._turn.set)
             return False
         self._kept.popleft()
         self._bytes -= len(sample.image.data)
@@ -164,13 +170,9 @@ class Scoring:
 
     async def _judge(self, sample: _Sample, worker: Worker) -> None:
         job = sample.job
-        worker.judging = True
-        try:
-            reference = await _draw(worker.stub, job, self._best)
-        finally:
-            worker.judging = False
-            self._freed()
-        quality = await self._compare(worker.stub, job.terms.request.prompt, sample, reference)
+        if sample.reference is None:
+            sample.reference = await self._draw(worker, job)
+        quality = await self._compare(worker.stub, sample, sample.reference)
         start = job.start
         label = predictor_pb2.Label(
             prompt=job.terms.request.prompt,
@@ -183,14 +185,20 @@ class Scoring:
         )
         await self._label(label)
 
+    async def _draw(self, worker: Worker, job: Job) -> cluster_pb2.Image:
+        """The best level's image; nothing else is bound to the worker meanwhile."""
+        worker.judging = True
+        try:
+            return await _draw(worker.stub, job, self._best)
+        finally:
+            worker.judging = False
+            self._freed()
+
     async def _compare(
-        self,
-        stub: WorkerServiceAsyncStub,
-        prompt: str,
-        sample: _Sample,
-        reference: cluster_pb2.Image,
+        self, stub: WorkerServiceAsyncStub, sample: _Sample, reference: cluster_pb2.Image
     ) -> float:
         """Quality of an image held against its reference, by the metric; 0 to 1."""
+        prompt = sample.job.terms.request.prompt
         request = worker_pb2.ScoreRequest(metric=self._metric, prompt=prompt)
         # Without images the worker says what the metric is like.
         if (await _score(stub, request)).needs_reference:

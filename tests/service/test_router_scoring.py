@@ -175,6 +175,17 @@ async def test_what_is_no_part_of_the_sample_is_not_judged(worker, predictor, sh
     assert not worker.scored
 
 
+async def test_reference_is_drawn_once_though_the_worker_has_no_time_to_score(worker, predictor):
+    worker.refuse_scores = Unavailable("it draws")
+    async with judging(worker, predictor) as stage:
+        await serve(stage, worker, level="good")
+        (await next_call(worker, 2)).finish()
+        await eventually(lambda: judged(stage, "interrupted"))
+        worker.refuse_scores = None
+        await eventually(lambda: predictor.labels)
+    assert len(worker.calls) == 2
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [(NotFound("there are shapes and clip"), "failed"), (Unavailable("it draws"), "interrupted")],
