@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from argus_core.spec import LatentStore
@@ -77,7 +79,7 @@ class RedisServer:
         )  # fmt: skip
 
     async def _answers(self) -> bool:
-        client = Redis(port=self.port)
+        client = Redis(port=self.port, retry=Retry(NoBackoff(), 0))
         try:
             return await client.ping()
         except RedisError:
@@ -142,6 +144,8 @@ class Following:
     async def end(self) -> None:
         """Follow no longer; raises what ended it before."""
         self._task.cancel()
+        done, _ = await asyncio.wait([self._task], timeout=10.0)
+        assert done, f"does not end: {self._task.get_stack()}"
         with suppress(asyncio.CancelledError):
             await self._task
 

@@ -64,6 +64,7 @@ class RedisStore:
         self.misses: Counter[Reason] = Counter()
         self._max_bytes, self._timeout = max_bytes, timeout
         self._clock, self._secret = clock, secret
+        self._given_up: set[asyncio.Future[Any]] = set()
         self._owner, self._tables = secrets.token_hex(8), [PREFIX + name for name in _TABLES]
         pool = ConnectionPool.from_url(
             url,
@@ -149,18 +150,33 @@ class RedisStore:
         Raises:
             StoreFull, StoreFailed: there is none.
         """
-        with _translated(self._timeout):
-            async with asyncio.timeout(self._timeout):
-                return await call()
+        # In a task of its own: the client has been seen to swallow the cancellation of ours.
+        asked = asyncio.ensure_future(call())
+        try:
+            await asyncio.wait([asked], timeout=self._timeout)
+        finally:
+            if not asked.done():
+                self._given_up.add(asked)
+                asked.add_done_callback(self._forget)
+                asked.cancel()
+        if asked in self._given_up:
+            raise StoreFailed(f"Redis took longer than {self._timeout:.3g} s")
+        with _translated():
+            return asked.result()
+
+    def _forget(self, asked: asyncio.Future[Any]) -> None:
+        self._given_up.discard(asked)
+        if not asked.cancelled():
+            asked.exception()  # Looked at, so that nobody is warned of it.
 
 
 @contextmanager
-def _translated(timeout: float) -> Iterator[None]:
+def _translated() -> Iterator[None]:
     # What Redis says may name the address, never the password.
     try:
         yield
     except TimeoutError as error:
-        raise StoreFailed(f"Redis took longer than {timeout:.3g} s") from error
+        raise StoreFailed("Redis took too long") from error
     except RedisError as error:
         if isinstance(error, OutOfMemoryError) or str(error).startswith("OOM"):
             raise StoreFull("Redis has no memory left") from error
