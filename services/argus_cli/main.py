@@ -17,6 +17,7 @@ from argus_cli.commands import (
     profile,
     simulate,
     status,
+    train_predictor,
     up,
     version,
 )
@@ -40,6 +41,7 @@ app.command()(simulate.simulate)
 app.command()(compare.compare)
 app.command()(evaluate)
 app.command("train-models")(train_models)
+app.command("train-predictor")(train_predictor.train_predictor)
 app.command()(version.version)
 
 
