@@ -148,6 +148,7 @@ class ScriptedPredictor(PredictorServiceServicer):
         self.captures: dict[str, list[int]] = {}
         self.asked: list[predictor_pb2.PredictRequest] = []
         self.labels: list[predictor_pb2.Label] = []
+        self.error: ArgusError | None = None
 
     def offer(self, level: str, *, key: str = KEY, similarity: float = 0.9, step: int = 10) -> None:
         """Have a start for a level."""
@@ -156,6 +157,8 @@ class ScriptedPredictor(PredictorServiceServicer):
 
     async def Predict(self, request, context):
         self.asked.append(request)
+        if self.error is not None:
+            raise self.error
         return predictor_pb2.PredictResponse(
             qualities=[
                 predictor_pb2.LevelQuality(

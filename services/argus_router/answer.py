@@ -64,7 +64,8 @@ class Prediction:
     seconds: float = 0.0
     """That it took."""
     fallback: str = ""
-    """Why the priors were used: `none`, `lost`, `timeout`, `invalid`; empty when they were not."""
+    """Why the priors were used: `none`, `lost`, `timeout`, `shed` (more come than it can
+    answer), `refused` (not this prompt), `invalid`; empty when they were not."""
     starts: Mapping[str, Start] = field(default_factory=dict)
     """By level."""
     captures: Mapping[str, Sequence[int]] = field(default_factory=dict)

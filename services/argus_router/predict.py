@@ -32,6 +32,12 @@ _LABEL_PATIENCE = 5.0
 """Seconds that it may take to take a label: nobody waits for it."""
 _SHARE = 0.05
 """Of a request's slack that may go into the prediction."""
+_REASONS = {
+    grpc.StatusCode.DEADLINE_EXCEEDED: "timeout",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "shed",
+    grpc.StatusCode.INVALID_ARGUMENT: "refused",
+}
+_THERE = ("shed", "refused")
 _ASK_AGAIN = 1.0
 """Seconds between questions to a predictor that is lost."""
 
@@ -77,8 +83,10 @@ class Predictor:
         self._ask_at = began + _ASK_AGAIN
         patience = min(_PATIENCE, slack * _SHARE)
         prediction = await self._ask(self._stub, prompt, question, patience)
-        # A request in too great a hurry says nothing about the predictor.
-        if patience == _PATIENCE or prediction.fallback != "timeout":
+        # A request in too great a hurry says nothing about the predictor, and one that it does not
+        # take says that it is there.
+        hurried = prediction.fallback == "timeout" and patience < _PATIENCE
+        if not hurried and prediction.fallback not in _THERE:
             self._note(prediction.fallback)
         return replace(prediction, seconds=self._clock() - began)
 
@@ -110,8 +118,7 @@ class Predictor:
         try:
             response = await stub.Predict(request, timeout=max(patience, 0.001))
         except grpc.aio.AioRpcError as error:
-            late = error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-            return self._fallback("timeout" if late else "lost")
+            return self._fallback(_REASONS.get(error.code(), "lost"))
         return read(response, self._ladder, question) or self._fallback("invalid")
 
     def _fallback(self, reason: str) -> Prediction:
