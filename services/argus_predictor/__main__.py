@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from pathlib import Path
 
-from argus_core.spec import ArgusCluster
-from argus_predictor.service import Priors
-from argus_protos.v1.predictor_pb2_grpc import add_PredictorServiceServicer_to_server
+from argus_core.errors import ArgusError
+from argus_predictor.host import Host
 from argus_rpc import lifecycle
 from argus_rpc.document import load_or_exit
-from argus_rpc.server import Server
 
 _GRACE = 2.0
 """Seconds for predictions under way when told to stop; each takes milliseconds."""
@@ -25,22 +24,21 @@ def main() -> None:
     lifecycle.run(lambda stop: _serve(arguments, stop))
 
 
-def predictor_server(cluster: ArgusCluster, address: str) -> Server:
-    """A predictor of priors, not yet started."""
-    return Server(
-        address=address,
-        servicers=[(add_PredictorServiceServicer_to_server, Priors(cluster.spec.ladder))],
-        services=["argus.v1.PredictorService"],
-    )
-
-
 async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
-    server = predictor_server(load_or_exit(arguments.cluster), arguments.address)
-    host = arguments.address.rpartition(":")[0]
-    lifecycle.announce(address=f"{host}:{await server.start()}")
-    await server.set_serving(True)
+    cluster = load_or_exit(arguments.cluster)
+    try:
+        host = Host(
+            cluster,
+            address=arguments.address,
+            state=arguments.state_dir,
+            metrics_port=arguments.metrics_port,
+        )
+        port = await host.start()
+    except ArgusError as error:
+        sys.exit(f"argus_predictor: {error}")
+    lifecycle.announce(address=f"{arguments.address.rpartition(':')[0]}:{port}")
     await stop.wait()
-    await server.stop(_GRACE)
+    await host.stop(_GRACE)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,6 +47,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--address", default="127.0.0.1:0", help="HOST:PORT to listen on; port 0 takes a free one"
     )
+    parser.add_argument(
+        "--state-dir", type=Path, help="folder of labels and heads; none learns not"
+    )
+    parser.add_argument("--metrics-port", type=int, help="port of the metrics for Prometheus")
     parser.add_argument("--die-with-parent", action="store_true", help="end when the parent ends")
     return parser
 

@@ -1,72 +1,198 @@
-"""The predictor while nothing is trained: every prompt is worth what its levels' priors say."""
+"""argus.v1.PredictorService: the wire on one side, a desk with one thread on the other.
+
+Model: the event loop checks requests and waits for the desk; whatever reads or changes the head,
+the encoder, the labels or their drift runs on the desk's thread, one call at a time. So a head is
+swapped between two prompts, and none is answered by half of it.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+import logging
+import time
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 
-from argus_core.errors import InvalidRequest, NotBuilt, Violation
-from argus_core.spec import Level
+from argus_core.errors import (
+    ArgusError,
+    DeadlineMissed,
+    Exhausted,
+    InvalidRequest,
+    NotBuilt,
+    Violation,
+)
+from argus_predictor.answer import PRIOR, Answers
+from argus_predictor.check import wrong_labels, wrong_prediction
+from argus_predictor.desk import Desk
+from argus_predictor.drift import WINDOW, Drift
+from argus_predictor.encoder import Encoder
+from argus_predictor.heads import Head
+from argus_predictor.labels import Label, Labels
+from argus_predictor.metrics import Metrics
+from argus_predictor.versions import Versions
 from argus_protos.v1 import predictor_pb2
 from argus_protos.v1.predictor_pb2_grpc import PredictorServiceServicer
 
-_MAX_PROMPT_BYTES = 8192
+log = logging.getLogger(__name__)
+
+_LONGEST = 1.0
+"""Seconds that an answer may take where the call does not say."""
+_PATIENCE = 60.0
+"""Seconds for labels and heads: nobody's request waits for them."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-def prior_deviation(quality: float) -> float:
-    """Standard deviation of a prompt's quality about the prior, 0 to 1/2.
+class Predictor(PredictorServiceServicer):
+    """See the module; `start` before the first call, `close` after the last."""
 
-    Nothing is known of the spread, so it is the widest that is plausible: a third of what a
-    quality between 0 and 1 with this mean can have at most.
-    """
-    return math.sqrt(quality * (1 - quality)) / 3
+    def __init__(
+        self,
+        *,
+        answers: Answers,
+        encoder: Encoder | None,
+        drift: Drift,
+        metrics: Metrics,
+        labels: Labels | None = None,
+        versions: Versions | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Without an encoder the priors answer; without labels or versions nothing is learnt."""
+        self._answers, self._encoder, self._drift = answers, encoder, drift
+        self.metrics, self.labels, self.versions = metrics, labels, versions
+        self._clock, self.desk = clock, Desk(clock=clock)
+        self._drifted: set[str] = set()
+        self.head: Head | None = None
+        """In use; changed on the desk's thread alone."""
 
+    def start(self) -> None:
+        """Load the head to begin with, and open the desk.
 
-class Priors(PredictorServiceServicer):
-    """Answers with the ladder's priors."""
+        Raises:
+            InvalidRequest: the document's head, encoder and ladder do not go together.
+        """
+        if self.versions is not None and (head := self.versions.first()) is not None:
+            self._put_to_use(head)
+        self.desk.start()
 
-    def __init__(self, ladder: tuple[Level, ...]) -> None:
-        self._qualities = [
-            predictor_pb2.LevelQuality(
-                level=level.name,
-                quality=level.quality,
-                deviation=prior_deviation(level.quality),
-                basis=predictor_pb2.QUALITY_BASIS_PRIOR,
-            )
-            for level in ladder
-        ]
+    def close(self) -> None:
+        """Close the desk."""
+        self.desk.close()
 
     async def Predict(  # noqa: N802 - the proto's name
         self, request: predictor_pb2.PredictRequest, context: Context
     ) -> predictor_pb2.PredictResponse:
-        """See the proto; no neighbours and no embedding, as there is no encoder."""
-        del context
-        if violations := list(_wrong(request)):
-            raise InvalidRequest(violations)
-        return predictor_pb2.PredictResponse(qualities=self._qualities, model_version="prior")
+        """See the proto."""
+        began = self._clock()
+        outcome = "ok"
+        try:
+            _refuse(list(wrong_prediction(request)))
+            left = context.time_remaining()
+            within = _LONGEST if left is None else min(left, _LONGEST)
+            return await self.desk.do(lambda: self._predict(request), within=within)
+        except ArgusError as error:
+            outcome = _outcome(error)
+            raise
+        except Exception:
+            outcome = "failed"
+            raise
+        finally:
+            self.metrics.predictions.labels(outcome).inc()
+            self.metrics.seconds.observe(self._clock() - began)
 
     async def AddLabels(  # noqa: N802 - the proto's name
         self, request: predictor_pb2.AddLabelsRequest, context: Context
     ) -> predictor_pb2.AddLabelsResponse:
-        """Refused: there is no head to hold them against."""
-        del request, context
-        raise NotBuilt("this predictor answers with priors and learns nothing")
+        """See the proto."""
+        del context
+        if self.labels is None:
+            raise NotBuilt("this predictor has no folder to keep labels in (--state-dir)")
+        _refuse(list(wrong_labels(request)))
+        labels = [_label(label) for label in request.labels]
+        await self.desk.do(lambda: self._learn(labels), within=_PATIENCE)
+        return predictor_pb2.AddLabelsResponse()
 
     async def Reload(  # noqa: N802 - the proto's name
         self, request: predictor_pb2.ReloadRequest, context: Context
     ) -> predictor_pb2.ReloadResponse:
-        """Refused: there is no head."""
-        del request, context
-        raise NotBuilt("this predictor answers with priors and has no head to load")
+        """See the proto; while the head is read from disk, prompts go on being answered."""
+        del context
+        if self.versions is None:
+            raise NotBuilt("this predictor has no folder to keep heads in (--state-dir)")
+        return await self.swap(self.versions.load(request.model_version))
+
+    async def swap(self, head: Head) -> predictor_pb2.ReloadResponse:
+        """Put a head to use, between two prompts."""
+        before = await self.desk.do(lambda: self._put_to_use(head), within=_PATIENCE)
+        self.metrics.heads.labels("swapped").inc()
+        log.info("head %s is in use; before it %s was", head.version, before)
+        return predictor_pb2.ReloadResponse(model_version=head.version, previous_version=before)
+
+    def _predict(self, request: predictor_pb2.PredictRequest) -> predictor_pb2.PredictResponse:
+        read = None if self._encoder is None else self._encoder.read(request.prompt)
+        return self._answers.answer(request, read, self.head)
+
+    def _put_to_use(self, head: Head) -> str:
+        if self._encoder is None or head.encoder != self._encoder.name:
+            has = "none" if self._encoder is None else self._encoder.name
+            problem = f"head {head.version} reads {head.encoder}, and the encoder is {has}"
+            raise InvalidRequest.one("predictor.encoder", problem)
+        before, self.head = self.head, head
+        if self.versions is not None:
+            self.versions.use(head)
+        self._drift.forget()
+        if self.labels is not None:
+            for label in self.labels.latest(head.version, WINDOW * len(self._drift.errors())):
+                self._hear(label)
+        return before.version if before else PRIOR
+
+    def _learn(self, labels: list[Label]) -> None:
+        assert self.labels is not None, "asked before"
+        self.labels.add(labels)
+        for label in labels:
+            # What another head said tells nothing of this one.
+            if label.version == (self.head.version if self.head else PRIOR):
+                self._hear(label)
+        errors = self._drift.errors()
+        self.metrics.tell(errors)
+        drifted = {level for level, error in errors.items() if error.drifted}
+        for level in sorted(drifted - self._drifted):
+            error = errors[level]
+            log.warning(
+                "quality at %s drifted: measured is %+.3f +- %.3f from predicted, over %d images",
+                level, error.mean, error.margin, error.labels,
+            )  # fmt: skip
+        for level in sorted(self._drifted - drifted):
+            log.info("quality at %s is as predicted again", level)
+        self._drifted = drifted
+
+    def _hear(self, label: Label) -> None:
+        self._drift.heard(label.level, predicted=label.predicted, measured=label.quality)
+        if label.level in self._drift.errors():
+            self.metrics.labels.labels(label.level).inc()
 
 
-def _wrong(request: predictor_pb2.PredictRequest) -> Iterator[Violation]:
-    if not request.prompt.strip():
-        yield Violation("prompt", "must not be empty")
-    if len(request.prompt.encode()) > _MAX_PROMPT_BYTES:
-        yield Violation("prompt", f"must be at most {_MAX_PROMPT_BYTES} bytes of UTF-8")
+def _refuse(violations: list[Violation]) -> None:
+    if violations:
+        raise InvalidRequest(violations)
+
+
+def _outcome(error: ArgusError) -> str:
+    if isinstance(error, InvalidRequest):
+        return "invalid"
+    if isinstance(error, Exhausted):
+        return "shed"
+    return "late" if isinstance(error, DeadlineMissed) else "failed"
+
+
+def _label(label: predictor_pb2.Label) -> Label:
+    return Label(
+        prompt=label.prompt,
+        level=label.level,
+        quality=label.quality,
+        predicted=label.predicted_quality,
+        similarity=label.similarity if label.HasField("similarity") else None,
+        metric=label.metric,
+        version=label.model_version,
+    )

@@ -27,15 +27,18 @@ _BUILTIN = "builtin:"
 class Versions:
     """See the module."""
 
-    def __init__(self, folder: Path, *, given: str | None) -> None:
+    def __init__(self, folder: Path | None, *, given: str | None) -> None:
         """Look at a folder, made where there is none.
 
         Args:
-            folder: of this predictor's heads alone.
+            folder: of this predictor's heads alone; None for one that goes with the process.
             given: the document's head: a directory, or `builtin:shapes`; None for none.
         """
-        self._folder, self._given = folder, given
-        folder.mkdir(parents=True, exist_ok=True)
+        # Held for as long as this is.
+        self._scratch = tempfile.TemporaryDirectory(prefix="argus-heads-") if not folder else None
+        self._folder = folder or Path(self._scratch.name if self._scratch else "")
+        self._given = given
+        self._folder.mkdir(parents=True, exist_ok=True)
 
     def first(self) -> Head | None:
         """The head to begin with: the one in use when it ended, or else the document's.
@@ -51,7 +54,7 @@ class Versions:
         if self._given is None:
             return None
         try:
-            return self.install(_resolve(self._given))
+            return self.copy(_resolve(self._given))
         except ArgusError as error:
             raise InvalidRequest.one("predictor.head", str(error)) from error
 
@@ -69,8 +72,8 @@ class Versions:
             raise NotFound(f"there is no head {version!r}; there are {', '.join(kept)}")
         return heads.load(self._folder / (version or kept[0]))
 
-    def install(self, source: Path) -> Head:
-        """Copy a head into the folder, and put it to use.
+    def copy(self, source: Path) -> Head:
+        """Copy a head into the folder.
 
         Raises:
             InvalidRequest: it is none.
@@ -81,7 +84,6 @@ class Versions:
                 copied = Path(scratch) / "head"
                 shutil.copytree(source, copied)
                 copied.replace(self._folder / head.version)
-        self.use(head)
         return head
 
     def use(self, head: Head) -> None:

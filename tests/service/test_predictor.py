@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from argus_core.errors import InvalidRequest, NotBuilt, Unavailable
-from argus_predictor.__main__ import predictor_server
+from argus_predictor.host import Host
 from argus_protos.v1 import predictor_pb2
 from argus_protos.v1.predictor_pb2_grpc import (
     PredictorServiceServicer,
@@ -26,10 +26,10 @@ PRIORS = {"best": 1.0, "good": 0.9, "quick": 0.6}
 
 @pytest.fixture
 async def stub():
-    server = predictor_server(cluster_of(), "127.0.0.1:0")
-    async with open_channel(f"127.0.0.1:{await server.start()}") as channel:
+    host = Host(cluster_of(), address="127.0.0.1:0")
+    async with open_channel(f"127.0.0.1:{await host.start()}") as channel:
         yield PredictorServiceStub(channel)
-    await server.stop(0)
+    await host.stop(0)
 
 
 async def test_every_level_gets_its_prior_in_the_ladders_order(stub):

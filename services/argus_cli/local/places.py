@@ -38,6 +38,8 @@ def anchored(text: str, document: ArgusCluster, base: Path) -> str:
     names = {}
     if predictor.head is not None and not predictor.head.startswith(_BUILTIN):
         names["head"] = str(_absolute(predictor.head, base))
+    if predictor.profile is not None:
+        names["profile"] = str(_absolute(predictor.profile, base))
     if _absolute(predictor.encoder, base).is_dir():
         names["encoder"] = str(_absolute(predictor.encoder, base))
     if names:
