@@ -134,8 +134,8 @@ class LocalCluster:
             return self._module("argus_router", *cluster, *self._router_options())
         if name == PREDICTOR:
             state = str(self._state / "predictor")
-            options = ("--address", self._predictor, "--state-dir", state)
-            return self._module("argus_predictor", *cluster, *options)
+            where = ("--address", self._predictor, "--state-dir", state)
+            return self._module("argus_predictor", *cluster, *where)
         seat = self._seats[name]
         options = ["--name", name, "--pool", seat.pool, "--address", "127.0.0.1:0"]
         options += ["--loadout", ",".join(self.workers[name])]
