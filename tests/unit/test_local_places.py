@@ -31,9 +31,11 @@ def test_relative_store_is_beside_the_document(tmp_path, told, found):
     assert after.spec.latent_store.url == f"directory:{found.format(base=tmp_path)}"
 
 
-def test_heads_and_encoder_are_beside_the_document(tmp_path):
+def test_heads_profile_and_encoder_are_beside_the_document(tmp_path):
     (tmp_path / "words").mkdir()
-    after, _ = read(tmp_path, predictor={"head": "heads", "encoder": "words"})
+    names = {"head": "heads", "profile": "profile.json", "encoder": "words"}
+    after, _ = read(tmp_path, predictor=names)
+    assert after.spec.predictor.profile == str(tmp_path / "profile.json")
     assert after.spec.predictor.head == str(tmp_path / "heads")
     assert after.spec.predictor.encoder == str(tmp_path / "words")
 

@@ -26,8 +26,8 @@ def state_folder(name: str) -> Path:
 def anchored(text: str, document: ArgusCluster, base: Path) -> str:
     """The document's text, with its relative paths taken from `base`.
 
-    Those are the latent store's directory, the predictor's heads, and its encoder where `base` has
-    a directory of that name: it may be a package or a hub's id as well.
+    Those are the latent store's directory, the predictor's heads and profile, and its encoder where
+    `base` has a directory of that name: it may be a package or a hub's id as well.
     """
     spec = document.spec
     store, predictor = spec.latent_store, spec.predictor
@@ -38,6 +38,8 @@ def anchored(text: str, document: ArgusCluster, base: Path) -> str:
     names = {}
     if predictor.head is not None and not predictor.head.startswith(_BUILTIN):
         names["head"] = str(_absolute(predictor.head, base))
+    if predictor.profile is not None:
+        names["profile"] = str(_absolute(predictor.profile, base))
     if predictor.profile is not None:
         names["profile"] = str(_absolute(predictor.profile, base))
     if _absolute(predictor.encoder, base).is_dir():
