@@ -42,6 +42,7 @@ async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
             threads=options.threads or pool.threads,
             slots=options.slots or pool.slots,
             host_bytes=options.host_bytes,
+            latent_store=document.spec.latent_store,
         )
     )
     port = await host.start()

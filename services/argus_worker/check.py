@@ -10,6 +10,7 @@ import torch
 from argus_core import latents
 from argus_core.errors import InvalidRequest, Violation
 from argus_protos.v1 import cluster_pb2, worker_pb2
+from argus_worker import keeping
 from argus_worker.families.protocol import Limits
 from argus_worker.latents import unpack
 from argus_worker.masters import Held
@@ -19,8 +20,8 @@ MAX_REQUEST_ID = 256
 """Characters; it is written to logs."""
 
 
-def to_order(request: worker_pb2.ExecuteRequest, held: Held) -> Order:
-    """The order that a request asks of a variant.
+def to_order(request: worker_pb2.ExecuteRequest, held: Held, *, has_store: bool = False) -> Order:
+    """The order that a request asks of a variant; a start by key is yet to be fetched.
 
     Raises:
         InvalidRequest: naming every field that is wrong.
@@ -36,6 +37,7 @@ def to_order(request: worker_pb2.ExecuteRequest, held: Held) -> Order:
         *_size(width, height, limits),
         *_schedule(schedule, limits),
         *_captures(request),
+        *keeping.violations(request),
         *_format(request),
     ]
     compatibility = latents.compatibility(
@@ -50,7 +52,7 @@ def to_order(request: worker_pb2.ExecuteRequest, held: Held) -> Order:
         # What follows from wrong numbers would only confuse.
         if not violations:
             shape = family.latent_shape(width, height)
-            start = _start(request, compatibility, shape, family.dtype)
+            start = _start(request, compatibility, shape, family.dtype, has_store=has_store)
     except ValueError as error:
         violations.append(Violation("start", str(error)))
     if violations:
@@ -70,6 +72,9 @@ def to_order(request: worker_pb2.ExecuteRequest, held: Held) -> Order:
         capture_steps=frozenset(request.capture_steps),
         preview_every_steps=request.preview_every_steps,
         compatibility=compatibility,
+        scope=request.scope,
+        start_key=request.start.key,
+        keep=keeping.wish(request),
     )
 
 
@@ -142,8 +147,10 @@ def _start(
     compatibility: str,
     shape: tuple[int, ...],
     dtype: torch.dtype,
+    *,
+    has_store: bool,
 ) -> torch.Tensor | None:
-    """The start latent; ValueError says what is wrong with it."""
+    """The start latent if it came along; ValueError says what is wrong with it."""
     skipped, given = request.schedule.skipped_steps, request.start
     if not request.HasField("start"):
         if skipped:
@@ -155,6 +162,10 @@ def _start(
         raise ValueError(f"must have the {skipped} skipped steps behind it, has {given.step}")
     if given.compatibility != compatibility:
         raise ValueError(f"must be of {compatibility!r}, is of {given.compatibility!r}")
+    if given.key:
+        if not has_store:
+            raise ValueError("must hold data: this worker has no latent store")
+        return None
     if given.WhichOneof("location") != "data":
-        raise ValueError("must hold data: this worker has no latent store")
+        raise ValueError("must hold data or a key")
     return unpack(given.data, shape=shape, dtype=dtype)

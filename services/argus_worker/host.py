@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import psutil
 
-from argus_core.spec import Variant
+from argus_core.spec import LatentStore, Variant
+from argus_latents import open_store
 from argus_protos.v1 import worker_pb2_grpc
 from argus_rpc.server import Server
 from argus_worker.device import Device
@@ -18,6 +20,7 @@ from argus_worker.families.protocol import Family
 from argus_worker.masters import Masters
 from argus_worker.scoring import Scorer
 from argus_worker.service import SERVICE, WorkerServicer
+from argus_worker.shelf import Shelf
 from argus_worker.worker import Worker
 
 
@@ -43,6 +46,8 @@ class Settings:
     host_bytes: int | None = None
     """Host memory for weights, beyond which variants not held are dropped; None: half of the
     machine's."""
+    latent_store: LatentStore | None = None
+    """Where starts are fetched from and captures kept; None for nowhere."""
 
 
 class Host:
@@ -79,7 +84,10 @@ class Host:
         self._scorer = Scorer(
             self.worker.no_spare_time, device=settings.device, threads=settings.threads
         )
-        servicer = WorkerServicer(self.worker, name=settings.name, scorer=self._scorer)
+        self.shelf = _shelf(settings.latent_store)
+        servicer = WorkerServicer(
+            self.worker, name=settings.name, scorer=self._scorer, shelf=self.shelf
+        )
         self._server = Server(
             address=settings.address,
             servicers=[(worker_pb2_grpc.add_WorkerServiceServicer_to_server, servicer)],
@@ -101,14 +109,23 @@ class Host:
 
     async def stop(self, grace: float) -> None:
         """Refuse new work, give what runs `grace` seconds, then end."""
+        ends = self.engine.clock() + grace
         await self.worker.stop(grace)
         # What finished in time still has its last message to send.
         await self._server.stop(1.0)
         self._scorer.close()
+        if self.shelf is not None:
+            await self.shelf.stop(max(0.1, ends - self.engine.clock()))
         await self.engine.stop(5.0)
 
     async def _set_serving(self, serving: bool) -> None:  # noqa: FBT001 - health's own call
         await self._server.set_serving(serving)
+
+
+def _shelf(spec: LatentStore | None) -> Shelf | None:
+    if spec is None:
+        return None
+    return Shelf(open_store(spec), time_to_live=spec.time_to_live_seconds, clock=time.time)
 
 
 async def run(host: Host, stop: asyncio.Event, *, grace: float) -> None:

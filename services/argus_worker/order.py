@@ -11,6 +11,18 @@ from argus_worker.masters import Held
 
 
 @dataclass(frozen=True, kw_only=True)
+class Keep:
+    """How captures are to be found again in the latent store."""
+
+    embedding: bytes
+    """Of the prompt: unit length, float16, little-endian."""
+    encoder: str
+    """That made the embedding."""
+    time_to_live: float | None
+    """Seconds; None for the cluster's setting."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Order:
     """One image to draw; checked already."""
 
@@ -39,6 +51,12 @@ class Order:
     """0 for no previews."""
     compatibility: str
     """Of the latents that this order captures."""
+    scope: str = ""
+    """Whose latents are read and kept."""
+    start_key: str = ""
+    """Of a start that is yet to be fetched from the latent store; empty for none."""
+    keep: Keep | None = None
+    """None sends captures back instead."""
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import grpc
 
-from argus_core.errors import DeadlineMissed
+from argus_core.errors import DeadlineMissed, Unavailable
 from argus_protos.v1 import cluster_pb2, worker_pb2, worker_pb2_grpc
 from argus_rpc.convert import duration, seconds
 from argus_worker import images
 from argus_worker.check import to_order
 from argus_worker.engine import Job
-from argus_worker.order import Drawn, Failed, Progress, Started
+from argus_worker.masters import Held
+from argus_worker.order import Drawn, Failed, Order, Progress, Started
 from argus_worker.scoring import Scorer
+from argus_worker.shelf import Promised, Shelf
 from argus_worker.worker import Worker
 
 LONGEST = 3600.0
@@ -28,8 +30,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
     """Serves one worker."""
 
-    def __init__(self, worker: Worker, *, name: str, scorer: Scorer) -> None:
-        self._worker, self._name, self._scorer = worker, name, scorer
+    def __init__(self, worker: Worker, *, name: str, scorer: Scorer, shelf: Shelf | None) -> None:
+        self._worker, self._name, self._scorer, self._shelf = worker, name, scorer, shelf
 
     async def Execute(  # type: ignore[override]  # noqa: N802 - gRPC's names
         self, request: worker_pb2.ExecuteRequest, context: Context
@@ -37,15 +39,32 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         """Draw one image."""
         left = time_left(request, context)
         held = self._worker.held(request.variant)
-        order = to_order(request, held)
-        job = self._worker.begin(order, deadline=self._worker.engine.clock() + left)
+        deadline = self._worker.engine.clock() + left
+        order, fetch = await self._order(request, held, left)
+        job = self._worker.begin(order, deadline=deadline)
+        if order.start_key and (shelf := self._shelf):
+            shelf.used(order)
         # The stream's end is heard even while this generator waits for its reader.
         context.add_done_callback(lambda _context: job.cancel())  # type: ignore[arg-type]
         try:
-            async for response in self._responses(job, request.format):
+            async for response in self._responses(job, request.format, fetch):
                 yield response
         finally:
             job.cancel()
+
+    async def _order(
+        self, request: worker_pb2.ExecuteRequest, held: Held, left: float
+    ) -> tuple[Order, float | None]:
+        """The order, its start fetched; and the seconds of that, None where there was none."""
+        shelf = self._shelf
+        order = to_order(request, held, has_store=shelf is not None)
+        if shelf is None or not order.start_key:
+            return order, None
+        order, fetch = await shelf.fetch(order, time_left=left)
+        # The loadout may have changed meanwhile.
+        if self._worker.held(request.variant) is not held:
+            raise Unavailable("the variant was loaded anew meanwhile", retry_after=0.0)
+        return order, fetch
 
     async def Assign(  # type: ignore[override]  # noqa: N802
         self,
@@ -73,7 +92,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         return await self._scorer.score(request, time_left=left)
 
     async def _responses(
-        self, job: Job, wanted: cluster_pb2.ImageFormat.ValueType
+        self, job: Job, wanted: cluster_pb2.ImageFormat.ValueType, fetch: float | None
     ) -> AsyncIterator[worker_pb2.ExecuteResponse]:
         clock = self._worker.engine.clock
         while True:
@@ -90,9 +109,34 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
                 case Failed():
                     raise event.error
                 case Drawn():
-                    result = await _result(event, job.order.compatibility, wanted)
-                    yield worker_pb2.ExecuteResponse(result=result)
+                    async for response in self._finished(job.order, event, wanted, fetch):
+                        yield response
                     return
+
+    async def _finished(
+        self,
+        order: Order,
+        drawn: Drawn,
+        wanted: cluster_pb2.ImageFormat.ValueType,
+        fetch: float | None,
+    ) -> AsyncIterator[worker_pb2.ExecuteResponse]:
+        result = await _result(drawn, wanted)
+        if fetch is not None:
+            result.fetch.CopyFrom(duration(fetch))
+        if order.keep is None:
+            result.captured.extend(_captured(order, drawn))
+            yield worker_pb2.ExecuteResponse(result=result)
+            return
+        shelf = self._shelf
+        promised = shelf.promise(order, drawn) if shelf else None
+        if promised is not None:
+            result.captured.extend(_promised(promised))
+        try:
+            yield worker_pb2.ExecuteResponse(result=result)
+        finally:
+            # Once the image was sent.
+            if shelf is not None and promised is not None:
+                shelf.keep(promised)
 
 
 def time_left(request: worker_pb2.ExecuteRequest, context: Context) -> float:
@@ -119,16 +163,23 @@ async def _progress(
     return progress
 
 
+def _captured(order: Order, drawn: Drawn) -> Iterator[worker_pb2.Latent]:
+    for kept in drawn.captured:
+        yield worker_pb2.Latent(step=kept.step, compatibility=order.compatibility, data=kept.data)
+
+
+def _promised(promised: Promised) -> Iterator[worker_pb2.Latent]:
+    entry = promised.entry
+    for step in entry.steps:
+        yield worker_pb2.Latent(step=step, compatibility=entry.compatibility, key=entry.key)
+
+
 async def _result(
-    drawn: Drawn, compatibility: str, wanted: cluster_pb2.ImageFormat.ValueType
+    drawn: Drawn, wanted: cluster_pb2.ImageFormat.ValueType
 ) -> worker_pb2.ExecuteResult:
     return worker_pb2.ExecuteResult(
         # Off the engine's thread, so that the device need not wait for a PNG.
         image=await asyncio.to_thread(images.encode, drawn.image, wanted),
-        captured=[
-            worker_pb2.Latent(step=kept.step, compatibility=compatibility, data=kept.data)
-            for kept in drawn.captured
-        ],
         queue=duration(drawn.queue),
         encode=duration(drawn.encode),
         denoise=duration(drawn.denoise),
