@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from support import data
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "embedded"
+NAMES = ("diffusiondb", "parti", "recombined")
 WIDTH = 384
 _BATCH = 32
 
@@ -100,7 +101,7 @@ def embedded(prompts: Sequence[str], encoder: Encoder, seconds: float = np.inf) 
 
 
 def load(name: str) -> Floats:
-    """`diffusiondb`, `parti` or `recombined`, as `python -m support.embedded` wrote it."""
+    """One of `NAMES`, as `python -m support.embedded` wrote it."""
     path = CACHE / f"{name}.npy"
     if not path.exists():
         raise SystemExit(f"no {path}: run `python -m support.embedded` in bench/ first")

@@ -1,17 +1,17 @@
 """Which latents are worth keeping: what they are expected to save against what they take up.
 
-Model: an entry is used at a rate that nobody knows. It is guessed from what was seen: its uses, the
-older the less they count, over the time in which it could have been used, and before that by what
-entries like it did: those whose prompt came near to others' soon are likelier to be asked again.
-So a new entry gets some time to prove itself, one that was used stays as long as it goes on being
-used, and one that nobody came for falls behind.
+Model: people come back to a prompt while they work on it, then turn to another. So the rate at
+which an entry is used falls as one over the time since it was last of use, and is in proportion to
+how often it was, older uses counting less; a new entry is credited with some uses. The expected
+number of uses is that rate, summed over the time for which the entry may yet be used. It has no
+time scale of its own: it does not matter whether prompts come by the second or by the minute.
 
 Plain functions over numbers or arrays of them; time is passed in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,20 +23,17 @@ Numbers = float | Floats
 
 @dataclass(frozen=True, kw_only=True)
 class Habits:
-    """How prompts are asked again."""
+    """How prompts are asked again; see docs/neighbours.md for where the figures come from."""
 
     half_life: float = 3600.0
-    """Seconds after which a use, and time without one, count for half."""
-    patience: float = 1200.0
-    """Seconds without a use after which a new entry is thought half as likely to be used."""
-    first: float = 0.5
-    """Uses expected of a new entry within its patience, if nobody was near."""
-    company: float = 0.5
-    """Uses more that are expected for each prompt that was near."""
+    """Seconds after which a use counts for half."""
+    credit: float = 10.0
+    """Uses that a new entry is credited with: the more, the more it matters how lately an entry was
+    of use, and the less how often."""
+    pause: float = 10.0
+    """Seconds after a use in which the rate does not fall much yet."""
     repeated: float = 0.98
     """Cosine from which a prompt counts as kept already."""
-    near: float = 0.8
-    """Cosine from which a prompt counts as near."""
     fresh: float = 0.5
     """Share of its life that an entry must have left to spare another like it."""
     roomy: float = 0.75
@@ -60,50 +57,43 @@ def faded(amount: Numbers, elapsed: Numbers, habits: Habits) -> Floats:
     return np.asarray(amount * np.exp2(-np.maximum(elapsed, 0.0) / habits.half_life))
 
 
-def rate(uses: Numbers, age: Numbers, company: Numbers, habits: Habits) -> Floats:
-    """Uses a second that are expected of an entry from now on.
+def expected_uses(*, uses: Numbers, idle: Numbers, left: Numbers, habits: Habits) -> Floats:
+    """Of an entry, from now until it expires.
 
     Args:
-        uses: of it, faded.
-        age: seconds since it was kept.
-        company: how many prompts were near when it was kept.
+        uses: of it so far, faded.
+        idle: seconds since it was last of use, or was made.
+        left: seconds for which it may yet be used.
         habits: see there.
     """
-    span = habits.half_life / np.log(2)
-    watched = span * (1 - np.exp2(-np.maximum(age, 0.0) / habits.half_life))
-    prior = habits.first + habits.company * company
-    return np.asarray((prior + uses) / (habits.patience + watched))
+    since = habits.pause + np.maximum(idle, 0.0)
+    ahead = np.log((since + np.maximum(left, 0.0)) / since)
+    return np.asarray((habits.credit + uses) * ahead)
 
 
 def benefit(
     *,
     uses: Numbers,
-    age: Numbers,
+    idle: Numbers,
     left: Numbers,
-    company: Numbers,
     seconds: Numbers,
     taken: Numbers,
     habits: Habits,
 ) -> Floats:
-    """Seconds that an entry is expected to save for each byte that it takes; 0 once it is expired.
+    """What an entry is expected to save for each byte that it takes; 0 once it is expired.
+
+    Good for comparing entries; the credit makes it too much for those that were not used.
 
     Args:
-        uses: of it, faded.
-        age: seconds since it was kept.
+        uses: of it so far, faded.
+        idle: seconds since it was last of use, or was made.
         left: seconds for which it may yet be used.
-        company: how many prompts were near when it was kept.
         seconds: that a use saves, less what it costs in quality.
         taken: bytes, above 0.
         habits: see there.
     """
-    span = habits.half_life / np.log(2)
-    ahead = span * (1 - np.exp2(-np.maximum(left, 0.0) / habits.half_life))
-    return np.asarray(rate(uses, age, company, habits) * ahead * seconds / taken)
-
-
-def company(near: Iterable[Near], habits: Habits) -> int:
-    """How many of them are near."""
-    return sum(entry.similarity >= habits.near for entry in near)
+    uses_ahead = expected_uses(uses=uses, idle=idle, left=left, habits=habits)
+    return np.asarray(uses_ahead * seconds / taken)
 
 
 def worth_keeping(

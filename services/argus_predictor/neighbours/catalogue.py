@@ -115,7 +115,7 @@ class Catalogue:
         row = read(entry.embedding, self._dimensions) if entry.encoder == self._encoder else None
         number = NOWHERE if row is None else self._number(entry)
         seconds = entry.seconds_per_step * self._worth.steps_saved(entry.steps)
-        slot = self.table.add(entry, group=number, company=0, seconds=seconds)
+        slot = self.table.add(entry, group=number, seconds=seconds)
         if row is not None and number != NOWHERE:
             self._groups[number].add(slot, rounded(row), self.turns)
 
@@ -157,14 +157,8 @@ class Catalogue:
         while True:
             slots, near = group.nearest(row, count)
             found = [
-                Neighbour(
-                    key=self.table.key(int(slot)),
-                    similarity=float(similarity),
-                    steps=group.steps,
-                    left=self.table.left(int(slot), now),
-                )
-                for slot, similarity in zip(slots, near, strict=True)
-                if self.table.expires(int(slot)) > now
+                Neighbour(key=key, similarity=float(near[at]), steps=group.steps, left=left)
+                for at, key, left in self.table.living(slots, now)
             ]
             if found or count >= len(group):
                 return found

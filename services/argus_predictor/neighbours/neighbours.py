@@ -121,9 +121,8 @@ class Neighbours:
         seconds = self._worth.seconds_per_step(level) * self._worth.steps_saved(steps)
         expected = keeping.benefit(
             uses=0.0,
-            age=0.0,
+            idle=0.0,
             left=room.life,
-            company=float(keeping.company(near, self._habits)),
             seconds=seconds,
             taken=room.bytes_each,
             habits=self._habits,

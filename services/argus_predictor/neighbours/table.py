@@ -24,7 +24,6 @@ _COLUMNS = np.dtype(
         ("seconds", "f4"),  # that a use saves, of those to come
         ("uses", "f4"),  # faded, as of `used_at`
         ("used_at", "f8"),
-        ("company", "f4"),
         ("alive", "?"),
     ]
 )
@@ -44,13 +43,13 @@ class Table:
     def __len__(self) -> int:
         return len(self._slots)
 
-    def add(self, entry: Entry, *, group: int, company: int, seconds: float) -> int:
+    def add(self, entry: Entry, *, group: int, seconds: float) -> int:
         """An entry that is not there; its slot."""
         slot = self._free.pop() if self._free else self._fresh()
         key = bytes.fromhex(entry.key)
         self._rows[slot] = (
             key, group, entry.bytes, entry.created, entry.expires, seconds, 0.0, entry.created,
-            company, True,
+            True,
         )  # fmt: skip
         self._slots[key] = slot
         self.bytes += entry.bytes
@@ -68,15 +67,16 @@ class Table:
         """Of the entry there; `NOWHERE` for none."""
         return int(self._rows["group"][slot])
 
-    def expires(self, slot: int) -> float:
-        """Of the entry there."""
-        return float(self._rows["expires"][slot])
-
-    def left(self, slot: int, now: float) -> float:
-        """Share of its life that an entry has left, 0 to 1."""
-        row = self._rows[slot]
-        life = max(float(row["expires"] - row["created"]), 1e-9)
-        return min(max(float(row["expires"] - now) / life, 0.0), 1.0)
+    def living(self, slots: NDArray[np.int64], now: float) -> list[tuple[int, str, float]]:
+        """Of those that have not expired: place among `slots`, key, share of life left, 0 to 1."""
+        rows = self._rows[slots]
+        left = (rows["expires"] - now) / np.maximum(rows["expires"] - rows["created"], 1e-9)
+        keys = rows["key"].tolist()
+        return [
+            (at, keys[at].hex(), min(share, 1.0))
+            for at, share in enumerate(left.tolist())
+            if share > 0
+        ]
 
     def used(self, slot: int, at: float, habits: Habits) -> None:
         """An entry was of use."""
@@ -109,9 +109,8 @@ class Table:
         rows = self._rows[slots]
         found = keeping.benefit(
             uses=keeping.faded(rows["uses"].astype(np.float64), now - rows["used_at"], habits),
-            age=now - rows["created"],
+            idle=now - rows["used_at"],
             left=rows["expires"] - now,
-            company=rows["company"].astype(np.float64),
             seconds=rows["seconds"].astype(np.float64),
             taken=np.maximum(rows["taken"], 1).astype(np.float64),
             habits=habits,
