@@ -11,6 +11,12 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numkong import cdist
 from numpy.typing import NDArray
+
+try:  # noqa: SIM105 - a block that imports may go before others
+    # First: loaded after usearch, onnxruntime ends the process (onnxruntime 1.32, usearch 2.26).
+    import onnxruntime  # noqa: F401
+except ImportError:
+    pass
 from usearch.index import Index
 
 from argus_predictor.neighbours.vectors import Bytes, Floats, cosines, rounded
