@@ -70,6 +70,8 @@ class ScriptedWorker(worker_pb2_grpc.WorkerServiceServicer):
     async def Score(self, request, context):
         if request.metric != "shapes":
             await context.abort(grpc.StatusCode.NOT_FOUND, "there is only shapes")
+        if not self.held:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "holds nothing")
         self.judged.append(request)
         return worker_pb2.ScoreResponse(
             scores=[zlib.crc32(image.data) % 1000 / 1000 for image in request.images],

@@ -115,7 +115,10 @@ class _Run:
         """What the workers say of the metric; that there is none is told before all else."""
         for name in (name for found in hands.values() for name in found.workers):
             try:
-                return await (await self._remotes.of(name)).judge(self._ask.metric)
+                remote = await self._remotes.of(name)
+                # A worker that holds nothing is not ready to judge either.
+                await remote.hold(self._ask.level(self._ask.best).variant)
+                return await remote.judge(self._ask.metric)
             except Unavailable as error:
                 last = error
         raise last
