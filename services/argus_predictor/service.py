@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 _LONGEST = 1.0
 """Seconds that an answer may take where the call does not say."""
+_A_SIZE = 64
+"""Characters that take as long as all else that a prompt takes, about."""
 _PATIENCE = 60.0
 """Seconds for labels and heads: nobody's request waits for them."""
 
@@ -90,7 +92,8 @@ class Predictor(PredictorServiceServicer):
             _refuse(list(wrong_prediction(request)))
             left = context.time_remaining()
             within = _LONGEST if left is None else min(left, _LONGEST)
-            return await self.desk.do(lambda: self._predict(request), within=within)
+            size = 1 + len(request.prompt) / _A_SIZE
+            return await self.desk.do(lambda: self._predict(request), within=within, size=size)
         except ArgusError as error:
             outcome = _outcome(error)
             raise
