@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,8 +100,3 @@ def pixels(size: str) -> tuple[int, int]:
     """Width and height of `48x48`."""
     width, height = size.split("x")
     return int(width), int(height)
-
-
-def seeds_from(first: int, count: int) -> Sequence[int]:
-    """Seeds in a row."""
-    return range(first, first + count)
