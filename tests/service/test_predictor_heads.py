@@ -15,7 +15,7 @@ from argus_latents import open_store
 from argus_latents.store import Entry
 from argus_predictor import heads
 from argus_predictor.drift import FEWEST
-from argus_predictor.encoder import WINDOW, WINDOWS, Encoder
+from argus_predictor.encoder import WINDOWS, Encoder
 from argus_predictor.host import Host
 from argus_predictor.training.making import train
 from argus_predictor.training.network import Recipe
@@ -202,7 +202,7 @@ async def test_kept_latent_is_found_by_its_own_scope_and_compatibility_alone(
     serving = await serve(document)
     store = open_store(document.spec.latent_store)
     prompt = "a large red circle"
-    embedding = encoder.read(prompt).embedding.astype("<f2").tobytes()
+    embedding = encoder.embed([prompt])[0].astype("<f2").tobytes()
     entry = Entry(
         key="a" * 32, scope="t", compatibility=FITS, steps=(4,), embedding=embedding,
         encoder=encoder.name, bytes=5, seconds_per_step=0.01, created=0.0, expires=4e9,
@@ -229,14 +229,14 @@ async def test_kept_latent_is_found_by_its_own_scope_and_compatibility_alone(
 async def test_embedding_is_sent_where_it_is_asked_for(serve, encoder, tmp_path):
     serving = await serve(cluster(tmp_path, store=True))
     told = await serving.predict("a red circle", with_embedding=True)
-    assert told.embedding == encoder.read("a red circle").embedding.astype("<f2").tobytes()
+    assert told.embedding == encoder.embed(["a red circle"])[0].astype("<f2").tobytes()
     assert told.encoder == encoder.name
     assert not (await serving.predict("a red circle")).embedding
 
 
 async def test_what_is_too_long_to_read_is_told(serve, tmp_path):
     serving = await serve(cluster(tmp_path, store=True))
-    room = (WINDOW - 2) * WINDOWS
+    room = 254 * WINDOWS
     assert (await serving.predict("a " * room)).tokens_left_out == 0
     assert (await serving.predict("a " * (room + 5))).tokens_left_out == 5
 
