@@ -1,104 +1,201 @@
-"""The predictor's gRPC front: what is asked is checked here and computed by threads."""
+"""argus.v1.PredictorService: the wire on one side, a desk with one thread on the other.
+
+Model: the event loop checks requests and waits for the desk; whatever reads or changes the head,
+the encoder, the labels or their drift runs on the desk's thread, one call at a time. So a head is
+swapped between two prompts, and none is answered by half of it.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 
-from argus_core.errors import Exhausted
-from argus_core.spec import Level
-from argus_predictor.answer import Answers, Question
-from argus_predictor.batching import Batches
-from argus_predictor.checking import check_labels, check_question
-from argus_predictor.drift import Drift
-from argus_predictor.labels import Labels, Row
-from argus_predictor.learning import Learning
+from argus_core.errors import (
+    ArgusError,
+    DeadlineMissed,
+    Exhausted,
+    InvalidRequest,
+    NotBuilt,
+    Violation,
+)
+from argus_predictor.answer import PRIOR, Answers
+from argus_predictor.check import wrong_labels, wrong_prediction
+from argus_predictor.desk import Desk
+from argus_predictor.drift import WINDOW, Drift
+from argus_predictor.encoder import Encoder
+from argus_predictor.heads import Head
+from argus_predictor.labels import Label, Labels
 from argus_predictor.metrics import Metrics
-from argus_predictor.shelf import Shelf
+from argus_predictor.versions import Versions
 from argus_protos.v1 import predictor_pb2
-from argus_protos.v1.predictor_pb2 import PredictResponse
 from argus_protos.v1.predictor_pb2_grpc import PredictorServiceServicer
+
+log = logging.getLogger(__name__)
+
+_LONGEST = 1.0
+"""Seconds that an answer may take where the call does not say."""
+_A_SIZE = 64
+"""Characters that take as long as all else that a prompt takes, about."""
+_PATIENCE = 60.0
+"""Seconds for labels and heads: nobody's request waits for them."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class Service(PredictorServiceServicer):
-    """Predicts, learns, and changes heads; `close` once."""
+class Predictor(PredictorServiceServicer):
+    """See the module; `start` before the first call, `close` after the last."""
 
     def __init__(
-        self, ladder: Sequence[Level], answers: Answers, *, shelf: Shelf, drift: Drift,
-        labels: Labels | None, metrics: Metrics,
-    ) -> None:  # fmt: skip
-        self._levels = {level.name for level in ladder}
-        self._answers, self._shelf, self._metrics = answers, shelf, metrics
-        self._batches = Batches[Question, PredictResponse](self._work)
-        self.learning = Learning(
-            answers, drift, head=lambda: shelf.head, labels=labels, metrics=metrics
-        )
-        self._swapping = asyncio.Lock()
+        self,
+        *,
+        answers: Answers,
+        encoder: Encoder | None,
+        drift: Drift,
+        metrics: Metrics,
+        labels: Labels | None = None,
+        versions: Versions | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Without an encoder the priors answer; without labels or versions nothing is learnt."""
+        self._answers, self._encoder, self._drift = answers, encoder, drift
+        self.metrics, self.labels, self.versions = metrics, labels, versions
+        self._clock, self.desk = clock, Desk(clock=clock)
+        self._drifted: set[str] = set()
+        self.head: Head | None = None
+        """In use; changed on the desk's thread alone."""
+
+    def start(self) -> None:
+        """Load the head to begin with, and open the desk.
+
+        Raises:
+            InvalidRequest: the document's head, encoder and ladder do not go together.
+        """
+        if self.versions is not None and (head := self.versions.first()) is not None:
+            self._put_to_use(head)
+        self.desk.start()
+
+    def close(self) -> None:
+        """Close the desk."""
+        self.desk.close()
 
     async def Predict(  # noqa: N802 - the proto's name
         self, request: predictor_pb2.PredictRequest, context: Context
-    ) -> PredictResponse:
+    ) -> predictor_pb2.PredictResponse:
         """See the proto."""
-        check_question(request)
-        began = time.monotonic()
-        question = Question(
-            prompt=request.prompt,
-            scope=request.scope,
-            compatibility=dict(request.compatibility),
-            with_embedding=request.with_embedding,
-        )
+        began = self._clock()
+        outcome = "ok"
         try:
-            return await self._batches.ask(question, patience=context.time_remaining())
-        except Exhausted:
-            self._metrics.refused.inc()
+            _refuse(list(wrong_prediction(request)))
+            left = context.time_remaining()
+            within = _LONGEST if left is None else min(left, _LONGEST)
+            size = 1 + len(request.prompt) / _A_SIZE
+            return await self.desk.do(lambda: self._predict(request), within=within, size=size)
+        except ArgusError as error:
+            outcome = _outcome(error)
+            raise
+        except Exception:
+            outcome = "failed"
             raise
         finally:
-            self._metrics.seconds.observe(time.monotonic() - began)
+            self.metrics.predictions.labels(outcome).inc()
+            self.metrics.seconds.observe(self._clock() - began)
 
     async def AddLabels(  # noqa: N802 - the proto's name
         self, request: predictor_pb2.AddLabelsRequest, context: Context
     ) -> predictor_pb2.AddLabelsResponse:
         """See the proto."""
         del context
-        check_labels(request, self._levels)
-        await self.learning.add([_row(label) for label in request.labels])
+        if self.labels is None:
+            raise NotBuilt("this predictor has no folder to keep labels in (--state-dir)")
+        _refuse(list(wrong_labels(request)))
+        labels = [_label(label) for label in request.labels]
+        await self.desk.do(lambda: self._learn(labels), within=_PATIENCE)
         return predictor_pb2.AddLabelsResponse()
 
     async def Reload(  # noqa: N802 - the proto's name
         self, request: predictor_pb2.ReloadRequest, context: Context
     ) -> predictor_pb2.ReloadResponse:
-        """See the proto."""
+        """See the proto; while the head is read from disk, prompts go on being answered."""
         del context
-        async with self._swapping:
-            now, before = await asyncio.to_thread(self._shelf.reload, request.model_version)
-            if now != before:
-                self._metrics.swaps.inc()
-                await self.learning.swapped()
-        return predictor_pb2.ReloadResponse(model_version=now, previous_version=before)
+        if self.versions is None:
+            raise NotBuilt("this predictor has no folder to keep heads in (--state-dir)")
+        return await self.swap(self.versions.load(request.model_version))
 
-    async def close(self) -> None:
-        """Answer what waits, and let go of all."""
-        await self._batches.close()
-        await self.learning.close()
+    async def swap(self, head: Head) -> predictor_pb2.ReloadResponse:
+        """Put a head to use, between two prompts."""
+        before = await self.desk.do(lambda: self._put_to_use(head), within=_PATIENCE)
+        self.metrics.heads.labels("swapped").inc()
+        log.info("head %s is in use; before it %s was", head.version, before)
+        return predictor_pb2.ReloadResponse(model_version=head.version, previous_version=before)
 
-    def _work(self, questions: Sequence[Question]) -> Sequence[PredictResponse]:
-        # Read once: all of a batch is by one head, whatever is swapped meanwhile.
-        return self._answers.answer(questions, self._shelf.head)
+    def _predict(self, request: predictor_pb2.PredictRequest) -> predictor_pb2.PredictResponse:
+        read = None if self._encoder is None else self._encoder.read([request.prompt])[0]
+        return self._answers.answer(request, read, self.head)
+
+    def _put_to_use(self, head: Head) -> str:
+        if self._encoder is None or head.encoder != self._encoder.name:
+            has = "none" if self._encoder is None else self._encoder.name
+            problem = f"head {head.version} reads {head.encoder}, and the encoder is {has}"
+            raise InvalidRequest.one("predictor.encoder", problem)
+        before, self.head = self.head, head
+        if self.versions is not None:
+            self.versions.use(head)
+        self._drift.forget()
+        if self.labels is not None:
+            for label in self.labels.latest(head.version, WINDOW * len(self._drift.errors())):
+                self._hear(label)
+        return before.version if before else PRIOR
+
+    def _learn(self, labels: list[Label]) -> None:
+        assert self.labels is not None, "asked before"
+        self.labels.add(labels)
+        for label in labels:
+            # What another head said tells nothing of this one.
+            if label.version == (self.head.version if self.head else PRIOR):
+                self._hear(label)
+        errors = self._drift.errors()
+        self.metrics.tell(errors)
+        drifted = {level for level, error in errors.items() if error.drifted}
+        for level in sorted(drifted - self._drifted):
+            error = errors[level]
+            log.warning(
+                "quality at %s drifted: measured is %+.3f +- %.3f from predicted, over %d images",
+                level, error.mean, error.margin, error.labels,
+            )  # fmt: skip
+        for level in sorted(self._drifted - drifted):
+            log.info("quality at %s is as predicted again", level)
+        self._drifted = drifted
+
+    def _hear(self, label: Label) -> None:
+        self._drift.heard(label.level, predicted=label.predicted, measured=label.quality)
+        if label.level in self._drift.errors():
+            self.metrics.labels.labels(label.level).inc()
 
 
-def _row(label: predictor_pb2.Label) -> Row:
-    return Row(
+def _refuse(violations: list[Violation]) -> None:
+    if violations:
+        raise InvalidRequest(violations)
+
+
+def _outcome(error: ArgusError) -> str:
+    if isinstance(error, InvalidRequest):
+        return "invalid"
+    if isinstance(error, Exhausted):
+        return "shed"
+    return "late" if isinstance(error, DeadlineMissed) else "failed"
+
+
+def _label(label: predictor_pb2.Label) -> Label:
+    return Label(
         prompt=label.prompt,
         level=label.level,
         quality=label.quality,
         predicted=label.predicted_quality,
         similarity=label.similarity if label.HasField("similarity") else None,
         metric=label.metric,
-        model_version=label.model_version,
+        version=label.model_version,
     )
