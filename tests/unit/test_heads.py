@@ -101,7 +101,15 @@ def test_missing_folder_is_refused(tmp_path):
 
 
 def test_every_prompt_gets_qualities_between_0_and_1(head):
-    prompts = ["", " ", "a" * 100_000, "🦊" * 50, "\u202eעברית", "\x00\x1b[2J", ", " * 4000]
+    prompts = [
+        "",
+        " ",
+        "a" * 100_000,
+        "🦊" * 50,
+        "\u202e\u05e2\u05d1\u05e8\u05d9\u05ea",
+        "\x00\x1b[2J",
+        ", " * 4000,
+    ]
     embeddings = unit(np.random.default_rng(2), len(prompts))
     found = head.predict(prompts, embeddings)
     for values in (found.mean, found.deviation):

@@ -61,7 +61,7 @@ def run(
     trained = train(
         document, told, embed=reader.embed, encoder=reader.name, seed=seed, progress=progress
     )
-    comparison = compared(trained.head, old, trained.held_out)
+    comparison = compared(trained.head, old, trained.held_out, trained.held_labels)
     found = report.report_of(trained, document, comparison)
     if comparison.better:
         heads.save(trained.head, out)

@@ -37,6 +37,8 @@ class Trained:
     head: Head
     held_out: Samples
     """Prompts that no training learns from."""
+    held_labels: Labels
+    """Those of such prompts."""
     unseen: Unseen
     """All others, by scorers like the head's that were not trained on them."""
     foreign: Unseen | None
@@ -77,6 +79,7 @@ def train(
         problem = f"{LEAST} are needed to train on, there are {len(samples)}"
         raise InvalidRequest.one("quality.prompts", problem)
     told = labels_of([x for x in labels if not kept_apart(x.prompt)], samples.levels, embed)
+    apart = labels_of([x for x in labels if kept_apart(x.prompt)], samples.levels, embed)
     steps = iter(_steps(progress))
     unseen = calibration.out_of_fold(samples, recipe=recipe, seed=seed, progress=next(steps))
     foreign = calibration.without_words(samples, recipe=recipe, seed=seed, progress=next(steps))
@@ -87,7 +90,11 @@ def train(
         start_model=fit_starts(started_of(profile, embed)),
     )
     return Trained(
-        head=versioned(head), held_out=held_out(everything), unseen=unseen, foreign=foreign
+        head=versioned(head),
+        held_out=held_out(everything),
+        held_labels=apart,
+        unseen=unseen,
+        foreign=foreign,
     )
 
 
