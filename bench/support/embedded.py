@@ -105,7 +105,7 @@ def load(name: str) -> Floats:
     path = CACHE / f"{name}.npy"
     if not path.exists():
         raise SystemExit(f"no {path}: run `python -m support.embedded` in bench/ first")
-    return np.load(path)
+    return np.asarray(np.load(path), np.float32)
 
 
 def main() -> None:

@@ -106,13 +106,18 @@ class Keeper:
             log.info("let go of %d latents of least benefit", len(doomed))
 
     def _over(self, usage: Usage) -> dict[str, int]:
-        """What is too much; empty where nothing is."""
-        most = self._catalogue.bounds.entries
-        if usage.bytes <= FULL * usage.max_bytes and usage.entries <= FULL * most:
+        """What is too much of what is known of; empty where nothing is.
+
+        What the store holds beyond that is news on its way: to judge without it would let go of the
+        best of what is known.
+        """
+        table, most = self._catalogue.table, self._catalogue.bounds.entries
+        taken, entries = min(usage.bytes, table.bytes), min(usage.entries, len(table))
+        if taken <= FULL * usage.max_bytes and entries <= FULL * most:
             return {}
         return {
-            "bytes_over": math.ceil(usage.bytes - EASED * usage.max_bytes),
-            "entries_over": math.ceil(usage.entries - EASED * most),
+            "bytes_over": math.ceil(taken - EASED * usage.max_bytes),
+            "entries_over": math.ceil(entries - EASED * most),
         }
 
     def _weigh(self, usage: Usage) -> None:
