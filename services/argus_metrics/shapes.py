@@ -1,4 +1,4 @@
-"""Whether a picture holds just the shapes that its caption asks for; exact, and fast on any CPU."""
+"""Whether a picture holds the shapes that its caption asks for; exact, and fast on any CPU."""
 
 from __future__ import annotations
 
@@ -42,6 +42,12 @@ def exact(device: str) -> ShapesMetric:
     """1 where the picture is just as asked, else 0."""
     del device
     return ShapesMetric(value=lambda verdict: float(verdict.exact))
+
+
+def share(device: str) -> ShapesMetric:
+    """The share of what was asked that is there, as `argus_shapes.detector` counts it."""
+    del device
+    return ShapesMetric(value=lambda verdict: verdict.share)
 
 
 def _scene(prompt: str) -> Scene:

@@ -16,11 +16,12 @@ import io
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from math import isfinite
 
 import torch
 from PIL import Image, UnidentifiedImageError
 
-from argus_core.errors import DeadlineMissed, InvalidRequest, Unavailable
+from argus_core.errors import ArgusError, DeadlineMissed, InvalidRequest, Unavailable
 from argus_metrics import Metric, find_metric
 from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_worker import failures
@@ -129,10 +130,13 @@ class Scorer:
             self._require_spare_time()
             opened = _open(image, f"images[{index}]")
             references = [
-                _open(reference, f"references[{index}]")
+                _open(reference, f"references[{index}]", size=opened.size)
                 for reference in request.references[index : index + 1]
             ]
-            response.scores.extend(metric.score([request.prompt], [opened], references))
+            scores = metric.score([request.prompt], [opened], references)
+            if len(scores) != 1 or not isfinite(scores[0]):
+                raise ArgusError(f"metric {request.metric!r} gave {scores}, not a score")
+            response.scores.extend(scores)
         return response
 
     def _fetch(self, name: str) -> Metric:
@@ -151,16 +155,20 @@ def _check(request: worker_pb2.ScoreRequest) -> None:
             raise InvalidRequest.one(field, f"at most {MOST_IMAGES}, got {count}")
 
 
-def _open(image: cluster_pb2.Image, field: str) -> Image.Image:
+def _open(
+    image: cluster_pb2.Image, field: str, *, size: tuple[int, int] | None = None
+) -> Image.Image:
     """The picture, RGB; its size is checked before its pixels are made.
 
     Raises:
-        InvalidRequest: it is too large, or no picture at all.
+        InvalidRequest: it is too large, of another size than asked for, or no picture at all.
     """
     try:
         picture = Image.open(io.BytesIO(image.data), formats=_FORMATS)
         if picture.width * picture.height > MOST_PIXELS:
             raise InvalidRequest.one(field, f"at most {MOST_PIXELS} pixels, got {picture.size}")
+        if size not in (None, picture.size):
+            raise InvalidRequest.one(field, f"is of {picture.size}, its image of {size} pixels")
         return picture.convert("RGB")
     except (
         UnidentifiedImageError,
