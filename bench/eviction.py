@@ -38,7 +38,7 @@ SECONDS_PER_STEP = 0.3
 BETWEEN = 10.0
 """Seconds between two prompts; the data have no times."""
 LIFE = 86_400.0
-SIZES, PAPER_SIZES = (50, 100, 200, 400, 800, 1600), (100, 400, 1600, 6400)
+SIZES, PAPER_SIZES = (50, 100, 200, 400, 800, 1600), (400, 1600)
 """Entries kept."""
 
 Floats = NDArray[np.float64]
@@ -113,7 +113,9 @@ def replay(log: Log, *, size: int, scores: Scores, repeats: bool) -> Floats:
         if kept.count < size:
             slot, kept.count = kept.count, kept.count + 1
         else:
-            slot = int(np.lexsort((kept.born, scores(kept, now)))[0])
+            worth = scores(kept, now)
+            least = np.flatnonzero(worth == worth.min())
+            slot = int(least[kept.born[least].argmin()])
         kept.who[slot] = prompt
         kept.born[slot] = kept.last[slot] = now
         kept.steps[slot] = kept.faded[slot] = 0
@@ -202,7 +204,7 @@ def main() -> None:
                 )
                 for size in SIZES
             }
-            for between in (0.1, 1.0, 60.0, 600.0)
+            for between in (0.1, 1.0, 60.0)
         },
     }
     options.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
