@@ -21,7 +21,7 @@ from argus_latents.checks import check_entry
 from argus_latents.database import Database
 from argus_latents.files import ORPHANED, Files, is_key, remove_orphans
 from argus_latents.follow import Follower, Numbered, Page, Place
-from argus_latents.frame import Label, seal_all, unseal
+from argus_latents.frame import Label, is_spoilt, seal_all, unseal
 from argus_latents.misses import Miss, Reason
 from argus_latents.store import Change, Entry, StoreFailed, Usage
 from argus_latents.threads import Threads
@@ -122,6 +122,22 @@ class DirectoryStore:
         )
         await self._file_threads.run(lambda: self._files.remove(gone), seconds=ends - self._now())
 
+    async def mend(self, key: str, step: int) -> None:
+        """See `Store.mend`."""
+
+        def is_of_no_use() -> bool:
+            frame = self._files.read(key, step)
+            if frame is None:
+                return not self._files.has(key)
+            return is_spoilt(frame, secret=self._secret)
+
+        async def mended() -> None:
+            if await self._file_threads.run(is_of_no_use, seconds=self._timeout):
+                await self.delete([key])
+
+        if is_key(key):
+            await _quietly(mended)
+
     def changes(self) -> AsyncIterator[Sequence[Change]]:
         """See `Store.changes`."""
         return Follower(_Journal(self._catalogue, self._catalogue_thread, self._timeout)).changes()
@@ -195,4 +211,4 @@ async def _quietly(work: Callable[[], Awaitable[object]]) -> None:
     try:
         await work()
     except StoreFailed as error:
-        log.debug("the latent store could not tidy up: %s", error)
+        log.debug("the latent store was not tidied up: %s", error)

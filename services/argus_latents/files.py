@@ -64,6 +64,10 @@ class Files:
             failure = StoreFull if error.errno in _FULL else StoreFailed
             raise failure(f"cannot write a latent: {error.strerror}") from error
 
+    def has(self, key: str) -> bool:
+        """Whether any file of an entry is there."""
+        return any((self._folder / key[:2]).glob(f"{key}.*"))
+
     def remove(self, entries: Mapping[str, Iterable[int]]) -> None:
         """Remove entries' files, by their steps; what cannot be removed is swept up later."""
         for key, steps in entries.items():

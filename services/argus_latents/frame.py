@@ -1,9 +1,9 @@
 """A latent as it lies in a store: framed, so that only what was put is ever taken out.
 
 Layout, big-endian: magic (8 bytes), format version (2), length of the header (4), length of the
-payload (8), the header as JSON, the payload as it was given, and a BLAKE2b checksum (32) of all
-that stands before it. With a secret the checksum is keyed: who lacks it can neither forge a frame
-nor have one of his taken for sound.
+payload (8), which secret it was written with (4), the header as JSON, the payload as it was given,
+and a BLAKE2b checksum (32) of all that stands before it. With a secret the checksum is keyed: who
+lacks it can neither forge a frame nor have one of his taken for sound.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from argus_latents.store import Entry
 
 VERSION = 1
 _MAGIC = b"ARGUSLAT"
-_HEAD = struct.Struct(">8sHIQ")
+_HEAD = struct.Struct(">8sHIQ4s")
 _DIGEST = 32
 
 
@@ -37,7 +37,7 @@ class Label:
 def seal(payload: bytes, label: Label, *, expires: float, secret: bytes) -> bytes:
     """A frame of the payload; `expires` in seconds since 1970."""
     header = json.dumps({**asdict(label), "expires": expires}).encode()
-    body = _HEAD.pack(_MAGIC, VERSION, len(header), len(payload)) + header + payload
+    body = _HEAD.pack(_MAGIC, VERSION, len(header), len(payload), _name(secret)) + header + payload
     return body + _digest(body, secret)
 
 
@@ -57,11 +57,8 @@ def unseal(frame: bytes, label: Label, *, now: float, secret: bytes) -> bytes:
     Raises:
         Miss: it is not; the reason says how.
     """
-    view = memoryview(frame)
-    header_length = _measure(view)
-    body, digest = view[:-_DIGEST], view[-_DIGEST:]
-    if not hmac.compare_digest(digest, _digest(body, secret)):
-        raise Miss(Reason.CORRUPT)
+    header_length = _check(frame, secret)
+    body = memoryview(frame)[:-_DIGEST]
     start = _HEAD.size + header_length
     header = json.loads(bytes(body[_HEAD.size : start]))
     for field, reason in _FIELDS.items():
@@ -72,6 +69,15 @@ def unseal(frame: bytes, label: Label, *, now: float, secret: bytes) -> bytes:
     return bytes(body[start:])
 
 
+def is_spoilt(frame: bytes, *, secret: bytes) -> bool:
+    """Whether it was ours, and is of no use to anyone any more."""
+    try:
+        _check(frame, secret)
+    except Miss as miss:
+        return miss.reason in (Reason.TRUNCATED, Reason.CORRUPT)
+    return False
+
+
 _FIELDS = {
     "key": Reason.KEY,
     "step": Reason.STEP,
@@ -80,19 +86,29 @@ _FIELDS = {
 }
 
 
-def _measure(view: memoryview) -> int:
-    """The header's length, where the frame is as long as it says and of our format."""
+def _check(frame: bytes, secret: bytes) -> int:
+    """The header's length, where the frame is ours and whole."""
+    view = memoryview(frame)
     if len(view) < _HEAD.size:
         raise Miss(Reason.TRUNCATED)
-    magic, version, header, payload = _HEAD.unpack_from(view)
+    magic, version, header, payload, name = _HEAD.unpack_from(view)
     if magic != _MAGIC:
         raise Miss(Reason.FORMAT)
     if version != VERSION:
         raise Miss(Reason.VERSION)
+    if name != _name(secret):
+        raise Miss(Reason.SECRET)
     if len(view) != _HEAD.size + header + payload + _DIGEST:
         raise Miss(Reason.TRUNCATED)
+    if not hmac.compare_digest(view[-_DIGEST:], _digest(view[:-_DIGEST], secret)):
+        raise Miss(Reason.CORRUPT)
     length: int = header
     return length
+
+
+def _name(secret: bytes) -> bytes:
+    """Tells secrets apart, and nothing about them that the checksums do not."""
+    return hashlib.blake2b(secret, digest_size=4, person=b"argus secret").digest()
 
 
 def _digest(body: bytes | memoryview, secret: bytes) -> bytes:

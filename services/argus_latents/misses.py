@@ -14,7 +14,9 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     """Shorter or longer than it says."""
     CORRUPT = "corrupt"
-    """Its checksum is wrong, or made with another secret."""
+    """Its checksum is wrong."""
+    SECRET = "secret"  # noqa: S105 - a reason
+    """Written with another secret, or with none."""
     FORMAT = "format"
     """No latent at all."""
     VERSION = "version"

@@ -33,7 +33,7 @@ from argus_latents import scripts
 from argus_latents.checks import check_entry
 from argus_latents.files import is_key
 from argus_latents.follow import Follower
-from argus_latents.frame import Label, seal_all, unseal
+from argus_latents.frame import Label, is_spoilt, seal_all, unseal
 from argus_latents.misses import Miss, Reason
 from argus_latents.redis_journal import RedisJournal
 from argus_latents.store import Change, Entry, StoreFailed, StoreFull, Usage
@@ -117,6 +117,16 @@ class RedisStore:
         """See `Store.delete`."""
         await self._run(self._delete, [_latents(key) for key in keys], list(keys))
 
+    async def mend(self, key: str, step: int) -> None:
+        """See `Store.mend`."""
+        if not is_key(key):
+            return
+        try:
+            if await self._is_of_no_use(key, step):
+                await self.delete([key])
+        except StoreFailed as error:
+            log.debug("an entry was not mended: %s", error)
+
     def changes(self) -> AsyncIterator[Sequence[Change]]:
         """See `Store.changes`."""
         return Follower(RedisJournal(self._redis, self._ask, PREFIX)).changes()
@@ -137,6 +147,12 @@ class RedisStore:
         """See `Store.close`."""
         await self._redis.aclose()
         await self._redis.connection_pool.disconnect()
+
+    async def _is_of_no_use(self, key: str, step: int) -> bool:
+        frame = await self._ask(lambda: self._redis.hget(_latents(key), step))
+        if frame is None:
+            return not await self._ask(lambda: self._redis.exists(_latents(key)))
+        return is_spoilt(frame, secret=self._secret)
 
     async def _run(self, script: Any, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         common = [secrets.token_hex(8), JOURNAL]

@@ -117,6 +117,12 @@ class Store(Protocol):
             StoreFailed: some may still be there.
         """
 
+    async def mend(self, key: str, step: int) -> None:
+        """Forget an entry of which nothing is there, or whose latent is spoilt; told after a miss.
+
+        What is sound, or another's to judge, stays; lost in silence where the store fails.
+        """
+
     def changes(self) -> AsyncIterator[Sequence[Change]]:
         """All that is there now, as `Added`, in some first batches, then what changes; for ever.
 

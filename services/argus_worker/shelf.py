@@ -43,6 +43,14 @@ class _Use:
     step: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Mend:
+    """To be forgotten if it is of no use to anyone, or it would be tried again and again."""
+
+    key: str
+    step: int
+
+
 class Shelf:
     """Fetches starts, and keeps captures; made and used on one event loop."""
 
@@ -50,7 +58,7 @@ class Shelf:
         """Begin to write; `time_to_live` in seconds, `clock` tells seconds since 1970."""
         self._store, self._time_to_live, self._clock = store, time_to_live, clock
         self.tally = Tally(store)
-        self._queue: asyncio.Queue[Promised | _Use] = asyncio.Queue()
+        self._queue: asyncio.Queue[Promised | _Use | _Mend] = asyncio.Queue()
         self._waiting = self._bytes = 0
         self._open = True
         self._writer = asyncio.ensure_future(self._write())
@@ -75,8 +83,7 @@ class Shelf:
 
     def used(self, order: Order) -> None:
         """Have others told that an image was begun from the order's start; not waited for."""
-        if self._open and self._waiting < MOST_WAITING:
-            self._enqueue(_Use(key=order.start_key, step=order.skipped_steps))
+        self._tell(_Use(key=order.start_key, step=order.skipped_steps))
 
     def promise(self, order: Order, drawn: Drawn) -> Promised | None:
         """Room for what was captured, to be given to `keep`; None where it is dropped."""
@@ -120,9 +127,10 @@ class Shelf:
         self._writer.cancel()
         await self._store.close()
 
-    def _enqueue(self, use: _Use) -> None:
-        self._waiting += 1
-        self._queue.put_nowait(use)
+    def _tell(self, item: _Use | _Mend) -> None:
+        if self._open and self._waiting < MOST_WAITING:
+            self._waiting += 1
+            self._queue.put_nowait(item)
 
     async def _get(self, order: Order, seconds: float) -> bytes:
         try:
@@ -138,6 +146,7 @@ class Shelf:
             raise NotFound("start: the latent store does not answer in time") from error
         self.tally.answered()
         if data is None:
+            self._tell(_Mend(key=order.start_key, step=order.skipped_steps))
             raise NotFound("start: the latent store has no sound latent of this key for it")
         return data
 
@@ -158,9 +167,12 @@ class Shelf:
                 self._bytes -= item.entry.bytes if isinstance(item, Promised) else 0
                 self._queue.task_done()
 
-    async def _do(self, item: Promised | _Use) -> None:
+    async def _do(self, item: Promised | _Use | _Mend) -> None:
         if isinstance(item, _Use):
             await self._store.used(item.key, item.step)
+            return
+        if isinstance(item, _Mend):
+            await self._store.mend(item.key, item.step)
             return
         await self._store.put(item.entry, item.latents)
         self.tally.answered()

@@ -44,7 +44,7 @@ async def test_every_entry_of_200_spoilt_at_another_byte_is_a_miss(place):
         assert {await got(store, entry) for entry in entries} == {None}
         assert store.misses.total() == 200
         assert set(store.misses) <= {
-            *(Reason.CORRUPT, Reason.TRUNCATED, Reason.FORMAT, Reason.VERSION)
+            *(Reason.CORRUPT, Reason.TRUNCATED, Reason.FORMAT, Reason.VERSION, Reason.SECRET)
         }
 
 
@@ -75,6 +75,20 @@ async def test_an_entry_cut_anywhere_or_grown_is_a_miss(place):
         assert store.misses == {Reason.TRUNCATED: 14}
 
 
+async def test_an_entry_is_forgotten_once_it_is_of_no_use(place):
+    async with opened(place.url) as store:
+        spoilt, sound = [(await put_one(store, seed=seed))[0] for seed in (1, 2)]
+        frame = bytearray(await place.read(spoilt.key))
+        frame[-1] ^= 1
+        await place.write(spoilt.key, bytes(frame))
+        for key, step in ((sound.key, 2), (sound.key, 3), ("../..", 2), ("0" * 32, 2)):
+            await store.mend(key, step)
+        assert (await store.usage()).entries == 2
+        await store.mend(spoilt.key, 2)
+        assert (await store.usage()).entries == 1
+        assert await got(store, sound) is not None
+
+
 async def test_another_tenants_entry_under_ones_own_key_is_never_a_hit(place):
     async with opened(place.url) as store:
         mine, _ = await put_one(store, seed=1)
@@ -92,7 +106,10 @@ async def test_what_another_without_the_secret_wrote_is_never_a_hit(place):
         ours, latent = await put_one(store)
         assert await got(stranger, ours) is None
         assert await got(store, ours) == latent
-        assert store.misses == stranger.misses == {Reason.CORRUPT: 1}
+        assert store.misses == stranger.misses == {Reason.SECRET: 1}
+        for judge, entry in ((store, poisoned), (stranger, ours)):
+            await judge.mend(entry.key, 2)
+        assert (await store.usage()).entries == 2, "it is not for one to forget the other's"
 
 
 async def test_two_processes_that_write_at_once_lose_nothing(place):

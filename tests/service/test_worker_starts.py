@@ -165,7 +165,7 @@ async def test_what_is_no_latent_of_the_variant_is_not_found(tmp_path, data):
         assert host.shelf.tally.counts()["unsound"] == 1
 
 
-async def test_a_spoilt_file_is_not_found_and_counted(tmp_path):
+async def test_a_spoilt_file_is_not_found_and_forgotten(tmp_path):
     folder = Folder(tmp_path / "latents")
     async with worker(folder.url) as (host, stub):
         latent = (await drawn(stub, keeping(2))).captured[0]
@@ -176,6 +176,9 @@ async def test_a_spoilt_file_is_not_found_and_counted(tmp_path):
         error, _ = await refusal(stub, starting(latent))
         assert isinstance(error, NotFound)
         assert host.shelf.tally.counts()[f"miss.{Reason.CORRUPT}"] == 1
+        await eventually(lambda: not folder.file(latent.key).exists())
+        async with opened(folder.url) as store:
+            assert (await store.usage()).entries == 0, "nobody is sent to it again"
 
 
 async def test_a_store_that_hangs_costs_a_tenth_of_the_time_and_no_image(tmp_path, caplog):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from argus_latents.frame import Label, seal, unseal
+from argus_latents.frame import Label, is_spoilt, seal, unseal
 from argus_latents.misses import Miss, Reason
 from argus_latents.wording import from_text, to_text
 from latents_support import entry_of, some_latents
@@ -32,9 +32,15 @@ def reason(frame, label=LABEL, now=NOW, secret=b""):
 def test_what_was_sealed_is_unsealed_with_the_same_secret_alone():
     assert reason(sealed()) is None
     assert reason(sealed(secret=b"s"), secret=b"s") is None
-    assert reason(sealed(secret=b"s")) is Reason.CORRUPT
-    assert reason(sealed(), secret=b"s") is Reason.CORRUPT
-    assert reason(sealed(secret=b"t"), secret=b"s") is Reason.CORRUPT
+    assert reason(sealed(secret=b"s")) is Reason.SECRET
+    assert reason(sealed(), secret=b"s") is Reason.SECRET
+    assert reason(sealed(secret=b"t"), secret=b"s") is Reason.SECRET
+
+
+def test_who_knows_a_secrets_name_alone_can_forge_nothing():
+    forged, ours = bytearray(sealed()), sealed(secret=b"s")
+    forged[22:26] = ours[22:26]
+    assert reason(bytes(forged), secret=b"s") is Reason.CORRUPT
 
 
 def test_an_empty_payload_is_a_payload():
@@ -50,19 +56,31 @@ def test_every_bit_counts():
             spoilt = bytearray(frame)
             spoilt[position] ^= 1 << bit
             seen.add(reason(bytes(spoilt)))
-    assert seen == {Reason.FORMAT, Reason.VERSION, Reason.TRUNCATED, Reason.CORRUPT}
+    assert seen == {
+        *(Reason.FORMAT, Reason.VERSION, Reason.SECRET, Reason.TRUNCATED, Reason.CORRUPT)
+    }
 
 
 def test_every_length_but_its_own_is_a_miss():
     frame = sealed()
     found = [reason(frame[:length]) for length in range(len(frame))]
     assert set(found) == {Reason.TRUNCATED}
+    assert all(is_spoilt(frame[:length], secret=b"") for length in range(len(frame)))
     assert reason(frame + b"\0") is Reason.TRUNCATED
 
 
 def test_lengths_that_would_overflow_are_a_miss():
     head = struct.pack(">8sHIQ", b"ARGUSLAT", 1, 2**32 - 1, 2**64 - 1)
-    assert reason(head + bytes(64)) is Reason.TRUNCATED
+    assert reason(head + sealed()[22:26] + bytes(64)) is Reason.TRUNCATED
+
+
+def test_what_is_sound_or_not_ours_is_not_spoilt():
+    newer = bytearray(sealed())
+    newer[8:10] = struct.pack(">H", 2)
+    for other in (sealed(), sealed(secret=b"s"), bytes(newer), b"x" * 100):
+        assert not is_spoilt(other, secret=b"")
+    newer[8:10], newer[-1] = struct.pack(">H", 1), newer[-1] ^ 1
+    assert is_spoilt(bytes(newer), secret=b"")
 
 
 @pytest.mark.parametrize(
