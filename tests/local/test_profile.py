@@ -14,13 +14,15 @@ import yaml
 
 from argus_core.profile.document import parse_profile
 from helpers import eventually
-from local_support import START, Command, argus, cluster_document
+from local_support import START, Command, cluster_document
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "profiling.md").read_text()
 BLOCKS = re.findall(r"^```(console|python)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+LONG = 400.0
+"""Seconds for a whole profile: torch is imported twice, and more may go on on this machine."""
 SMALL = ("--captions", "6", "--seeds", "2", "--starts", "2", "--samples", "1", "--batches", "1,2")
 
 
@@ -40,7 +42,7 @@ def document(tmp_path_factory):
 def whole(document):
     """The profile of a run that nothing happened to."""
     out = document.with_name("whole.json")
-    said = asyncio.run(argus(document.parent, *arguments(document, out)))
+    said = asyncio.run(finished(document.parent, *arguments(document, out)))
     assert f"Wrote {out}" in said
     assert out.with_suffix(".md").exists()
     assert out.with_suffix(".png").exists()
@@ -50,6 +52,16 @@ def whole(document):
 
 def arguments(document, out):
     return ("profile", "-f", str(document), *SMALL, "--out", str(out))
+
+
+async def finished(folder, *arguments):
+    """Run an `argus` command to its end; returns what it printed."""
+    command = await Command.start(folder, *arguments)
+    try:
+        assert await command.ended(LONG) == 0, command.output
+    finally:
+        await command.abandon()
+    return command.output
 
 
 def kept(out):
@@ -77,7 +89,7 @@ async def test_stopped_and_gone_on_with_it_ends_with_the_same(tmp_path, document
     assert not out.exists()
     before = kept(out)
     assert before
-    await argus(tmp_path, *arguments(document, out))
+    await finished(tmp_path, *arguments(document, out))
     assert judged(out) == judged(whole)
 
 
@@ -88,7 +100,7 @@ async def test_a_worker_killed_meanwhile_changes_nothing(tmp_path, document, who
         await eventually(lambda: any('"draw"' in key for key in kept(out)), timeout=START)
         worker = next(p for p in command.descendants if "argus_worker" in " ".join(p.cmdline()))
         worker.kill()
-        assert await command.ended() == 0, command.output
+        assert await command.ended(LONG) == 0, command.output
     finally:
         await command.abandon()
     assert judged(out) == judged(whole)

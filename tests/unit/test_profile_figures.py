@@ -7,7 +7,6 @@ from argus_core.profile.figures import priors, qualities, started
 from argus_core.spec import parse_cluster
 from profile_support import document, row, timing
 
-
 TWO_AT_ONCE = {"device": "cpu", "timings": {"dear": {"48x48": {"2": timing()}}}}
 
 
