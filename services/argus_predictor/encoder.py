@@ -1,7 +1,6 @@
 """Sentence embeddings of prompts; those of repeated prompts are remembered.
 
-Texts of one length are read together and nothing is padded, so an embedding does not depend on
-what it is computed with beyond rounding. Any thread may ask.
+Nothing is padded, so an embedding does not depend on what it is computed with. Any thread may ask.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A BERT's weights as an ONNX graph of fused operators: token ids to the mean of their vectors.
 
-Built node by node rather than exported: an export of the model as `transformers` has it gave other
-vectors (cosine 0.96), and needs torch. There is no padding and so no mask: texts of one length are
-read together.
+Built node by node rather than exported, so that it needs no torch. There is no padding and so no
+mask: texts of one length only are read together.
 """
 
 from __future__ import annotations

