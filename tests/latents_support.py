@@ -194,9 +194,9 @@ class SlowProxy:
         sink.close()
 
 
-PATIENCE = 0.3
+PATIENCE = 0.8
 """Of a store that is to be too slow, in seconds."""
-PROMPT = 1.0
+PROMPT = 1.9
 """Seconds within which such a store must have given up, on a busy machine."""
 
 
