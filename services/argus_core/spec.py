@@ -22,6 +22,8 @@ Name = Annotated[
     str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
 ]
 """A DNS label that may hold dots: variants, levels, pools."""
+MetricName = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^\S+$")]
+"""One of `argus_metrics`, with its model behind a colon where one is chosen, or a URL."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
@@ -120,7 +122,7 @@ class Predictor(_Model):
     turned out to be worth; None keeps the head."""
     scored_share: Share = 0.0
     """Of the images served, how many are judged on spare worker time."""
-    metric: Name = "shapes"
+    metric: MetricName = "shapes"
     """By which they are judged."""
 
 

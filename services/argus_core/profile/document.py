@@ -24,7 +24,7 @@ from pydantic.alias_generators import to_camel
 
 from argus_core.errors import InvalidRequest, Violation
 from argus_core.quality import Comparison
-from argus_core.spec import Level, Name, Seconds
+from argus_core.spec import Level, MetricName, Name, Seconds
 
 Deviation = Annotated[float, Field(ge=0, le=86_400)]
 Samples = Annotated[int, Field(ge=1)]
@@ -132,7 +132,7 @@ class Start(_Model):
 class Quality(_Model):
     """How good the pictures are, by one metric."""
 
-    metric: Name
+    metric: MetricName
     comparison: Comparison
     """How scores become qualities, see `argus_core.quality`."""
     scale: Annotated[float, Field(gt=0)] = 1.0
