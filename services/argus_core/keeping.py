@@ -3,8 +3,8 @@
 Model: people come back to a prompt while they work on it, then turn to another. So the rate at
 which an entry is used falls as one over the time since it was last of use, and is in proportion to
 how often it was, older uses counting less; a new entry is credited with some uses. The expected
-number of uses is that rate, summed over the time for which the entry may yet be used. It has no
-time scale of its own: it does not matter whether prompts come by the second or by the minute.
+number of uses is that rate, summed over the time for which the entry may yet be used. Uses
+within `pause` of each other are all the same to it, so entries should stay for longer than that.
 
 Plain functions over numbers or arrays of them; time is passed in.
 """

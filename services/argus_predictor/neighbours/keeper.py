@@ -83,7 +83,9 @@ class Keeper:
             except StoreFailed as error:
                 log.debug("the latent store is not tidied now: %s", error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._pace.between)
+                # Not wait_for: until Python 3.12 it can lose a cancellation.
+                async with asyncio.timeout(self._pace.between):
+                    await self._news.wait()
             self._news.clear()
 
     async def _look(self, store: Store, thread: ThreadPoolExecutor) -> None:
