@@ -26,7 +26,6 @@ from typing import Any
 
 import numpy as np
 import yaml
-from argus_predictor.encoder import Encoder
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -37,6 +36,7 @@ from argus_cli.local.cluster import LocalCluster
 from argus_cli.local.planning import Planning
 from argus_cli.retry import Retry
 from argus_core.errors import ArgusError
+from argus_predictor.encoder import Encoder
 from argus_shapes.captions import parse
 from argus_shapes.detector import detect, judge
 from support import data, replay, results
@@ -76,7 +76,7 @@ class Answer:
 
 def is_exact(prompt: str, drawn: Drawn) -> bool:
     """Whether the detector finds all that the prompt asks for, and nothing else."""
-    pixels = np.asarray(drawn.image(), np.float32) / 255
+    pixels = np.asarray(drawn.image(), np.float32) / np.float32(255)
     return judge(parse(prompt), detect(pixels)).exact
 
 

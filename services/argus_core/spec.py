@@ -118,8 +118,8 @@ class Predictor(_Model):
     """Directory of trained heads (`argus train-predictor`), or `builtin:shapes`; None answers with
     the ladder's means."""
     profile: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
-    """Profile document (`argus profile`) that the head is trained anew from, with what served images
-    turned out to be worth; None keeps the head."""
+    """Profile document (`argus profile`) that the head is trained anew from, together with what
+    served images turned out to be worth; None keeps the head."""
     scored_share: Share = 0.0
     """Of the images served, how many are judged on spare worker time."""
     metric: MetricName = "shapes"

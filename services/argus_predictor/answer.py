@@ -78,6 +78,32 @@ class Answers:
                 response.encoder = self._encoder
         return response
 
+    def uncorrected(
+        self,
+        prompt: str,
+        read: Embedded | None,
+        head: Head | None,
+        *,
+        level: str,
+        similarity: float | None,
+    ) -> float | None:
+        """Quality that the head alone expects, 0 to 1; None for a level that there is not.
+
+        Args:
+            prompt: as it was asked.
+            read: of it; None where there is no encoder.
+            head: None for the priors.
+            level: its name.
+            similarity: of the prompt whose latent it began from; None where it began from nothing.
+        """
+        found = next((each for each in self._ladder if each.name == level), None)
+        if found is None:
+            return None
+        guesses = self._guesses(prompt, read, head)
+        if similarity is None or not found.skipped_steps:
+            return guesses[level].quality
+        return self._started(found, similarity, guesses, head).quality
+
     def _guesses(
         self, prompt: str, read: Embedded | None, head: Head | None
     ) -> Mapping[str, Guess]:
@@ -94,10 +120,8 @@ class Answers:
             head.levels, predicted.mean[0], predicted.deviation[0], strict=True
         ):
             if name in found:
-                quality = float(mean) + self._bias.correction(name)
-                found[name] = Guess(
-                    quality=_within(quality), deviation=float(deviation), learnt=True
-                )
+                quality = float(mean)
+                found[name] = Guess(quality=quality, deviation=float(deviation), learnt=True)
         return found
 
     def _qualities(
@@ -116,7 +140,7 @@ class Answers:
             told.append(
                 predictor_pb2.LevelQuality(
                     level=level.name,
-                    quality=guess.quality,
+                    quality=_within(guess.quality + self._bias.correction(level.name)),
                     deviation=guess.deviation,
                     basis=(
                         predictor_pb2.QUALITY_BASIS_MODEL
@@ -168,8 +192,7 @@ class Answers:
                 level.name, full=full.quality, deviation=full.deviation,
                 similarity=similarity, skipped_share=share,
             )  # fmt: skip
-        corrected = _within(quality + self._bias.correction(level.name))
-        return Guess(quality=corrected, deviation=deviation, learnt=full.learnt)
+        return Guess(quality=quality, deviation=deviation, learnt=full.learnt)
 
 
 def _in_full(level: Level, ladder: Sequence[Level]) -> str:

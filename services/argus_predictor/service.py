@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -152,6 +153,7 @@ class Predictor(PredictorServiceServicer):
 
     def _learn(self, labels: list[Label]) -> None:
         assert self.labels is not None, "asked before"
+        labels = [self._as_expected(label) for label in labels]
         self.labels.add(labels)
         for label in labels:
             # What another head said tells nothing of this one.
@@ -169,6 +171,19 @@ class Predictor(PredictorServiceServicer):
         for level in sorted(self._drifted - drifted):
             log.info("quality at %s is as predicted again", level)
         self._drifted = drifted
+
+    def _as_expected(self, label: Label) -> Label:
+        """The label, with what the head alone expects.
+
+        Held against what was corrected already, an error would seem to go by being corrected for.
+        """
+        if label.version != (self.head.version if self.head else PRIOR):
+            return label
+        read = None if self._encoder is None else self._encoder.read([label.prompt])[0]
+        expected = self._answers.uncorrected(
+            label.prompt, read, self.head, level=label.level, similarity=label.similarity
+        )
+        return label if expected is None else replace(label, predicted=expected)
 
     def _hear(self, label: Label) -> None:
         self._drift.heard(label.level, predicted=label.predicted, measured=label.quality)
