@@ -78,7 +78,9 @@ class Command:
     @classmethod
     async def start(cls, folder: Path, *arguments: str) -> Command:
         """Run `argus` with these arguments; clusters are looked for in `folder` alone."""
-        code = "from argus_cli.main import main; main()"
+        # Who was started in the background ignores interrupts, and so would all that it starts.
+        heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+        code = f"{heed}; from argus_cli.main import main; main()"
         return cls(
             await asyncio.create_subprocess_exec(
                 *(sys.executable, "-c", code, *arguments),
