@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import grpc
 
@@ -16,13 +16,16 @@ from argus_rpc.convert import duration
 class ScriptedWorker(worker_pb2_grpc.WorkerServiceServicer):
     """Holds what it is told, and answers at once. `refuse` is asked before each image."""
 
-    def __init__(self, name="w", *, pool="cpu", device="cpu", slots=4, needs_reference=False):
+    def __init__(
+        self, name="w", *, pool="cpu", device="cpu", slots=4, needs_reference=False, lingers=0.0
+    ):
+        """`lingers`: seconds, at most, that an image waits for another to be drawn beside it."""
         self.name, self.pool, self.device, self.slots = name, pool, device, slots
         self.needs_reference = needs_reference
         self.held, self.generation, self.drawn, self.judged = [], 0, [], []
         self.at_once = self.most_at_once = 0
         self.refuse = lambda _request: None
-        self.lost = False
+        self.lost, self._lingers, self._beside = False, lingers, asyncio.Event()
 
     def state(self):
         state = cluster_pb2.WorkerState(
@@ -54,7 +57,7 @@ class ScriptedWorker(worker_pb2_grpc.WorkerServiceServicer):
         self.drawn.append(request)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
-        await asyncio.sleep(0)
+        await self._draw()
         self.at_once -= 1
         start = request.start.data.decode() if request.HasField("start") else None
         told = [request.variant, request.schedule.steps, request.prompt, request.seed, start]
@@ -66,6 +69,15 @@ class ScriptedWorker(worker_pb2_grpc.WorkerServiceServicer):
         yield worker_pb2.ExecuteResponse(
             result=worker_pb2.ExecuteResult(image=image, captured=captured)
         )
+
+    async def _draw(self):
+        if self.at_once > 1:
+            self._beside.set()
+        else:
+            self._beside.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._lingers):
+                await self._beside.wait()
 
     async def Score(self, request, context):
         if request.metric != "shapes":

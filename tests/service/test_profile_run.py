@@ -107,7 +107,7 @@ async def test_who_draws_changes_no_score(spec, tmp_path):
 
 
 async def test_levels_are_timed_by_one_worker_while_all_others_rest(spec, journal):
-    workers = [ScriptedWorker("a"), ScriptedWorker("b")]
+    workers = [ScriptedWorker("a", lingers=0.5), ScriptedWorker("b")]
     at = []
     phases = Watching(began=lambda phase: at.append((phase, [len(w.drawn) for w in workers])))
     await measured(spec, ask_of(spec), journal, *workers, watching=phases)

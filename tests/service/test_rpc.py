@@ -129,7 +129,7 @@ async def test_a_stream_that_fails_midway_ends_in_its_error(served):
     ("data", "field"),
     [
         (b"\x0a\x02\xff\xfe", "prompt"),
-        (b"\x12\x01\xc3", "tenant"),
+        (b"\x12\x01\xc3", "scope"),
         (b"\x0a\x7fshort", "request"),
         (b"\xff\xff\xff", "request"),
     ],
