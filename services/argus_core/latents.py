@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
+
+class Scheduled(Protocol):
+    """A level, as a cluster's document or a profile has it."""
+
+    @property
+    def variant(self) -> str: ...  # noqa: D102 - see `argus_core.spec.Level`
+    @property
+    def steps(self) -> int: ...  # noqa: D102
+    @property
+    def skipped_steps(self) -> int: ...  # noqa: D102
+    @property
+    def guidance_scale(self) -> float: ...  # noqa: D102
+
+
+L = TypeVar("L", bound=Scheduled)
+
+
+def path(level: Scheduled) -> tuple[str, int, float]:
+    """What levels share that go through the same latents, wherever they begin."""
+    return level.variant, level.steps, level.guidance_scale
+
+
+def in_full(level: Scheduled, ladder: Iterable[L]) -> L | None:
+    """The level of the same path that skips nothing; None where the ladder has none."""
+    same = (o for o in ladder if not o.skipped_steps and path(o) == path(level))
+    return next(same, None)
+
 
 def latent_space(*, variant: str, model: str, scheduler: str, dtype: str) -> str:
     """Names the space that a variant's latents live in.

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from argus_core.latents import in_full
 from argus_core.spec import Level
 from argus_predictor.encoder import Embedded
 from argus_predictor.heads import Head
@@ -60,7 +61,7 @@ class Answers:
     ) -> None:
         self._ladder, self._encoder = tuple(ladder), encoder
         self._neighbours, self._bias = neighbours, bias
-        self._full_of = {level.name: _in_full(level, ladder) for level in ladder}
+        self._full_of = {level.name: (in_full(level, ladder) or level).name for level in ladder}
 
     def answer(
         self, request: predictor_pb2.PredictRequest, read: Embedded | None, head: Head | None
@@ -193,16 +194,6 @@ class Answers:
                 similarity=similarity, skipped_share=share,
             )  # fmt: skip
         return Guess(quality=quality, deviation=deviation, learnt=full.learnt)
-
-
-def _in_full(level: Level, ladder: Sequence[Level]) -> str:
-    """The level of the same schedule that skips nothing; itself where there is none."""
-    schedule = (level.variant, level.steps, level.guidance_scale)
-    for other in ladder:
-        same = (other.variant, other.steps, other.guidance_scale) == schedule
-        if same and not other.skipped_steps:
-            return other.name
-    return level.name
 
 
 def _within(quality: float) -> float:

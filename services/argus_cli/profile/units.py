@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from argus_cli.profile.ask import Ask, Pair
+from argus_core.latents import path
 from argus_core.profile.document import ProfiledLevel
 
 
@@ -92,7 +93,7 @@ def start_units(ask: Ask) -> list[StartUnit]:
     """In an order that switches variants seldom."""
     groups: dict[tuple[str, int, float], list[ProfiledLevel]] = {}
     for level in sorted(ask.cached, key=lambda level: _place(ask, level.variant)):
-        groups.setdefault((level.variant, level.steps, level.guidance_scale), []).append(level)
+        groups.setdefault(path(level), []).append(level)
     return [StartUnit(tuple(levels), pair) for levels in groups.values() for pair in ask.pairs]
 
 

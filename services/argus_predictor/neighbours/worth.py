@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from argus_core.latents import in_full, path
 from argus_core.spec import Level
 
 
@@ -27,7 +28,7 @@ class Worth:
         drawn = self._levels.get(level)
         if drawn is None:
             return ()
-        others = (other for other in self._levels.values() if _kin(drawn, other))
+        others = (other for other in self._levels.values() if path(drawn) == path(other))
         return tuple(sorted({
             other.skipped_steps for other in others if other.skipped_steps > drawn.skipped_steps
         }))  # fmt: skip
@@ -43,16 +44,5 @@ class Worth:
 
     def _whole(self, level: Level) -> float:
         """Quality of the same drawing from the start; its own where no level is that."""
-        whole = (
-            other.quality
-            for other in self._levels.values()
-            if _kin(level, other) and not other.skipped_steps
-        )
-        return next(whole, level.quality)
-
-
-def _kin(one: Level, other: Level) -> bool:
-    """Whether they go through the same latents."""
-    return (one.variant, one.steps, one.guidance_scale) == (
-        other.variant, other.steps, other.guidance_scale,
-    )  # fmt: skip
+        whole = in_full(level, self._levels.values())
+        return whole.quality if whole else level.quality

@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 
+from argus_core.latents import in_full
 from argus_core.profile.document import ArgusProfile, ProfiledLevel, Start
 from argus_core.profile.figures import quality_of
 from argus_predictor.heads.started import StartModel
@@ -50,10 +51,8 @@ def started_of(profile: ArgusProfile, embed: Embed) -> list[Started]:
 
 def _whole(profile: ArgusProfile, level: ProfiledLevel) -> str:
     """The level of the same schedule that skips nothing; empty where there is none."""
-    schedule = (level.variant, level.steps, level.guidance_scale)
-    full = (other for other in profile.ladder if not other.skipped_steps)
-    same = (o.name for o in full if (o.variant, o.steps, o.guidance_scale) == schedule)
-    return next(same, "")
+    whole = in_full(level, profile.ladder)
+    return whole.name if whole else ""
 
 
 def fit_starts(starts: Sequence[Started]) -> StartModel:
