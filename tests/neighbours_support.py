@@ -54,7 +54,8 @@ def neighbours(clock=lambda: 1.0, **changed):
 
 def start(known, row, step=4, *, scope=SCOPE, fits=FITS):
     """What a level that skips to this step would begin from."""
-    return known.starts(row, scope, {"it": Wanted(compatibility=fits, step=step)}).get("it")
+    around = known.around(row, scope)
+    return around and around.starts({"it": Wanted(compatibility=fits, step=step)}).get("it")
 
 
 @asynccontextmanager

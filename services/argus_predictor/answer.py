@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from argus_core.latents import in_full
 from argus_core.spec import Level
 from argus_predictor.encoder import Embedded
 from argus_predictor.heads import Head
 from argus_predictor.heads.started import StartModel
-from argus_predictor.neighbours import Neighbours, Wanted
+from argus_predictor.neighbours import Around, Neighbours, Wanted
 from argus_protos.v1 import predictor_pb2
 
 PRIOR = "prior"
@@ -132,7 +131,10 @@ class Answers:
         head: Head | None,
         guesses: Mapping[str, Guess],
     ) -> list[predictor_pb2.LevelQuality]:
-        starts = {} if read is None else self._starts(request, read.vector)
+        around = None
+        if read is not None and self._neighbours is not None:
+            around = self._neighbours.around(read.vector, request.scope)
+        starts = self._starts(request, around)
         told = []
         for level in self._ladder:
             guess, start = guesses[level.name], starts.get(level.name)
@@ -149,13 +151,13 @@ class Answers:
                         else predictor_pb2.QUALITY_BASIS_PRIOR
                     ),
                     start=start,
-                    capture_steps=self._captures(request, read, level.name),
+                    capture_steps=self._captures(request, around, level.name),
                 )
             )
         return told
 
     def _starts(
-        self, request: predictor_pb2.PredictRequest, embedding: NDArray[np.float32]
+        self, request: predictor_pb2.PredictRequest, around: Around | None
     ) -> Mapping[str, predictor_pb2.Start]:
         wanted = {
             level.name: Wanted(
@@ -164,21 +166,17 @@ class Answers:
             for level in self._ladder
             if level.skipped_steps and level.name in request.compatibility
         }
-        if self._neighbours is None or not wanted:
-            return {}
-        found = self._neighbours.starts(embedding, request.scope, wanted)
+        found = around.starts(wanted) if around else {}
         return {
             name: predictor_pb2.Start(key=each.key, similarity=each.similarity, step=each.step)
             for name, each in found.items()
         }
 
     def _captures(
-        self, request: predictor_pb2.PredictRequest, read: Embedded | None, level: str
+        self, request: predictor_pb2.PredictRequest, around: Around | None, level: str
     ) -> Sequence[int]:
         fits = request.compatibility.get(level)
-        if self._neighbours is None or read is None or not fits:
-            return ()
-        return self._neighbours.capture_steps(read.vector, request.scope, level, fits)
+        return around.capture_steps(level, fits) if around and fits else ()
 
     def _started(
         self, level: Level, similarity: float, guesses: Mapping[str, Guess], head: Head | None

@@ -111,18 +111,18 @@ def test_embedding_that_is_none_has_no_neighbours():
     known = knowing(entry(ROW))
     for row in (ROW[:-1], np.zeros(DIMENSIONS, np.float32), ROW * np.nan):
         assert start(known, row) is None
-        assert known.capture_steps(row, "tenant-a", "full", FITS) == ()
+        assert known.around(row, "tenant-a") is None
 
 
 def test_steps_that_some_like_level_skips_to_are_kept_unless_a_repeat_has_them():
     ladder = (*neighbours()._worth._levels.values(), level("other", 3, variant="w"))
     known = knowing(entry(ROW, steps=(2,)), ladder=ladder)
     new = embedding(5)
-    assert known.capture_steps(new, "tenant-a", "full", FITS) == (2, 4)
-    assert known.capture_steps(new, "tenant-a", "skip-2", FITS) == (4,)
-    assert known.capture_steps(new, "tenant-a", "other", FITS) == ()
-    assert known.capture_steps(new, "tenant-a", "no such level", FITS) == ()
-    assert known.capture_steps(ROW, "tenant-a", "full", FITS) == (4,)
+    assert known.around(new, "tenant-a").capture_steps("full", FITS) == (2, 4)
+    assert known.around(new, "tenant-a").capture_steps("skip-2", FITS) == (4,)
+    assert known.around(new, "tenant-a").capture_steps("other", FITS) == ()
+    assert known.around(new, "tenant-a").capture_steps("no such level", FITS) == ()
+    assert known.around(ROW, "tenant-a").capture_steps("full", FITS) == (4,)
 
 
 @pytest.mark.parametrize("kind", [Exact, Graph])
