@@ -5,7 +5,6 @@ import time
 from contextlib import asynccontextmanager
 
 import pytest
-import pytest_asyncio
 
 from argus_core.errors import InvalidRequest
 from argus_core.spec import LatentStore
@@ -13,17 +12,7 @@ from argus_latents import open_store
 from argus_latents.misses import Reason
 from argus_latents.store import StoreFull
 from helpers import eventually
-from latents_support import FITS, SCOPE, Following, entry_of, open_at, redis_server, some_latents
-
-
-@pytest_asyncio.fixture(params=["directory", "redis"])
-async def url(request, tmp_path):
-    """Where an empty store is."""
-    if request.param == "directory":
-        yield f"directory:{tmp_path / 'latents'}"
-    else:
-        async with redis_server(tmp_path) as server:
-            yield server.url
+from latents_support import FITS, SCOPE, Following, entry_of, open_at, some_latents
 
 
 @asynccontextmanager

@@ -4,23 +4,11 @@ import time
 from contextlib import asynccontextmanager
 from functools import partial
 
-import pytest_asyncio
-
 from helpers import eventually
-from latents_support import open_at, redis_server, some_latents
+from latents_support import open_at, opened, redis_server, some_latents
 from neighbours_support import embedding, entry, following, neighbours, start
 
 ROW = embedding(0)
-
-
-@pytest_asyncio.fixture(params=["directory", "redis"])
-async def url(request, tmp_path):
-    """Where an empty store is."""
-    if request.param == "directory":
-        yield f"directory:{tmp_path / 'latents'}"
-    else:
-        async with redis_server(tmp_path) as server:
-            yield server.url
 
 
 @asynccontextmanager
@@ -30,15 +18,6 @@ async def replica(url, **settings):
     try:
         async with following(neighbours(clock=time.time), store) as known:
             yield known
-    finally:
-        await store.close()
-
-
-@asynccontextmanager
-async def opened(url, **settings):
-    store = open_at(url, **settings)
-    try:
-        yield store
     finally:
         await store.close()
 

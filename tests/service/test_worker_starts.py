@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 import grpc
 import numpy as np
 import pytest
-import pytest_asyncio
 import torch
 
 from argus_core.errors import InvalidRequest, NotFound
@@ -27,16 +26,6 @@ from latents_support import Folder, Following, entry_of, opened, redis_server
 
 EMBEDDING = (np.ones(16) / 4).astype("<f2").tobytes()
 SCOPE = "tenant-a"
-
-
-@pytest_asyncio.fixture(params=["directory", "redis"])
-async def url(request, tmp_path):
-    """Where an empty store is."""
-    if request.param == "directory":
-        yield f"directory:{tmp_path / 'latents'}"
-    else:
-        async with redis_server(tmp_path) as server:
-            yield server.url
 
 
 @asynccontextmanager
