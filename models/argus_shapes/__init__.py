@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 _WEIGHTS = Path(__file__).parent / "weights"
+_HEADS = Path(__file__).parent / "heads"
 
 
 def weights_path(name: str) -> Path:
@@ -17,6 +18,11 @@ def weights_path(name: str) -> Path:
     if name not in known:
         raise KeyError(f"no built-in model {name!r}; there are {', '.join(known)}")
     return _WEIGHTS / name
+
+
+def head_path(name: str) -> Path:
+    """Folder of a built-in head of the predictor, such as `shapes`; there may be none."""
+    return _HEADS / name
 
 
 def builtin_names() -> list[str]:

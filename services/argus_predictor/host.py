@@ -72,7 +72,6 @@ class Host:
         versions = None
         if encoder is not None and (state is not None or spec.predictor.head is not None):
             versions = Versions(state and state / "heads", given=spec.predictor.head)
-        self._labels = labels
         self.predictor = Predictor(
             answers=Answers(
                 spec.ladder,

@@ -87,10 +87,6 @@ class Labels:
                 count += 1
         return count
 
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
     def _select(self, rest: str, values: tuple[object, ...]) -> Iterator[Label]:
         columns = "prompt, level, quality, predicted, similarity, metric, version"
         query = f"SELECT {columns} FROM labels {rest}"  # noqa: S608 - of our own words

@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 from argus_predictor.service import Predictor
+from argus_predictor.status import NOT_BETTER, WRITTEN
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,6 @@ ENOUGH = 500
 """New labels that are worth a training."""
 _LONGEST = 1800.0
 """Seconds that a training may take."""
-BETTER, NO_BETTER = 0, 3
-"""Exit statuses of a training: the head is better than the one in place, or it is not."""
 
 
 class Retraining:
@@ -66,11 +65,11 @@ class Retraining:
             lines = folder / "labels.jsonl"
             await self._predictor.desk.do(lambda: self._labels.write(lines), within=60.0)
             status = await self._run(folder, lines)
-            if status == BETTER:
+            if status == WRITTEN:
                 head = await asyncio.to_thread(self._versions.copy, folder / "head")
                 await self._predictor.swap(head)
                 return True
-            outcome = "refused" if status == NO_BETTER else "failed"
+            outcome = "refused" if status == NOT_BETTER else "failed"
             self._predictor.metrics.heads.labels(outcome).inc()
             log.info("the head trained anew is not put to use: %s", outcome)
         except Exception:
@@ -99,7 +98,7 @@ class Retraining:
                 process.kill()
                 await process.wait()
                 raise
-        if status not in (BETTER, NO_BETTER):
+        if status not in (WRITTEN, NOT_BETTER):
             said = (folder / "log").read_text(errors="replace")[-500:]
             log.warning("training ended with %d: %s", status, said)
         return status

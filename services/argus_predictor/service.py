@@ -7,6 +7,7 @@ swapped between two prompts, and none is answered by half of it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -124,7 +125,8 @@ class Predictor(PredictorServiceServicer):
         del context
         if self.versions is None:
             raise NotBuilt("this predictor has no folder to keep heads in (--state-dir)")
-        return await self.swap(self.versions.load(request.model_version))
+        head = await asyncio.to_thread(self.versions.load, request.model_version)
+        return await self.swap(head)
 
     async def swap(self, head: Head) -> predictor_pb2.ReloadResponse:
         """Put a head to use, between two prompts."""
@@ -155,7 +157,10 @@ class Predictor(PredictorServiceServicer):
         assert self.labels is not None, "asked before"
         labels = [self._as_expected(label) for label in labels]
         self.labels.add(labels)
+        errors = self._drift.errors()
         for label in labels:
+            if label.level in errors:
+                self.metrics.labels.labels(label.level).inc()
             # What another head said tells nothing of this one.
             if label.version == (self.head.version if self.head else PRIOR):
                 self._hear(label)
@@ -187,8 +192,6 @@ class Predictor(PredictorServiceServicer):
 
     def _hear(self, label: Label) -> None:
         self._drift.heard(label.level, predicted=label.predicted, measured=label.quality)
-        if label.level in self._drift.errors():
-            self.metrics.labels.labels(label.level).inc()
 
 
 def _refuse(violations: list[Violation]) -> None:

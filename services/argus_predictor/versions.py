@@ -16,6 +16,7 @@ from pathlib import Path
 from argus_core.errors import ArgusError, InvalidRequest, NotFound
 from argus_predictor import heads
 from argus_predictor.heads import Head
+from argus_shapes import head_path
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +115,4 @@ class Versions:
 def _resolve(given: str) -> Path:
     if not given.startswith(_BUILTIN):
         return Path(given).expanduser()
-    import argus_shapes  # noqa: PLC0415 - only for its folder
-
-    return Path(argus_shapes.__file__).parent / "heads" / given.removeprefix(_BUILTIN)
+    return head_path(given.removeprefix(_BUILTIN))

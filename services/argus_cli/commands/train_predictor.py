@@ -10,8 +10,7 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 
-NOT_BETTER = 3
-"""Exit status where the head in place is as good, and stays."""
+from argus_predictor.status import NOT_BETTER
 
 console = Console()
 

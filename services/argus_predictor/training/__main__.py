@@ -13,9 +13,8 @@ from pathlib import Path
 
 from argus_core.errors import ArgusError
 from argus_predictor.encoder import DEFAULT
+from argus_predictor.status import NOT_BETTER, WRITTEN
 from argus_predictor.training.command import run
-
-NOT_BETTER = 3
 
 
 def main() -> int:
@@ -38,7 +37,7 @@ def main() -> int:
         return 1
     reason = outcome.comparison.reason
     print(json.dumps({"version": outcome.version, "written": outcome.written, "reason": reason}))
-    return 0 if outcome.written else NOT_BETTER
+    return WRITTEN if outcome.written else NOT_BETTER
 
 
 if __name__ == "__main__":
