@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from argus_cli.client import Client
-from argus_cli.local import runtime
+from argus_cli.local import command, runtime
 from argus_cli.local.control import Control
 from argus_cli.local.places import anchored, state_folder
 from argus_cli.local.plan import seats
@@ -131,27 +130,16 @@ class LocalCluster:
     def _command(self, name: str) -> list[str]:
         cluster = ("--cluster", str(self._folder / "cluster.yaml"))
         if name == ROUTER:
-            return self._module("argus_router", *cluster, *self._router_options())
+            return command.module("argus_router", *cluster, *self._router_options())
         if name == PREDICTOR:
             state = str(self._state / "predictor")
             where = ("--address", self._predictor, "--state-dir", state)
-            return self._module("argus_predictor", *cluster, *where)
-        seat = self._seats[name]
-        options = ["--name", name, "--pool", seat.pool, "--address", "127.0.0.1:0"]
-        options += ["--loadout", ",".join(self.workers[name])]
-        options += ["--threads", str(self._pools[seat.pool].threads)]
-        options += ["--device", self._device(name), "--grace", str(GRACE)]
-        return self._module("argus_worker", *cluster, *options)
-
-    def _device(self, worker: str) -> str:
-        """The CPU, or the worker's own accelerator: they are dealt in the workers' order."""
-        seats = self._seats.values()
-        owners = [seat.worker for seat in seats if self._pools[seat.pool].gpu_type != "cpu"]
-        return f"cuda:{owners.index(worker)}" if worker in owners else "cpu"
-
-    @staticmethod
-    def _module(module: str, *options: str) -> list[str]:
-        return [sys.executable, "-m", module, *options, "--die-with-parent"]
+            return command.module("argus_predictor", *cluster, *where)
+        options = (*cluster, "--loadout", ",".join(self.workers[name]))
+        seats = [*self._seats.values()]
+        return command.worker(
+            self._seats[name], *options, pools=self._pools, seats=seats, grace=GRACE
+        )
 
     def _router_options(self) -> list[str]:
         spec = self._document.spec.router

@@ -7,7 +7,6 @@ died comes back elsewhere, and its next `remote` waits for that.
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -18,6 +17,7 @@ from typing import Protocol
 
 import yaml
 
+from argus_cli.local import command
 from argus_cli.local.plan import Seat
 from argus_cli.local.restart import RestartPolicy
 from argus_cli.local.supervisor import ChildSpec, ChildState, Supervisor
@@ -121,8 +121,9 @@ class Local:
         self.supervisor = Supervisor(policy=RestartPolicy())
         for name in self.names:
             log = folder / f"{name}.log"
-            command = partial(self._command, name)
-            self.supervisor.start(ChildSpec(name=name, command=command, log=log))
+            self.supervisor.start(
+                ChildSpec(name=name, command=partial(self._command, name), log=log)
+            )
 
     def address(self, name: str) -> str | None:
         """Where it listens now; None while it is away."""
@@ -142,15 +143,11 @@ class Local:
             self.supervisor.kill()
 
     def _command(self, name: str) -> list[str]:
-        pool = self._pools[self._seats[name].pool]
-        owners = [n for n, seat in self._seats.items() if self._pools[seat.pool].gpu_type != "cpu"]
-        device = f"cuda:{owners.index(name)}" if name in owners else "cpu"
-        return [
-            *(sys.executable, "-m", "argus_worker", "--name", name, "--pool", pool.name),
-            *("--cluster", str(self._folder / "cluster.yaml"), "--address", "127.0.0.1:0"),
-            *("--device", device, "--threads", str(pool.threads), "--slots", str(self._slots)),
-            *("--grace", str(GRACE), "--die-with-parent"),
-        ]
+        options = ("--cluster", str(self._folder / "cluster.yaml"), "--slots", str(self._slots))
+        seats = [*self._seats.values()]
+        return command.worker(
+            self._seats[name], *options, pools=self._pools, seats=seats, grace=GRACE
+        )
 
 
 @asynccontextmanager
