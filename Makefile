@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint format protos models evaluate bench clean
+CLUSTER := scripts/cluster
+
+.PHONY: help setup demo test test-fast cluster cluster-down cluster-tools test-cluster lint format protos models evaluate bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,9 +25,21 @@ demo: $(STAMP) ## Draw eight prompts at two levels on this machine, and one cont
 	@echo "==> Starting a cluster on this machine, drawing, and stopping it again"
 	$(BIN)/argus demo
 
-test: $(STAMP) ## Run all tests
+test: cluster-tools ## Run all tests
 	@echo "==> Testing (some minutes; 'make test-fast' leaves out the slow ones)"
 	$(BIN)/python -m pytest
+
+cluster-tools: $(STAMP) ## Build the test cluster's programs and images (minutes once, then nothing)
+	@PYTHON=$(abspath $(BIN)/python) $(CLUSTER)/prepare.sh
+
+cluster: cluster-tools ## Start a real one-node Kubernetes on this machine, with made-up GPUs
+	@$(CLUSTER)/up.sh
+
+cluster-down: ## End what `make cluster` started
+	@$(CLUSTER)/down.sh --wipe
+
+test-cluster: cluster-tools ## Run the tests that need a Kubernetes
+	$(BIN)/python -m pytest tests/cluster
 
 test-fast: $(STAMP) ## Run the tests that take seconds
 	$(BIN)/python -m pytest -m 'not slow'
