@@ -16,13 +16,10 @@ import json
 import os
 import platform
 import secrets
-import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -35,6 +32,7 @@ from rich.table import Table
 from argus_core.spec import LatentStore
 from argus_latents import open_store
 from argus_latents.store import Added, Entry, Store, StoreFailed
+from support import redis
 
 RESULTS = Path(__file__).parent / "results" / "latent_store.json"
 SIZES = {"27 kB": 27_648, "128 kB": 131_072, "512 kB": 524_288}
@@ -170,53 +168,16 @@ async def _follow(store: Store, heard: asyncio.Queue[tuple[str, float]]) -> None
                 heard.put_nowait((change.entry.key, now))
 
 
-@contextlib.asynccontextmanager
-async def redis() -> AsyncIterator[str | None]:
-    """The URL of a Redis of its own; None where there is none to start."""
-    if shutil.which("redis-server") is None:
-        yield None
-        return
-    with tempfile.TemporaryDirectory() as folder, _free_port() as port:
-        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-        process = await asyncio.create_subprocess_exec(
-            *command, "--dir", folder, stdout=subprocess.DEVNULL
-        )
-        try:
-            await _listening(port)
-            yield f"redis://127.0.0.1:{port}/0"
-        finally:
-            process.terminate()
-            await process.wait()
-
-
-@contextlib.contextmanager
-def _free_port() -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    yield port
-
-
-async def _listening(port: int) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                return
-            await asyncio.sleep(0.05)
-
-
 async def measure_all(count: int, folder: Path, console: Console) -> list[Figures]:
     """Both stores at all sizes."""
     found = [
         await measure(f"directory:{folder / str(size)}", "directory", size, count) for size in SIZES
     ]
-    async with redis() as url:
-        if url is None:
-            console.print("SKIPPED Redis: there is no redis-server", style="yellow")
-        else:
-            found += [await measure(url, "redis", size, count) for size in SIZES]
+    if not redis.is_installed():
+        console.print(f"SKIPPED Redis: {redis.MISSING}", style="yellow")
+        return found
+    async with redis.redis_server(folder) as server:
+        found += [await measure(server.url, "redis", size, count) for size in SIZES]
     return found
 
 

@@ -38,7 +38,7 @@ RESULTS = Path(__file__).parent / "results" / "neighbours.json"
 BLOCK = 4096
 SIZES = (50_000, 100_000, 200_000, 400_000)
 """Of entries, on the way, at which all is measured."""
-EFFORTS = (32, 64, 96, 128, 192)
+EFFORTS = (64, 96, 128, 192, 256)
 """Rows that the graph considers while finding; the predictor's is `indexes.EFFORT_FINDING`."""
 LADDER = (
     Level(name="full", variant="v", steps=30, quality=1.0, seconds={"any": 6.0}),

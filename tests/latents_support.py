@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -16,15 +13,13 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from argus_core.spec import LatentStore
 from argus_latents import open_store
 from argus_latents.redis_store import PREFIX
 from argus_latents.store import Added, Change, Entry, Gone, Store, Used
-from helpers import eventually
+from support import redis
+from support.redis import RedisServer
 
 SCOPE, FITS = "tenant-a", "variant=tiny;steps=4"
 
@@ -53,57 +48,13 @@ def some_latents(*steps: int, size: int = 64, seed: int = 0) -> dict[int, bytes]
     return {step: draw.randbytes(size) for step in steps or (2,)}
 
 
-class RedisServer:
-    """A real Redis on a loopback port, which keeps nothing; ended by its own process."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        if shutil.which("redis-server") is None:
-            pytest.skip("there is no redis-server (Debian: apt-get install redis-server)")
-        self._folder, self._options = folder, options
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    async def start(self) -> None:
-        """Start it, and wait until it answers."""
-        self._spawn()
-        await eventually(self._answers)
-
-    def _spawn(self) -> None:
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
-             "--appendonly", "no", "--dir", str(self._folder), *self._options],
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-
-    async def _answers(self) -> bool:
-        client = Redis(port=self.port, retry=Retry(NoBackoff(), 0))
-        try:
-            return await client.ping()
-        except RedisError:
-            return False
-        finally:
-            await client.aclose()
-
-    def stop(self) -> None:
-        """End it."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-
 @asynccontextmanager
 async def redis_server(folder: Path, *options: str) -> AsyncIterator[RedisServer]:
-    """A Redis that is ended with the test."""
-    server = RedisServer(folder, *options)
-    try:
-        await server.start()
+    """A Redis that is ended with the test; skipped aloud where there is none."""
+    if not redis.is_installed():
+        pytest.skip(redis.MISSING)
+    async with redis.redis_server(folder, *options) as server:
         yield server
-    finally:
-        server.stop()
 
 
 def open_at(url: str, *, max_bytes: int = 2**24, timeout: float = 2.0, **rest: Any) -> Store:
@@ -148,50 +99,6 @@ class Following:
         assert done, f"does not end: {self._task.get_stack()}"
         with suppress(asyncio.CancelledError):
             await self._task
-
-
-class SlowProxy:
-    """Stands between a client and a loopback port, and holds back what is answered."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self.delay = 0.0
-        """Seconds for which every piece of an answer is held back."""
-
-    async def __aenter__(self) -> SlowProxy:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/0"
-        self._tasks: set[asyncio.Task[None]] = set()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            back, forth = await asyncio.open_connection("127.0.0.1", self._port)
-            await asyncio.gather(self._pipe(reader, forth), self._pipe(back, writer, slow=True))
-        except OSError:
-            return
-        finally:
-            self._tasks.discard(task)
-            writer.close()
-
-    async def _pipe(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, slow: bool = False
-    ) -> None:
-        while data := await source.read(2**16):
-            if slow:
-                await asyncio.sleep(self.delay)
-            sink.write(data)
-            await sink.drain()
-        sink.close()
 
 
 PATIENCE = 0.8

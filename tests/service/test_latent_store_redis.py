@@ -13,12 +13,12 @@ from latents_support import (
     PATIENCE,
     PROMPT,
     Following,
-    SlowProxy,
     got,
     opened,
     put_one,
     redis_server,
 )
+from support.redis import SlowProxy
 
 
 async def test_a_redis_slowed_to_two_seconds_is_given_up_and_comes_back(tmp_path):

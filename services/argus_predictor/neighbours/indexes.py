@@ -24,7 +24,7 @@ from argus_predictor.neighbours.vectors import Bytes, Floats, cosines, rounded
 Slots = NDArray[np.int64]
 T = TypeVar("T", bound=np.generic)
 
-CONNECTIVITY, EFFORT_ADDING, EFFORT_FINDING = 16, 64, 96
+CONNECTIVITY, EFFORT_ADDING, EFFORT_FINDING = 16, 96, 128
 """Of the graph: links a row, rows considered while adding and while finding; see docs/neighbours.md
 for what they are worth."""
 _FEWEST = 8
