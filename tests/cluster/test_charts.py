@@ -1,0 +1,140 @@
+"""What the charts render, by themselves and in the eyes of an API server."""
+
+import json
+import subprocess
+
+import pytest
+import yaml
+
+from cluster.charts import CHARTS, MATRIX, helm, render, tool
+from cluster.kubernetes import Kubernetes
+from cluster.schemas import write_schemas
+
+each_values = pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX)
+RESTRICTED = {
+    "pod-security.kubernetes.io/enforce": "restricted",
+    "pod-security.kubernetes.io/warn": "restricted",
+}
+
+
+@pytest.mark.parametrize("chart", ["argus", "argus-crds"])
+def test_charts_pass_helms_own_lint(chart):
+    done = helm("lint", "--strict", str(CHARTS / chart))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@each_values
+def test_api_server_takes_every_rendering_without_a_warning(
+    api_server: Kubernetes, values, tmp_path
+):
+    documents = [d for d in render("argus", values, tmp_path) if d["kind"] != "ServiceMonitor"]
+    others = {d["metadata"].get("namespace", "argus-system") for d in documents}
+    for name in others:
+        namespace = {"apiVersion": "v1", "kind": "Namespace"}
+        api_server.apply({**namespace, "metadata": {"name": name, "labels": RESTRICTED}})
+    done = subprocess.run(
+        ["kubectl", "apply", "--dry-run=server", "--validate=strict", "-f", "-"],
+        check=False,
+        input=yaml.safe_dump_all(documents),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=api_server.environment,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+
+
+def test_kubeconform_takes_every_rendering(api_server: Kubernetes, tmp_path):
+    write_schemas(json.loads(api_server.kubectl("get", "--raw", "/openapi/v2")), tmp_path)
+    file = tmp_path / "rendered.yaml"
+    rendered = [d for values in MATRIX.values() for d in render("argus", values, tmp_path)]
+    file.write_text(yaml.safe_dump_all([*rendered, *render("argus-crds", {}, tmp_path)]))
+    location = f"{tmp_path}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+    done = subprocess.run(
+        [tool("kubeconform"), "-skip", "ServiceMonitor", "-schema-location", location, str(file)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_cluster_wide_install_needs_a_cluster_role_and_a_namespaced_one_none(tmp_path):
+    def kinds(values):
+        return {document["kind"] for document in render("argus", values, tmp_path)}
+
+    assert "ClusterRole" in kinds(MATRIX["defaults"])
+    assert not {"ClusterRole", "ClusterRoleBinding"} & kinds(MATRIX["namespaces"])
+
+
+def test_every_watched_namespace_has_a_role_and_a_binding_to_the_operators_account(tmp_path):
+    documents = render("argus", MATRIX["namespaces"], tmp_path)
+    account = {"kind": "ServiceAccount", "name": "argus-operator", "namespace": "argus-system"}
+    bindings = [d for d in documents if d["kind"] == "RoleBinding"]
+    assert {d["metadata"]["namespace"] for d in bindings} == {"argus-system", "studio", "prints"}
+    assert all(d["subjects"] == [account] for d in bindings)
+
+
+def test_no_rule_says_all(tmp_path):
+    for values in (MATRIX["defaults"], MATRIX["namespaces"]):
+        for document in render("argus", values, tmp_path):
+            for rule in document.get("rules", []):
+                assert "*" not in {*rule["verbs"], *rule["resources"], *rule["apiGroups"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        ("wathcNamespaces", ["studio"]),
+        ("images.tags", "1"),
+        ("operator.loglevel", "info"),
+        ("operator.resources.request", {}),
+        ("serviceAccount.create", "yes"),
+        ("metrics.serviceMonitor.interval", "often"),
+        ("images.pullPolicy", "Sometimes"),
+        ("watchNamespaces", [""]),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_name(path, wrong, tmp_path):
+    *parents, name = path.split(".")
+    values = {name: wrong}
+    for parent in reversed(parents):
+        values = {parent: values}
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values))
+    done = helm("template", str(CHARTS / "argus"), "--values", str(tmp_path / "values.yaml"))
+    assert done.returncode != 0
+    assert name in done.stderr
+
+
+def test_every_value_is_known_to_the_schema():
+    schema = json.loads((CHARTS / "argus" / "values.schema.json").read_text())
+
+    def check(values, node, path):
+        if "properties" not in node:
+            return
+        for key, value in values.items():
+            assert key in node["properties"], f"{path}{key}"
+            if isinstance(value, dict):
+                check(value, node["properties"][key], f"{path}{key}.")
+
+    check(yaml.safe_load((CHARTS / "argus" / "values.yaml").read_text()), schema, "")
+
+
+def test_the_matrix_sets_every_value():
+    def leaves(values, path=()):
+        for key, value in values.items():
+            inner = isinstance(value, dict) and value
+            yield from leaves(value, (*path, key)) if inner else [(*path, key)]
+
+    def given(values, path=()):
+        yield path
+        if isinstance(values, dict):
+            for key, value in values.items():
+                yield from given(value, (*path, key))
+
+    defaults = yaml.safe_load((CHARTS / "argus" / "values.yaml").read_text())
+    touched = {path for values in MATRIX.values() for path in given(values)}
+    images = {("images", part) for part in ("operator", "router", "predictor", "worker")}
+    assert set(leaves(defaults)) - touched <= images
