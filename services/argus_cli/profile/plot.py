@@ -51,5 +51,6 @@ def draw(profile: ArgusProfile, path: Path) -> None:
     axis.grid(visible=True, color=palette.GRID)
     axis.set_axisbelow(True)
     axis.set_xscale("log")
+    axis.margins(x=0.15)  # names stand right of their points
     axis.set_ylim(-0.03, 1.06)
     figure.savefig(path, dpi=DOTS)
