@@ -10,31 +10,31 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from argus_core.errors import InvalidRequest, Violation
+from argus_core.spec_kubernetes import (
+    ClaimName,
+    ModelVolume,
+    Observability,
+    PlanningRules,
+    PodTemplate,
+    ResourceName,
+)
+from argus_core.spec_model import Model, Name, Seconds, Share
 
 API_VERSION = "argus.dev/v1alpha1"
 KIND = "ArgusCluster"
 
-Name = Annotated[
-    str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
-]
-"""A DNS label that may hold dots: variants, levels, pools."""
 MetricName = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^\S+$")]
 """One of `argus_metrics`, with its model behind a colon where one is chosen, or a URL."""
-Share = Annotated[float, Field(ge=0, le=1)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
+ClusterName = Annotated[
+    str, Field(min_length=1, max_length=40, pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$")
+]
+"""Short, as the names of what belongs to the cluster begin with it."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
-    )
-
-
-class Slo(_Model):
+class Slo(Model):
     """What is promised to a request that names nothing of its own."""
 
     deadline_seconds: Seconds = 30.0
@@ -45,7 +45,7 @@ class Slo(_Model):
     """Predicted quality below which nothing is served."""
 
 
-class Pool(_Model):
+class Pool(Model):
     """Identical workers, one device each: the budget."""
 
     name: Name
@@ -57,9 +57,13 @@ class Pool(_Model):
     """CPU threads of a worker's engine; more than its share of cores makes all slower."""
     slots: Annotated[int, Field(ge=1, le=64)] = 1
     """Requests that a worker denoises at once; more than 1 only where a batch gains."""
+    resource_name: ResourceName | None = None
+    """What a worker's pod asks for one of, in Kubernetes; None for `nvidia.com/gpu`, or for nothing
+    where the GPU type is `cpu`."""
+    pod_template: PodTemplate = PodTemplate()
 
 
-class Variant(_Model):
+class Variant(Model):
     """A model that workers can load."""
 
     name: Name
@@ -71,9 +75,20 @@ class Variant(_Model):
     """Hub revision; None for the newest."""
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     """Of the weights on the device."""
+    minimum_workers: Annotated[int, Field(ge=0, le=10_000)] = 1
+    """Workers that the plan leaves it, unless more than 1 % of the requests would be shed for that.
+    One is enough for a request that names a level of it."""
+    maximum_workers: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Workers that the plan gives it at most; None for no bound."""
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Variant:
+        if self.maximum_workers is not None and self.maximum_workers < self.minimum_workers:
+            raise ValueError(f"maximumWorkers: must be {self.minimum_workers} or more")
+        return self
 
 
-class Level(_Model):
+class Level(Model):
     """One way of serving a prompt; listed from dearest to cheapest."""
 
     name: Name
@@ -96,7 +111,7 @@ class Level(_Model):
         return self
 
 
-class Router(_Model):
+class Router(Model):
     """The routers."""
 
     grpc_port: Annotated[int, Field(ge=0, le=65_535)] = 0
@@ -107,9 +122,12 @@ class Router(_Model):
     """Images waiting, over all variants; more are refused."""
     max_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     """Times that an image is begun before a lost worker fails it."""
+    replicas: Annotated[int, Field(ge=1, le=100)] = 1
+    """Routers, in Kubernetes."""
+    pod_template: PodTemplate = PodTemplate()
 
 
-class Predictor(_Model):
+class Predictor(Model):
     """What tells a prompt's quality at every level, and finds latents to start from."""
 
     encoder: Annotated[str, Field(min_length=1, max_length=4096)] = "all-MiniLM-L6-v2"
@@ -124,9 +142,12 @@ class Predictor(_Model):
     """Of the images served, how many are judged on spare worker time."""
     metric: MetricName = "shapes"
     """By which they are judged."""
+    replicas: Annotated[int, Field(ge=0, le=1)] = 1
+    """Predictors, in Kubernetes; with 0 the ladder's means serve."""
+    pod_template: PodTemplate = PodTemplate()
 
 
-class LatentStore(_Model):
+class LatentStore(Model):
     """Where half-denoised latents are kept for later prompts to start from."""
 
     url: Annotated[str, Field(min_length=1, max_length=4096)]
@@ -138,16 +159,19 @@ class LatentStore(_Model):
     shared: bool = False
     """Whether tenants share latents. Prompts then leak from one to another, and one can spoil
     another's pictures."""
+    claim_name: ClaimName | None = None
+    """Of the volume that holds the directory, in Kubernetes; None for one that each pod has for
+    itself, so that nothing is shared."""
 
 
-class ImageSize(_Model):
+class ImageSize(Model):
     """Pixels."""
 
     width: Annotated[int, Field(ge=1, le=8192)]
     height: Annotated[int, Field(ge=1, le=8192)]
 
 
-class ClusterSpec(_Model):
+class ClusterSpec(Model):
     """What the cluster shall be."""
 
     slo: Slo = Slo()
@@ -159,6 +183,22 @@ class ClusterSpec(_Model):
     predictor: Predictor = Predictor()
     latent_store: LatentStore | None = None
     """None: no level with skipped steps ever opens."""
+    planning: PlanningRules = PlanningRules()
+    model_volume: ModelVolume | None = None
+    observability: Observability = Observability()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _size_of_the_only_pool(cls, data: Any) -> Any:
+        """`workers` beside `pools` is the only pool's: what `kubectl scale` sets."""
+        if not isinstance(data, dict) or "workers" not in data:
+            return data
+        workers, pools = data["workers"], data.get("pools")
+        alone = isinstance(pools, list) and len(pools) == 1 and isinstance(pools[0], dict)
+        if not alone or "workers" in pools[0]:
+            raise ValueError("workers: only where there is one pool, which has none of its own")
+        rest = {key: value for key, value in data.items() if key != "workers"}
+        return {**rest, "pools": [{**pools[0], "workers": workers}]}
 
     @model_validator(mode="after")
     def _holds_together(self) -> ClusterSpec:
@@ -184,16 +224,16 @@ class ClusterSpec(_Model):
         return next(v for v in self.variants if v.name == name)
 
 
-class Metadata(_Model):
+class Metadata(Model):
     """Kubernetes' own; only what Argus reads, the rest is let through."""
 
     model_config = ConfigDict(extra="allow")
 
-    name: Name
+    name: ClusterName
     namespace: Name = "default"
 
 
-class ArgusCluster(_Model):
+class ArgusCluster(Model):
     """The whole document."""
 
     api_version: Literal["argus.dev/v1alpha1"]

@@ -24,7 +24,8 @@ from pydantic.alias_generators import to_camel
 
 from argus_core.errors import InvalidRequest, Violation
 from argus_core.quality import Comparison
-from argus_core.spec import Level, MetricName, Name, Seconds
+from argus_core.spec import Level, MetricName
+from argus_core.spec_model import Name, Seconds
 
 Deviation = Annotated[float, Field(ge=0, le=86_400)]
 Samples = Annotated[int, Field(ge=1)]

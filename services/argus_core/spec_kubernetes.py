@@ -1,0 +1,68 @@
+"""What of the document only Kubernetes heeds; `argus up` lets it pass.
+
+The operator gives these fields their meaning, see docs/resource.md.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from argus_core.spec_model import Model
+
+ClaimName = Annotated[
+    str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
+]
+"""Of a PersistentVolumeClaim of the cluster's namespace."""
+Path = Annotated[str, Field(min_length=2, max_length=1024, pattern=r"^/[^:]+$")]
+"""Absolute, within a container."""
+ResourceName = Annotated[
+    str, Field(max_length=253, pattern=r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9._-]+)?$")
+]
+"""An extended resource, such as `nvidia.com/gpu`; empty for none."""
+Text = Annotated[str, Field(max_length=4096)]
+
+
+class PodMetadata(Model):
+    """Labels and annotations that are added; Argus's own stay."""
+
+    labels: Annotated[dict[str, Text], Field(max_length=64)] = Field(default_factory=dict)
+    annotations: Annotated[dict[str, Text], Field(max_length=64)] = Field(default_factory=dict)
+
+
+class PodTemplate(Model):
+    """Laid over the pods that Argus makes, by the rules of server-side apply.
+
+    Maps are merged, lists with keys are merged by them (containers by name), and whatever else is
+    given replaces what was there.
+    """
+
+    metadata: PodMetadata = PodMetadata()
+    spec: dict[str, Any] = Field(default_factory=dict)
+    """Fields of a PodSpec; the API server checks them when the pods' owner is applied."""
+
+
+class ModelVolume(Model):
+    """A volume with models, mounted read-only in every worker."""
+
+    claim_name: ClaimName
+    mount_path: Path = "/models"
+
+
+class PlanningRules(Model):
+    """Who decides what the workers hold, and how often."""
+
+    mode: Literal["automatic", "advisory", "off"] = "automatic"
+    """`automatic` follows the plan, `advisory` only shows it, `off` makes none."""
+    interval_seconds: Annotated[float, Field(ge=1, le=3600)] = 10.0
+    """Between two looks at the load."""
+    steady_seconds: Annotated[float, Field(ge=1, le=86_400)] = 180.0
+    """A load that has fallen is planned for when it has been low for so long."""
+
+
+class Observability(Model):
+    """What is made for those who watch."""
+
+    pod_monitor: bool = False
+    """Whether a PodMonitor of the Prometheus operator is made; its kind must be installed."""
