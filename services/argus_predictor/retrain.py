@@ -1,6 +1,7 @@
 """Retraining while serving: in a process of its own, at the least priority, never for the worse.
 
-Model: a task looks now and then whether enough was learnt since the last time. Then the labels are
+Model: a task looks now and then whether enough was learnt since the last time; where quality has
+drifted from what was predicted, less is enough. Then the labels are
 written out and `python -m argus_predictor.training` makes a head of the profile and them, and says
 whether it is better than the one in use on prompts that neither was trained on. Only such a head is
 put to use. A training that fails is tried again with the next labels, not before.
@@ -14,6 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from argus_predictor.service import Predictor
@@ -23,10 +25,17 @@ log = logging.getLogger(__name__)
 
 _LOOK = 60.0
 """Seconds between looks."""
-ENOUGH = 500
-"""New labels that are worth a training."""
+ENOUGH, ENOUGH_DRIFTED = 500, 100
+"""New labels that are worth a training, and where some level's quality has drifted."""
 _LONGEST = 1800.0
 """Seconds that a training may take."""
+_LEAST = 19
+"""Priority that gives way to all others."""
+
+
+def is_due(labels: int, drifted: bool) -> bool:  # noqa: FBT001 - told in order
+    """Whether so many new labels are worth a training; fewer are where quality has drifted."""
+    return labels >= (ENOUGH_DRIFTED if drifted else ENOUGH)
 
 
 class Retraining:
@@ -39,22 +48,25 @@ class Retraining:
         profile: Path,
         scratch: Path,
         look: float = _LOOK,
-        enough: int = ENOUGH,
+        due: Callable[[int, bool], bool] = is_due,
     ) -> None:
         """`profile` is what the head in use was trained on; `scratch` is for what is under way."""
         assert predictor.labels is not None
         assert predictor.versions is not None
         self._predictor, self._profile, self._scratch = predictor, profile, scratch
         self._labels, self._versions = predictor.labels, predictor.versions
-        self._look, self._enough, self._seen = look, enough, 0
+        self._look, self._due, self._seen = look, due, 0
+        self.looked = False
+        """Whether labels count from now on: those that there were before do not."""
 
     async def run(self) -> None:
         """Look and train, for ever."""
         _, self._seen = await self._count(0)
+        self.looked = True
         while True:
             await asyncio.sleep(self._look)
             count, last = await self._count(self._seen)
-            if count >= self._enough:
+            if self._due(count, bool(self._predictor.drifted)):
                 self._seen = last
                 await self.train()
 
@@ -89,8 +101,9 @@ class Retraining:
             command += ["--against", str(self._versions.folder_of(self._predictor.head.version))]
         with (folder / "log").open("wb") as log_file:
             process = await asyncio.create_subprocess_exec(
-                *command, stdout=log_file, stderr=log_file, preexec_fn=lambda: os.nice(19)
+                *command, stdout=log_file, stderr=log_file
             )
+            os.setpriority(os.PRIO_PROCESS, process.pid, _LEAST)
             try:
                 async with asyncio.timeout(_LONGEST):
                     status = await process.wait()

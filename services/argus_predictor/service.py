@@ -66,7 +66,8 @@ class Predictor(PredictorServiceServicer):
         self._answers, self._encoder, self._drift = answers, encoder, drift
         self.metrics, self.labels, self.versions = metrics, labels, versions
         self._clock, self.desk = clock, Desk(clock=clock)
-        self._drifted: set[str] = set()
+        self.drifted: frozenset[str] = frozenset()
+        """Levels whose quality is not what is predicted; changed on the desk's thread alone."""
         self.head: Head | None = None
         """In use; changed on the desk's thread alone."""
 
@@ -166,16 +167,16 @@ class Predictor(PredictorServiceServicer):
                 self._hear(label)
         errors = self._drift.errors()
         self.metrics.tell(errors)
-        drifted = {level for level, error in errors.items() if error.drifted}
-        for level in sorted(drifted - self._drifted):
+        drifted = frozenset(level for level, error in errors.items() if error.drifted)
+        for level in sorted(drifted - self.drifted):
             error = errors[level]
             log.warning(
                 "quality at %s drifted: measured is %+.3f +- %.3f from predicted, over %d images",
                 level, error.mean, error.margin, error.labels,
             )  # fmt: skip
-        for level in sorted(self._drifted - drifted):
+        for level in sorted(self.drifted - drifted):
             log.info("quality at %s is as predicted again", level)
-        self._drifted = drifted
+        self.drifted = drifted
 
     def _as_expected(self, label: Label) -> Label:
         """The label, with what the head alone expects.
