@@ -22,6 +22,7 @@ from argus_core.spec_kubernetes import (
     ResourceName,
 )
 from argus_core.spec_model import Model, Name, Seconds, Share
+from argus_core.spec_tenants import Faults, Quota, Tenant
 
 API_VERSION = "argus.dev/v1alpha1"
 KIND = "ArgusCluster"
@@ -119,9 +120,13 @@ class Router(Model):
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     """0 takes a free port."""
     max_queued: Annotated[int, Field(ge=1, le=1_000_000)] = 256
-    """Images waiting, over all variants; more are refused."""
+    """Images waiting, over all variants; more are refused, but for tenants with less than their
+    share waiting: of those a quarter more may."""
+    max_queued_bytes: Annotated[int, Field(ge=1, le=2**40)] = 64 * 1024 * 1024
+    """Of what waits: prompts, and what is kept with them; likewise."""
     max_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     """Times that an image is begun before a lost worker fails it."""
+    faults: Faults = Faults()
     replicas: Annotated[int, Field(ge=1, le=100)] = 1
     """Routers, in Kubernetes."""
     pod_template: PodTemplate = PodTemplate()
@@ -181,6 +186,10 @@ class ClusterSpec(Model):
     default_size: ImageSize = ImageSize(width=1024, height=1024)
     router: Router = Router()
     predictor: Predictor = Predictor()
+    tenants: Annotated[tuple[Tenant, ...], Field(max_length=1000)] = ()
+    """Those that are named; others are let in too."""
+    tenant_defaults: Quota = Quota()
+    """Of each that is not named."""
     latent_store: LatentStore | None = None
     """None: no level with skipped steps ever opens."""
     planning: PlanningRules = PlanningRules()
@@ -206,6 +215,7 @@ class ClusterSpec(Model):
             ("pools", (pool.name for pool in self.pools)),
             ("variants", (variant.name for variant in self.variants)),
             ("ladder", (level.name for level in self.ladder)),
+            ("tenants", (tenant.name for tenant in self.tenants)),
         ):
             _refuse_twins(field, names)
         known = {variant.name for variant in self.variants}

@@ -37,6 +37,8 @@ def test_smallest_document_is_read_with_defaults():
     spec = parse_cluster(GOOD).spec
     assert spec.slo.deadline_seconds == 30.0
     assert spec.router.max_attempts == 3
+    assert spec.router.faults.max_ejected_share == 0.5
+    assert (spec.tenants, spec.tenant_defaults.weight) == ((), 1.0)
     assert spec.variant("tiny").family == "shapes"
 
 
@@ -55,6 +57,12 @@ def test_smallest_document_is_read_with_defaults():
         (("spec", "ladder", 0, "seconds"), {"h100": 1}, "spec"),
         (("spec", "ladder", 0, "variant"), "other", "spec"),
         (("spec", "router"), {"maxQueued": 0}, "spec.router.maxQueued"),
+        (("spec", "router"), {"maxQueuedBytes": 0}, "spec.router.maxQueuedBytes"),
+        (("spec", "router"), {"faults": {"hangFactor": 0.5}}, "spec.router.faults.hangFactor"),
+        (("spec", "tenants"), [{"name": "a", "weight": 0}], "spec.tenants[0].weight"),
+        (("spec", "tenants"), [{"name": "A b"}], "spec.tenants[0].name"),
+        (("spec", "tenants"), [{"name": "a"}, {"name": "a"}], "spec"),
+        (("spec", "tenantDefaults"), {"maxQueued": 0}, "spec.tenantDefaults.maxQueued"),
         (("spec", "slo"), {"target": 1}, "spec.slo.target"),
         (("spec", "variants", 0, "model"), None, "spec.variants[0].model"),
     ],
