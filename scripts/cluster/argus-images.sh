@@ -2,22 +2,22 @@
 # Builds Argus's images and leaves them as archives for load.sh: `argus-images.sh [TARGET ...]`.
 #
 # worker and predictor come without their packages (torch and its GPU libraries take gigabytes and
-# minutes): the tests mount this machine's own, see tests/cluster. `FULL=1` builds them with.
+# minutes): the test node mounts this machine's own, see node-config.sh. `FULL=1` builds them with.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 . "$HERE/buildah.sh"
 mkdir -p "$IMAGES"
+tag=$(sed -n 's/^version = "\(.*\)"/\1/p' "$ROOT/pyproject.toml")
 version=$("${PYTHON:-python3}" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 options=(--build-arg "PYTHON=$(python_image "$version")" --file "$ROOT/images/Dockerfile"
   --ignorefile "$ROOT/images/Dockerfile.dockerignore")
-[ -n "${FULL:-}" ] || options+=(--build-arg WORKER_PACKAGES=packages-none --build-arg PREDICTOR_PACKAGES=packages-none)
+[ -n "${FULL:-}" ] || options+=(--build-arg WORKER_PACKAGES=packages-mounted --build-arg PREDICTOR_PACKAGES=packages-mounted)
 # pip needs to trust whom this machine trusts.
 [ ! -f /etc/ssl/certs/ca-certificates.crt ] || options+=(--volume /etc/ssl/certs:/etc/ssl/certs:ro)
 
-for target in "${@:-operator router predictor worker}"; do
-  for name in $target; do
-    build "docker.io/argus/$name:test" "$ROOT" "${options[@]}" --target "$name"
-    archive "docker.io/argus/$name:test" "argus-$name"
-    say "built the image argus/$name"
-  done
+[ $# -gt 0 ] || set -- operator router predictor worker
+for name in "$@"; do
+  build "docker.io/argus/$name:$tag" "$ROOT" "${options[@]}" --target "$name"
+  archive "docker.io/argus/$name:$tag" "argus-$name"
+  say "built the image argus/$name"
 done

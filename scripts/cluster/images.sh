@@ -40,6 +40,8 @@ python() {
   build "$(python_image "$version")" "$scratch"
 }
 
+# Where this machine's packages are, for node-config.sh.
+"${PYTHON:-python3}" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$BASE/packages"
+python
 program pause registry.k8s.io/pause:3.10 65535
 program coredns registry.k8s.io/coredns/coredns:v1.14.1 0
-python

@@ -1,6 +1,18 @@
 # Writes the configuration of the node's parts into $RUN; sourced by node-init.sh.
 
+# Every container finds this machine's Python packages at /opt/packages, read-only. Images of worker
+# and predictor may then leave theirs out, which are gigabytes.
+runtime_spec() {
+  ctr oci spec | python3 -c '
+import json, sys
+spec = json.load(sys.stdin)
+mount = {"destination": "/opt/packages", "type": "bind", "source": sys.argv[1], "options": ["rbind", "ro"]}
+spec["mounts"].append(mount)
+json.dump(spec, sys.stdout)' "$(cat "$BASE/packages")" >"$RUN/runtime.json"
+}
+
 node_config() {
+  runtime_spec
   cat >"$RUN/cni/10-bridge.conflist" <<C
 {"cniVersion": "0.4.0", "name": "pods", "plugins": [
   {"type": "bridge", "bridge": "cni0", "isDefaultGateway": true, "hairpinMode": true, "ipMasq": false,
