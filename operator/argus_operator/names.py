@@ -1,0 +1,68 @@
+"""What everything of a cluster is called, and the labels by which it is found."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+CLUSTER = "argus.dev/cluster"
+ROLE = "argus.dev/role"
+POOL = "argus.dev/pool"
+VARIANT = "argus.dev/variant"
+"""On a worker's pod: the first variant that it holds or shall hold."""
+HOLDS = "argus.dev/holds-"
+"""Begins a label for every variant that a worker's pod holds or shall hold."""
+LOADOUT = "argus.dev/loadout"
+"""Annotation of a worker's pod: what it was told to hold, by commas; a container that is started
+anew in it begins with that."""
+PAUSED = "argus.dev/paused"
+"""Annotation of an ArgusCluster: with `true` nothing of it is moved, rolled or planned."""
+PINNED = "argus.dev/pinned"
+"""Annotation of a worker's pod: variants, by commas, that it shall hold whatever the load."""
+FIELD_MANAGER = "argus-operator"
+
+WORKER, ROUTER, PREDICTOR = "worker", "router", "predictor"
+
+_LONGEST = 47
+"""Of a workload's name: pods' names and revision labels, of 63 characters at most, add to it."""
+
+
+def labels(cluster: str, role: str | None = None, pool: str | None = None) -> dict[str, str]:
+    """By which the parts of a cluster are found."""
+    found = {CLUSTER: cluster}
+    if role is not None:
+        found[ROLE] = role
+    if pool is not None:
+        found[POOL] = pool
+    return found
+
+
+def selector(cluster: str, role: str | None = None) -> str:
+    """The same, as lists of objects are asked for."""
+    return ",".join(f"{key}={value}" for key, value in labels(cluster, role).items())
+
+
+def workload(cluster: str, pool: str) -> str:
+    """The name of the pool's StatefulSet; its pods' are this, a dash, and a number from 0.
+
+    What is too long or no DNS label is cut, and kept apart from others by a digest.
+    """
+    name = f"{cluster}-{pool}"
+    if len(name) <= _LONGEST and "." not in name:
+        return name
+    digest = sha256(pool.encode()).hexdigest()[:8]
+    return f"{name.replace('.', '-')[: _LONGEST - 9].rstrip('-')}-{digest}"
+
+
+def worker(cluster: str, pool: str, number: int) -> str:
+    """The name of a worker: its pod's."""
+    return f"{workload(cluster, pool)}-{number}"
+
+
+def workers_service(cluster: str) -> str:
+    """The headless Service under which each worker has a name."""
+    return f"{cluster}-workers"
+
+
+def part(cluster: str, role: str) -> str:
+    """The name of a part's Deployment, ServiceAccount and the like."""
+    return f"{cluster}-{role}"

@@ -1,0 +1,75 @@
+"""Who may do what: service accounts that may do nothing, and who may speak with whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from argus_core.spec import ArgusCluster
+from argus_operator import names
+from argus_operator.objects.common import metadata
+from argus_operator.settings import Settings
+
+_OPERATOR = {"app.kubernetes.io/name": "argus-operator"}
+_ANYWHERE: dict[str, Any] = {}
+
+
+def objects(cluster: ArgusCluster, settings: Settings) -> list[dict[str, Any]]:
+    """ServiceAccounts, NetworkPolicies, and a PodMonitor where the document asks for one."""
+    name, ports = cluster.metadata.name, settings.ports
+    routers = {"podSelector": {"matchLabels": names.labels(name, names.ROUTER)}}
+    operator = {"namespaceSelector": _ANYWHERE, "podSelector": {"matchLabels": _OPERATOR}}
+    accounts = [_account(name, role) for role in (names.WORKER, names.ROUTER, names.PREDICTOR)]
+    policies = [
+        _policy(name, names.WORKER, _rule([routers, operator], ports.worker)),
+        _policy(name, names.ROUTER, _rule([], ports.router_grpc, ports.router_http)),
+        _policy(
+            name,
+            names.PREDICTOR,
+            _rule([routers, operator], ports.predictor),
+            _rule([], ports.predictor_metrics),
+        ),
+    ]
+    monitor = [_monitor(name)] if cluster.spec.observability.pod_monitor else []
+    return [*accounts, *policies, *monitor]
+
+
+def _account(cluster: str, role: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": metadata(cluster, names.part(cluster, role), role),
+        "automountServiceAccountToken": False,
+    }
+
+
+def _policy(cluster: str, role: str, *rules: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(cluster, names.part(cluster, role), role),
+        "spec": {
+            "podSelector": {"matchLabels": names.labels(cluster, role)},
+            "policyTypes": ["Ingress"],
+            "ingress": list(rules),
+        },
+    }
+
+
+def _rule(sources: list[dict[str, Any]], *ports: int) -> dict[str, Any]:
+    """What may come in; from anywhere where no source is named."""
+    rule: dict[str, Any] = {"ports": [{"port": port, "protocol": "TCP"} for port in ports]}
+    if sources:
+        rule["from"] = sources
+    return rule
+
+
+def _monitor(cluster: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PodMonitor",
+        "metadata": metadata(cluster, cluster),
+        "spec": {
+            "selector": {"matchLabels": names.labels(cluster)},
+            "podMetricsEndpoints": [{"port": "http"}, {"port": "metrics"}],
+        },
+    }

@@ -1,0 +1,73 @@
+"""The document as the services read it, and where the workers are."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+from pydantic.main import IncEx
+
+from argus_core.spec import ArgusCluster, ClusterSpec
+from argus_operator import names
+from argus_operator.objects.common import metadata
+from argus_operator.settings import Settings
+
+_OURS: IncEx = {
+    # Heeded by the operator alone.
+    "pools": {"__all__": {"pod_template", "resource_name"}},
+    "variants": {"__all__": {"minimum_workers", "maximum_workers"}},
+    "router": {"pod_template", "replicas"},
+    "predictor": {"pod_template", "replicas"},
+    "latent_store": {"claim_name"},
+    "planning": True,
+    "model_volume": True,
+    "observability": True,
+}
+
+
+def objects(cluster: ArgusCluster, settings: Settings) -> list[dict[str, Any]]:
+    """The ConfigMap that all pods mount."""
+    name = cluster.metadata.name
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata(name, name),
+            "data": {
+                "cluster.yaml": yaml.safe_dump(_document(cluster), sort_keys=False),
+                "workers.json": json.dumps(_workers(cluster, settings.ports.worker)),
+            },
+        }
+    ]
+
+
+def read_by_services(spec: ClusterSpec) -> dict[str, Any]:
+    """What services heed of the document, but for how many workers there are."""
+    plain = spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_OURS)
+    for pool in plain["pools"]:
+        del pool["workers"]
+    return plain
+
+
+def _document(cluster: ArgusCluster) -> dict[str, Any]:
+    spec = cluster.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_OURS)
+    where = {"name": cluster.metadata.name, "namespace": cluster.metadata.namespace}
+    return {
+        "apiVersion": cluster.api_version,
+        "kind": cluster.kind,
+        "metadata": where,
+        "spec": spec,
+    }
+
+
+def _workers(cluster: ArgusCluster, port: int) -> list[dict[str, str]]:
+    """Every worker under its name in DNS, which stays when its pod is made anew."""
+    name = cluster.metadata.name
+    domain = f"{names.workers_service(name)}.{cluster.metadata.namespace}.svc"
+    workers = [
+        names.worker(name, pool.name, number)
+        for pool in cluster.spec.pools
+        for number in range(pool.workers)
+    ]
+    return [{"worker": worker, "address": f"{worker}.{domain}:{port}"} for worker in workers]

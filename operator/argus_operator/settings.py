@@ -1,0 +1,63 @@
+"""What the operator is told when it starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Of the pods that the operator makes; documents may say otherwise in a pod template."""
+
+    worker: str = "argus/worker:latest"
+    router: str = "argus/router:latest"
+    predictor: str = "argus/predictor:latest"
+    pull_policy: str = "IfNotPresent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Where the parts listen within their pods."""
+
+    worker: int = 9000
+    router_grpc: int = 8000
+    router_http: int = 8080
+    predictor: int = 9100
+    predictor_metrics: int = 9101
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """See the fields; times in seconds."""
+
+    images: Images = Images()
+    ports: Ports = Ports()
+    namespaces: tuple[str, ...] = ()
+    """Whose ArgusClusters are served; none for all of them."""
+    identity: str = "argus-operator"
+    """Of this process, as the lease names its holder."""
+    lease: str = "argus-operator"
+    """The Lease's name."""
+    lease_namespace: str = "default"
+    health_port: int = 8080
+    metrics_port: int = 9090
+    resync: float = 300.0
+    """Every object is applied again so often, whatever has been seen to change."""
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """As the chart's Deployment sets them."""
+    known = Images()
+    return Settings(
+        images=Images(
+            worker=environment.get("ARGUS_WORKER_IMAGE", known.worker),
+            router=environment.get("ARGUS_ROUTER_IMAGE", known.router),
+            predictor=environment.get("ARGUS_PREDICTOR_IMAGE", known.predictor),
+            pull_policy=environment.get("ARGUS_IMAGE_PULL_POLICY", known.pull_policy),
+        ),
+        identity=environment.get("POD_NAME", f"pid-{os.getpid()}"),
+        lease=environment.get("ARGUS_LEASE", "argus-operator"),
+        lease_namespace=environment.get("POD_NAMESPACE", "default"),
+    )
