@@ -21,7 +21,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     if arguments.die_with_parent:
         lifecycle.die_with_parent()
-    lifecycle.run(lambda stop: _serve(arguments, stop))
+    lifecycle.run("argus-predictor", lambda stop: _serve(arguments, stop))
 
 
 async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:

@@ -14,6 +14,7 @@ from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_router.answer import Start
 from argus_router.job import Job
 from argus_router.wire import schedule, size
+from argus_rpc import tracing
 from argus_rpc.convert import duration
 from argus_rpc.errors import from_rpc
 
@@ -89,7 +90,7 @@ async def attempt(
 
     Cancelling this cancels the work at the worker.
     """
-    call = stub.Execute(_message(job, remaining), timeout=remaining)
+    call = stub.Execute(_message(job, remaining), timeout=remaining, metadata=tracing.onward())
     begun = False
     try:
         async for event in call:

@@ -113,7 +113,8 @@ class Dispatcher:
         job.state, job.worker, job.began = JobState.RUNNING, worker.name, self._clock()
         job.attempts += 1
         worker.running[job] = None
-        job.task = asyncio.create_task(self._run(job, worker), name=job.request_id)
+        running = self._run(job, worker)
+        job.task = asyncio.create_task(running, name=job.request_id, context=job.context)
         self._tasks.add(job.task)
         job.task.add_done_callback(self._tasks.discard)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -94,6 +95,8 @@ class Job:
     """When it was last handed to a worker."""
     fetched: float = 0.0
     """Seconds that fetching its start took; 0 where there was none."""
+    context: Context = field(default_factory=copy_context, repr=False)
+    """That its attempts run in: of its request, whose trace and name go with it."""
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
     @property

@@ -18,6 +18,7 @@ from argus_core.spec import ClusterSpec
 from argus_protos.v1 import predictor_pb2
 from argus_protos.v1.predictor_pb2_grpc import PredictorServiceStub
 from argus_router.answer import Prediction, Question, priors, read
+from argus_rpc import tracing
 from argus_rpc.channel import open_channel
 from argus_rpc.errors import from_rpc
 
@@ -116,7 +117,8 @@ class Predictor:
             request.scope, request.with_embedding = question.scope, True
             request.compatibility.update(question.compatibility)
         try:
-            response = await stub.Predict(request, timeout=max(patience, 0.001))
+            timeout, trace = max(patience, 0.001), tracing.onward()
+            response = await stub.Predict(request, timeout=timeout, metadata=trace)
         except grpc.aio.AioRpcError as error:
             return self._fallback(_REASONS.get(error.code(), "lost"))
         return read(response, self._ladder, question) or self._fallback("invalid")

@@ -29,7 +29,9 @@ from argus_router.load import Load, Outcome
 from argus_router.metrics import Metrics
 from argus_router.predict import Predictor
 from argus_router.request import Request, Terms, agree
+from argus_rpc import tracing
 from argus_rpc.convert import duration, seconds
+from argus_rpc.logs import naming
 
 log = logging.getLogger(__name__)
 
@@ -133,9 +135,11 @@ class Service:
                 qualities=prediction.qualities,
                 model_version=prediction.model_version,
                 sink=drawing,
+                context=naming(request_id),
             )
             for index in range(terms.request.count)
         ]
+        tracing.note(request_id=request_id)
         drawing.expect(jobs)
         self.dispatcher.submit(jobs)
         return drawing
@@ -159,6 +163,7 @@ class Service:
         self._drawings.discard(drawing)
 
     def _drawn(self, job: Job, timing: images_pb2.Timing, image: cluster_pb2.Image) -> None:
+        tracing.note(level=job.settled.level.name, plan=str(self.plan.id) if self.plan else "")
         self.load.ended_as(Outcome.OK)
         self.metrics.ended(job, Outcome.OK)
         drew = sum(seconds(part) for part in (timing.encode, timing.denoise, timing.decode))

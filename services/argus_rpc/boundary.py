@@ -17,6 +17,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from argus_core.errors import ArgusError
+from argus_rpc import tracing
 from argus_rpc.decode import Malformed, strict
 from argus_rpc.errors import to_status, trailing_metadata
 
@@ -54,6 +55,7 @@ def _guard_unary(
         try:
             if isinstance(request, Malformed):
                 raise request.error
+            tracing.came_with(context.invocation_metadata())
             return await behaviour(request, context)
         except Exception as error:  # noqa: BLE001 - the boundary is where they all end
             await _refuse(context, error, method)
@@ -68,6 +70,7 @@ def _guard_stream(
         try:
             if isinstance(request, Malformed):
                 raise request.error
+            tracing.came_with(context.invocation_metadata())
             async for message in behaviour(request, context):
                 yield message
         except Exception as error:  # noqa: BLE001 - the boundary is where they all end

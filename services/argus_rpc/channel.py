@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import grpc
 
+from argus_rpc import tracing
+
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Of one message, either way: the largest image (32 MiB) and its captured latents."""
 
-_OPTIONS = (
+OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # A peer that vanished without a word is noticed within 15 seconds.
@@ -24,4 +26,5 @@ _OPTIONS = (
 
 def open_channel(address: str) -> grpc.aio.Channel:
     """A channel to `host:port`; connects when first used. Close it, or use `async with`."""
-    return grpc.aio.insecure_channel(address, options=_OPTIONS)
+    interceptors = tracing.client_interceptors()
+    return grpc.aio.insecure_channel(address, options=OPTIONS, interceptors=interceptors)

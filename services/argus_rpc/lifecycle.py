@@ -5,23 +5,28 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import json
-import logging
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
 from types import FrameType
 
+from argus_core.errors import ArgusError
+from argus_rpc import logs, tracing
+
 _PR_SET_PDEATHSIG = 1
 
 
-def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run `main` until it returns; the event given is set by SIGTERM or SIGINT."""
-    logging.basicConfig(
-        level=os.environ.get("ARGUS_LOG_LEVEL", "INFO"),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+def run(name: str, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run `main` until it returns; the event given is set by SIGTERM or SIGINT.
+
+    Logs and traces are as the environment asks for; `name` is the service's among traces.
+    """
+    try:
+        logs.setup()
+        tracing.setup(name)
+    except ArgusError as error:
+        raise SystemExit(str(error)) from error
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_with_signals(main))
 

@@ -10,6 +10,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from argus_core.errors import Unavailable
+from argus_rpc import tracing
 from argus_rpc.boundary import Boundary
 from argus_rpc.channel import MAX_MESSAGE_BYTES
 
@@ -37,7 +38,8 @@ class Server:
         self, *, address: str, servicers: Sequence[Registration], services: Sequence[str]
     ) -> None:
         self._address, self._services = address, tuple(services)
-        self._server = grpc.aio.server(interceptors=[Boundary()], options=_OPTIONS)
+        interceptors = [*tracing.server_interceptors(), Boundary()]
+        self._server = grpc.aio.server(interceptors=interceptors, options=_OPTIONS)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         for add, servicer in servicers:

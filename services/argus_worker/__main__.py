@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.die_with_parent:
         lifecycle.die_with_parent()
     try:
-        lifecycle.run(lambda stop: _serve(options, stop))
+        lifecycle.run("argus-worker", lambda stop: _serve(options, stop))
     except ArgusError as error:
         sys.exit(f"argus_worker: {error}")
 

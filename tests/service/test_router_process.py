@@ -2,11 +2,7 @@
 
 import asyncio
 import json
-import os
 import signal
-import sys
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import aiohttp
 import grpc
@@ -21,11 +17,8 @@ from argus_router.roster import parse_roster
 from argus_rpc.channel import open_channel
 from argus_rpc.convert import duration
 from helpers import eventually
+from process_support import SLOW, process
 from router_support import collect
-
-ROOT = Path(__file__).resolve().parents[2]
-SLOW = 150.0
-"""Seconds that a worker may take to import torch on a busy machine."""
 
 
 def document():
@@ -48,26 +41,6 @@ def document():
             "defaultSize": {"width": 48, "height": 48},
         },
     }
-
-
-@asynccontextmanager
-async def process(*arguments):
-    """A service's process, and what it announced; ended by SIGTERM."""
-    paths = os.pathsep.join(str(ROOT / room) for room in ("models", "services", "operator"))
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", *map(str, arguments), "--die-with-parent"),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
-    )
-    try:
-        line = await asyncio.wait_for(child.stdout.readline(), SLOW)
-        assert line, f"{arguments[0]} said nothing"
-        yield child, json.loads(line)
-    finally:
-        if child.returncode is None:
-            child.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(child.wait(), SLOW)
 
 
 def worker(cluster):

@@ -1,0 +1,40 @@
+"""Services as processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+SLOW = 150.0
+"""Seconds that a worker may take to import torch on a busy machine."""
+
+
+@asynccontextmanager
+async def process(
+    *arguments: object, stderr: Any = None
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, str]]]:
+    """A service's process, and what it announced; ended by SIGTERM."""
+    paths = os.pathsep.join(str(ROOT / room) for room in ("models", "services", "operator"))
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", *map(str, arguments), "--die-with-parent"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=stderr,
+        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        line = await asyncio.wait_for(child.stdout.readline(), SLOW)
+        assert line, f"{arguments[0]} said nothing"
+        yield child, json.loads(line)
+    finally:
+        if child.returncode is None:
+            child.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(child.wait(), SLOW)

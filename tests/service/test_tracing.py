@@ -1,0 +1,194 @@
+"""A request's trace goes with it to whoever is asked on its behalf, and spans tell the way."""
+
+import asyncio
+import json
+
+import pytest
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
+)
+
+from argus_protos.v1 import images_pb2
+from argus_protos.v1.images_pb2_grpc import ImageServiceStub
+from argus_rpc.channel import open_channel
+from argus_rpc.server import Server
+from helpers import eventually
+from process_support import process
+from router_support import (
+    LONG,
+    ScriptedPredictor,
+    ScriptedWorker,
+    cluster_of,
+    collect,
+    predicting,
+    staged,
+)
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
+
+
+class Noting:
+    """Notes the metadata of the calls that come to a scripted service."""
+
+    def __init__(self) -> None:
+        self.came: list[dict[str, str]] = []
+
+    def note(self, context) -> None:
+        self.came.append(dict(context.invocation_metadata()))
+
+
+class Worker(ScriptedWorker, Noting):
+    def __init__(self, *names):
+        ScriptedWorker.__init__(self, *names)
+        Noting.__init__(self)
+        self.automatic = True
+
+    async def Execute(self, request, context):
+        self.note(context)
+        async for event in super().Execute(request, context):
+            yield event
+
+
+class Predictor(ScriptedPredictor, Noting):
+    def __init__(self, **qualities):
+        ScriptedPredictor.__init__(self, **qualities)
+        Noting.__init__(self)
+
+    async def Predict(self, request, context):
+        self.note(context)
+        return await super().Predict(request, context)
+
+
+async def test_a_callers_trace_reaches_the_predictor_and_the_worker():
+    worker, predictor = Worker("w0", "large"), Predictor(best=1.0, good=0.9, quick=0.5)
+    async with predicting(predictor) as address, staged(worker, predictor=address) as stage:
+        call = stage.images.Generate(
+            images_pb2.GenerateRequest(prompt="x"),
+            metadata=(("traceparent", PARENT), ("tracestate", "a=b"), ("other", "stays here")),
+        )
+        await collect(call)
+        await collect(stage.draw())
+        for came in (worker.came, predictor.came):
+            assert came[0]["traceparent"] == PARENT
+            assert came[0]["tracestate"] == "a=b"
+            assert "other" not in came[0]
+            # The next request has none, and gets none of this one's.
+            assert "traceparent" not in came[1]
+
+
+async def test_a_trace_waits_with_its_request_for_a_worker():
+    worker = Worker("w0", "large")
+    worker.automatic = False
+    cluster = cluster_of(seconds=LONG, slo={"deadlineSeconds": 600})
+    async with staged(worker, cluster=cluster) as stage:
+        first = stage.draw(timeout=600)
+        await eventually(lambda: worker.calls)
+        second = stage.images.Generate(
+            images_pb2.GenerateRequest(prompt="x"), metadata=(("traceparent", PARENT),)
+        )
+        await eventually(lambda: stage.waiting)
+        worker.calls[0].finish()
+        await eventually(lambda: len(worker.calls) > 1)
+        worker.calls[1].finish()
+        await collect(first)
+        await collect(second)
+    assert [came.get("traceparent") for came in worker.came] == [None, PARENT]
+
+
+class Collector(TraceServiceServicer):
+    """What an OpenTelemetry collector is: it takes spans."""
+
+    def __init__(self) -> None:
+        self.spans: dict[str, list] = {}
+
+    async def Export(self, request, context):
+        for resource in request.resource_spans:
+            (name,) = [
+                attribute.value.string_value
+                for attribute in resource.resource.attributes
+                if attribute.key == "service.name"
+            ]
+            for scope in resource.scope_spans:
+                self.spans.setdefault(name, []).extend(scope.spans)
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+
+@pytest.fixture
+async def collector(monkeypatch):
+    """One on loopback, that the processes of the test are told of."""
+    servicer = Collector()
+    server = Server(
+        address="127.0.0.1:0",
+        servicers=[(add_TraceServiceServicer_to_server, servicer)],
+        services=[],
+    )
+    port = await server.start()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
+    yield servicer
+    await server.stop(0)
+
+
+async def test_spans_of_a_router_hang_below_the_callers_and_above_the_workers(collector, tmp_path):
+    worker, file = Worker("w0", "large"), tmp_path / "cluster.yaml"
+    await worker.start()
+    file.write_text(cluster_of().model_dump_json(by_alias=True, exclude_none=True))
+    arguments = ("argus_router", "--cluster", file, "--worker", worker.address)
+    addresses = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
+    try:
+        async with process(*arguments, *addresses) as (_, told), open_channel(told["grpc"]) as chan:
+            call = ImageServiceStub(chan).Generate(
+                images_pb2.GenerateRequest(prompt="x"),
+                metadata=(("traceparent", PARENT),),
+                timeout=30,
+                wait_for_ready=True,
+            )
+            events = await collect(call)
+            assert events[-1].HasField("result")
+            await eventually(lambda: len(collector.spans.get("argus-router", [])) >= 2)
+    finally:
+        await worker.die()
+    ours = [span for span in collector.spans["argus-router"] if span.trace_id.hex() == TRACE]
+    by_name = {span.name: span for span in ours}
+    served = by_name["/argus.v1.ImageService/Generate"]
+    asked = by_name["/argus.v1.WorkerService/Execute"]
+    assert served.parent_span_id.hex() == PARENT.split("-")[2]
+    assert asked.parent_span_id == served.span_id
+    attributes = {a.key: a.value.string_value for a in served.attributes}
+    assert attributes["argus.level"] == "best"
+    assert attributes["argus.request_id"] == events[0].accepted.request_id
+    # The worker is told whose child it is.
+    assert worker.came[0]["traceparent"] == f"00-{TRACE}-{asked.span_id.hex()}-01"
+
+
+async def test_log_lines_about_a_request_name_it_in_json_too(monkeypatch, tmp_path):
+    monkeypatch.setenv("ARGUS_LOG_FORMAT", "json")
+    worker, file = Worker("w0", "large"), tmp_path / "cluster.yaml"
+    await worker.start()
+    file.write_text(cluster_of().model_dump_json(by_alias=True, exclude_none=True))
+    said = tmp_path / "log"
+    arguments = ("argus_router", "--cluster", file, "--worker", worker.address)
+    addresses = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
+    with said.open("wb") as log:
+        async with (
+            process(*arguments, *addresses, stderr=log) as (_, told),
+            open_channel(told["grpc"]) as chan,
+        ):
+            worker.automatic = False
+            call = ImageServiceStub(chan).Generate(
+                images_pb2.GenerateRequest(prompt="secret words"), timeout=30, wait_for_ready=True
+            )
+            accepted = await call.read()
+            await eventually(lambda: worker.calls)
+            await worker.die()
+            await asyncio.sleep(0)
+            await eventually(lambda: b"lost" in said.read_bytes())
+            call.cancel()
+    lines = [json.loads(line) for line in said.read_text().splitlines()]
+    about = [line for line in lines if line.get("request_id") == accepted.accepted.request_id]
+    assert about
+    assert all({"level", "logger", "message", "time"} <= set(line) for line in about)
+    assert "secret words" not in said.read_text()
