@@ -1,20 +1,20 @@
-"""Waiting requests: a queue per variant, nearest deadline first, bounded in all.
+"""Waiting requests: a queue per variant, fair between tenants, bounded in all.
 
-Model: an entry is known by its rank, which orders it and is unique by its arrival number. An
-entry waits in exactly one queue. The bound counts the entries of all queues together;
-entries that come back from a lost worker pass it, since they were let in once already.
+Model: an entry is known by its rank, which is unique by its arrival number and orders what one
+tenant has waiting: nearest deadline first. Between tenants the order is that of
+`argus_core.fairness`, a band for itself. An entry waits in exactly one queue. The bounds count the
+entries of all queues together, and their bytes; entries that come back from a lost worker pass
+them, since they were let in once already.
 
 What waits is counted by level, not by seconds: how long a level takes is told by `weigh`, and holds
-for those who wait already. Beside the queues all entries stand in one line, in the order of their
-ranks, as columns of numbers; what is asked of many at once is asked of these. No question walks the
-entries: a sum over a column costs a microsecond and some ten nanoseconds an entry.
+for those who wait already. Beside the queues all entries stand in one line: `argus_core.line`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from math import inf
 from typing import Generic, NamedTuple, TypeVar
 
@@ -22,43 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argus_core.errors import Exhausted
+from argus_core.fairness import Turns
+from argus_core.line import NONE, Entry, Leeway, Line, Place, Rank, Served, Tenants
+
+__all__ = ["NONE", "Ahead", "Entry", "Held", "Leeway", "Queues", "Rank"]
 
 T = TypeVar("T")
-
-NONE = -1
-"""Instead of a level's index: not decided yet; takes no time."""
-
-_QUEUE, _LEVEL, _QUICKEST, _SCALE, _DEADLINE, _DUE, _WORK, _LEAST = range(8)
-_FIRST_ROOM = 64
-_STRAINED = 0.5
-"""Of the time between due and deadline: what may be used up rather than draw or serve badly."""
-
-
-class Rank(NamedTuple):
-    """Who goes first: by band, then deadline, then arrival."""
-
-    band: int
-    """0 goes before 1."""
-    deadline: float
-    """On the caller's clock, in seconds."""
-    arrival: int
-    """Unique, rising: ties go to who came first."""
-
-
-@dataclass(eq=False, kw_only=True)
-class Entry(Generic[T]):
-    """Something that waits."""
-
-    rank: Rank
-    item: T
-    level: int = NONE
-    """Index of the level that it shall be drawn at."""
-    quickest: int = NONE
-    """Index of the quickest level that whoever serves its queue may draw it at."""
-    scale: float = 1.0
-    """Times a level's seconds that it takes."""
-    due: float = inf
-    """When it shall be done: before the deadline, so that what goes wrong does not make it late."""
 
 
 class Ahead(NamedTuple):
@@ -70,67 +39,113 @@ class Ahead(NamedTuple):
     """If all are drawn at their quickest."""
 
 
-class Leeway(NamedTuple):
-    """Time to spare of those who wait; infinite where nobody does, negative where there is none."""
+class Held(NamedTuple):
+    """What waits of a tenant, or of all."""
 
-    ample: float
-    """Seconds of work that may go first before one of them is not done when due."""
-    strained: float
-    """The same where half of the time between due and deadline may be used up."""
-    stretch: float
-    """Times its least seconds that each of them, and who is served now, may take then."""
+    images: int
+    bytes: int
 
 
-class _Served(NamedTuple):
-    shares: NDArray[np.float64]
-    """By queue: how much of what waits falls on the same servers."""
-    slots: int
-    busy: float
-    first: float
+_NOTHING = Held(0, 0)
+_OVERFLOW = 1.25
+"""Times the bounds up to which those are let in who have less than their share waiting."""
 
 
 class Queues(Generic[T]):
     """The queues of all variants, under one bound."""
 
-    def __init__(self, *, limit: int) -> None:
-        self._limit = limit
+    def __init__(
+        self,
+        *,
+        limit: int,
+        bytes_limit: float = inf,
+        weight: Callable[[str], float] = lambda _tenant: 1.0,
+    ) -> None:
+        """`weight` of a tenant: its share of the time of workers, relative to others."""
+        self._limit, self._bytes_limit, self._weight = limit, bytes_limit, weight
         self._numbers: dict[str, int] = {}
         """Of the queues, in the order in which they were first used."""
-        self._queues: list[list[Rank]] = []
+        self._queues: list[dict[str, list[Rank]]] = []
+        """By queue and tenant; tenants without any are left out."""
         self._waiting: dict[Rank, tuple[str, Entry[T]]] = {}
-        self._line = _Line()
+        self._turns: dict[int, Turns[str]] = {}
+        """By band."""
+        self._held: dict[str, Held] = {}
+        """By tenant that has something waiting."""
+        self._bytes = 0
+        self._names: dict[str, int] = {}
+        """Numbers of the tenants that have something waiting; free ones are used again."""
+        self._free: list[int] = []
+        self._line = Line()
+        self._tenants: Tenants | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def tenants(self) -> Collection[str]:
+        """That have something waiting."""
+        return self._held.keys()
+
+    def held(self, tenant: str | None = None) -> Held:
+        """What waits of a tenant; of all for None."""
+        if tenant is None:
+            return Held(len(self._waiting), self._bytes)
+        return self._held.get(tenant, _NOTHING)
+
     def count(self, variant: str) -> int:
         """How many wait for a variant."""
-        return len(self._queue(variant))
+        return sum(map(len, self._queue(variant).values()))
 
     def head(self, variant: str) -> Entry[T] | None:
         """Who goes next of those that wait for a variant."""
-        queue = self._queue(variant)
-        return self._waiting[queue[0]][1] if queue else None
+        rank = self._next([variant])
+        return None if rank is None else self._waiting[rank][1]
 
     def entries(self, variant: str) -> Sequence[Entry[T]]:
-        """All that wait for a variant, in order."""
-        return [self._waiting[rank][1] for rank in self._queue(variant)]
+        """All that wait for a variant, by band, deadline and arrival."""
+        ranks = sorted(chain.from_iterable(self._queue(variant).values()))
+        return [self._waiting[rank][1] for rank in ranks]
 
     def variants(self) -> list[str]:
         """Variants that something waits for."""
         return [variant for variant, number in self._numbers.items() if self._queues[number]]
 
-    def require_room(self, count: int, *, retry_after: float | None = None) -> None:
-        """Make sure that `count` more may wait.
+    def require_room(
+        self,
+        count: int,
+        size: int = 0,
+        *,
+        tenant: str = "",
+        share: float = 1.0,
+        reserved: float = 0.0,
+        retry_after: float | None = None,
+    ) -> None:
+        """Make sure that `count` more may wait, of so many bytes in all.
+
+        Args:
+            count: of images.
+            size: bytes.
+            tenant: whose they are.
+            share: of the places: what this tenant may have while others want theirs, 0 to 1. Within
+                it a tenant is let in though the queue is full, as long as a quarter more are not.
+            reserved: of the places: what is left for others who have less than their share.
+            retry_after: to be told, in seconds.
 
         Raises:
-            Exhausted: they may not; to be retried after so many seconds.
+            Exhausted: they may not.
         """
-        if len(self) + count > self._limit:
-            raise Exhausted(
-                f"the queue is full: {len(self)} of {self._limit} images wait",
-                retry_after=retry_after,
-            )
+        own = self.held(tenant)
+        for asked, mine, used, limit, words in (
+            (count, own.images, len(self), self._limit, "images wait"),
+            (size, own.bytes, self._bytes, self._bytes_limit, "bytes wait"),
+        ):
+            entitled = share < 1 and mine + asked <= share * limit
+            most = limit * _OVERFLOW if entitled else limit * (1 - reserved)
+            if used + asked > most:
+                raise Exhausted(
+                    f"the queue is full: {used} of {limit:.0f} {words}", retry_after=retry_after
+                )
 
     def push(self, variant: str, entry: Entry[T]) -> None:
         """Have an entry wait for a variant; `require_room` first where it is new.
@@ -138,25 +153,50 @@ class Queues(Generic[T]):
         How long its levels take must have been told (`weigh`).
         """
         assert entry.rank not in self._waiting, "waits already"
+        tenant, rank = entry.tenant, entry.rank
         if variant not in self._numbers:
             self._numbers[variant] = len(self._queues)
-            self._queues.append([])
-        insort(self._queue(variant), entry.rank)
-        self._line.add(entry, self._numbers[variant])
-        self._waiting[entry.rank] = variant, entry
+            self._queues.append({})
+        insort(self._queue(variant).setdefault(tenant, []), rank)
+        if tenant not in self._names:
+            self._names[tenant] = self._free.pop() if self._free else len(self._names)
+        if rank.band not in self._turns:
+            self._turns[rank.band] = Turns(self._weight)
+        self._turns[rank.band].join(tenant)
+        self._hold(tenant, 1, entry.size)
+        self._line.add(entry, self._numbers[variant], self._names[tenant])
+        self._waiting[rank] = variant, entry
 
     def pop(self, variants: Iterable[str]) -> Entry[T] | None:
-        """Take the first in rank among those that wait for any of `variants`."""
-        first = min((queue[0] for v in variants if (queue := self._queue(v))), default=None)
-        return None if first is None else self.remove(first)
+        """Take who goes next of those that wait for any of `variants`; `charge` what it takes."""
+        rank = self._next(variants)
+        return None if rank is None else self.remove(rank)
+
+    def charge(self, band: int, tenant: str, seconds: float) -> None:
+        """What was taken is served now, and takes so many seconds."""
+        if turns := self._turns.get(band):
+            turns.serve(tenant, seconds)
+            self._touch()
+
+    def correct(self, band: int, tenant: str, seconds: float) -> None:
+        """What was served took so many seconds more than was charged, or fewer."""
+        if turns := self._turns.get(band):
+            turns.correct(tenant, seconds)
+            self._touch()
 
     def remove(self, rank: Rank) -> Entry[T] | None:
         """Take out an entry, wherever it waits; None where it does not."""
         variant, entry = self._waiting.pop(rank, ("", None))
-        if entry is not None:
-            queue = self._queue(variant)
-            del queue[bisect_left(queue, rank)]
-            self._line.remove(rank)
+        if entry is None:
+            return None
+        tenant, queue = entry.tenant, self._queue(variant)
+        ranks = queue[tenant]
+        del ranks[bisect_left(ranks, rank)]
+        if not ranks:
+            del queue[tenant]
+        self._turns[rank.band].leave(tenant)
+        self._hold(tenant, -1, -entry.size)
+        self._line.remove(rank)
         return entry
 
     def take(self, variant: str) -> Sequence[Entry[T]]:
@@ -173,7 +213,7 @@ class Queues(Generic[T]):
 
     def next_deadline(self) -> float | None:
         """The nearest deadline of all; None where nothing waits."""
-        return float(self._line.column(_DEADLINE).min()) if self._waiting else None
+        return self._line.next_deadline() if self._waiting else None
 
     def weigh(self, seconds: Sequence[float]) -> None:
         """Every level takes so long from now on, whoever waits at it."""
@@ -189,13 +229,20 @@ class Queues(Generic[T]):
             entry.quickest = quickest(variant, entry.item)
         self._line.hasten([self._waiting[rank][1].quickest for rank in self._line.ranks])
 
-    def ahead(self, rank: Rank | None = None) -> Ahead:
-        """Seconds of work that go before `rank`; all of it for None."""
-        settled, least = self._line.sums(rank, len(self._queues))
-        return Ahead(
-            dict(zip(self._numbers, settled, strict=True)),
-            dict(zip(self._numbers, least, strict=True)),
-        )
+    def ahead(self, rank: Rank | None = None, tenant: str = "") -> Ahead:
+        """Seconds of work that go before a tenant's `rank`; all of it for None."""
+        if rank is None or self._alone(tenant):
+            return self._named(self._line.sums(rank, len(self._queues)))
+        place, tenants = self._place(rank, tenant), self._standing()
+        return self._named(self._line.sums_before(place, tenants, len(self._queues)))
+
+    def own(self, tenant: str, rank: Rank | None = None) -> Ahead:
+        """Seconds of a tenant's own work, of what goes before `rank`; all of its for None."""
+        if tenant not in self._names:
+            return Ahead({}, {})
+        if len(self._names) == 1 and rank is None:
+            return self.ahead()
+        return self._named(self._line.sums_of(self._names[tenant], rank, len(self._queues)))
 
     def leeway(
         self,
@@ -207,6 +254,8 @@ class Queues(Generic[T]):
         now: float,
         first: float = 0.0,
         behind: Rank | None = None,
+        tenant: str = "",
+        ignored: Collection[str] = (),
     ) -> Leeway:
         """Time to spare of those who wait for these variants, if all are drawn at their quickest.
 
@@ -218,6 +267,8 @@ class Queues(Generic[T]):
             now: on the caller's clock.
             first: seconds, at its quickest, of one who is served now.
             behind: only those that come after this rank count; None for all.
+            tenant: whose rank that is.
+            ignored: tenants whose time is not spared.
 
         Who cannot be in time whatever happens does not count.
         """
@@ -225,115 +276,79 @@ class Queues(Generic[T]):
             return Leeway(inf, inf, inf)
         counts = np.array([name in variants for name in self._numbers])
         row = np.array([shares.get(name, 0.0) for name in self._numbers])
-        served = _Served(row, slots, busy, first)
-        return self._line.leeway(counts, served, now, behind)
+        return self._line.leeway(
+            counts,
+            Served(row, slots, busy, first),
+            now,
+            None if behind is None else self._place(behind, tenant),
+            tenants=None if self._alone(tenant) else self._standing(),
+            ignored=self._chosen(ignored),
+        )
 
-    def _queue(self, variant: str) -> list[Rank]:
-        number = self._numbers.get(variant)
-        return [] if number is None else self._queues[number]
+    def _next(self, variants: Iterable[str]) -> Rank | None:
+        """Of those who wait for any of these: the first of the tenant whose turn it is."""
+        firsts: dict[str, Rank] = {}
+        for variant in variants:
+            for tenant, ranks in self._queue(variant).items():
+                if tenant not in firsts or ranks[0] < firsts[tenant]:
+                    firsts[tenant] = ranks[0]
+        if len(firsts) <= 1:
+            return next(iter(firsts.values()), None)
+        band = min(rank.band for rank in firsts.values())
+        able = sorted((rank, tenant) for tenant, rank in firsts.items() if rank.band == band)
+        return firsts[self._turns[band].first(tenant for _, tenant in able)]
 
-
-class _Line:
-    """All that wait, in the order of their ranks, as columns of numbers."""
-
-    def __init__(self) -> None:
-        self.ranks: list[Rank] = []
-        self._columns: NDArray[np.float64] = np.empty((8, _FIRST_ROOM))
-        self._start = 0
-        """Where the first of the line stands: the line's head moves on as entries are taken."""
-        self._seconds: NDArray[np.float64] = np.zeros(1)
-        """By level; the last, of `NONE`, is 0."""
-        self._sums: dict[int, tuple[list[float], list[float]]] = {}
-        """Of the first so many, as long as nothing changes."""
-
-    def column(self, name: int) -> NDArray[np.float64]:
-        return self._columns[name, self._start : self._start + len(self.ranks)]
-
-    def add(self, entry: Entry[T], queue: int) -> None:
-        self._sums.clear()
-        at = bisect_left(self.ranks, entry.rank)
-        place = self._make_room(at)
-        self.ranks.insert(at, entry.rank)
-        level, quickest, scale = entry.level, entry.quickest, entry.scale
-        work, least = scale * self._seconds[level], scale * self._seconds[quickest]
-        deadline, due = entry.rank.deadline, min(entry.due, entry.rank.deadline)
-        self._columns[:, place] = queue, level, quickest, scale, deadline, due, work, least
-
-    def remove(self, rank: Rank) -> None:
-        self._sums.clear()
-        at, columns = bisect_left(self.ranks, rank), self._columns
-        place, end = self._start + at, self._start + len(self.ranks)
-        if at < len(self.ranks) - at:
-            columns[:, self._start + 1 : place + 1] = columns[:, self._start : place]
-            self._start += 1
+    def _hold(self, tenant: str, images: int, size: int) -> None:
+        held, self._tenants = self.held(tenant), None
+        self._bytes += size
+        if held.images + images:
+            self._held[tenant] = Held(held.images + images, held.bytes + size)
         else:
-            columns[:, place : end - 1] = columns[:, place + 1 : end]
-        del self.ranks[at]
+            del self._held[tenant]
+            self._free.append(self._names.pop(tenant))
 
-    def weigh(self, seconds: Sequence[float]) -> None:
-        self._sums.clear()
-        self._seconds = np.array([*seconds, 0.0])
-        scale = self.column(_SCALE)
-        self.column(_WORK)[:] = scale * self._seconds[self._indices(_LEVEL)]
-        self.column(_LEAST)[:] = scale * self._seconds[self._indices(_QUICKEST)]
+    def _touch(self) -> None:
+        self._tenants = None
+        self._line.touch()
 
-    def hasten(self, quickest: Sequence[int]) -> None:
-        self._sums.clear()
-        self.column(_QUICKEST)[:] = quickest
-        scale = self.column(_SCALE)
-        self.column(_LEAST)[:] = scale * self._seconds[self._indices(_QUICKEST)]
+    def _alone(self, tenant: str) -> bool:
+        """Whether nobody else has anything waiting."""
+        return len(self._names) <= (tenant in self._names)
 
-    def over(self, now: float) -> list[Rank]:
-        return [self.ranks[at] for at in np.flatnonzero(self.column(_DEADLINE) <= now)]
-
-    def sums(self, rank: Rank | None, queues: int) -> tuple[list[float], list[float]]:
-        """By queue: seconds of work before a rank, as settled and at the quickest."""
-        end = len(self.ranks) if rank is None else bisect_left(self.ranks, rank)
-        if end not in self._sums:
-            of = self._indices(_QUEUE)[:end]
-            settled = np.bincount(of, weights=self.column(_WORK)[:end], minlength=queues)
-            least = np.bincount(of, weights=self.column(_LEAST)[:end], minlength=queues)
-            self._sums[end] = settled.tolist(), least.tolist()
-        return self._sums[end]
-
-    def leeway(
-        self, queues: NDArray[np.bool_], served: _Served, now: float, behind: Rank | None
-    ) -> Leeway:
-        of, least = self._indices(_QUEUE), self.column(_LEAST)
-        deadline, due = self.column(_DEADLINE), self.column(_DUE)
-        counts = queues[of] & (deadline - least > now)
-        if behind is not None:
-            counts[: bisect_left(self.ranks, behind)] = False
-        if not counts.any():
-            return Leeway(inf, inf, inf)
-        falls, slots = served.shares[of] * least, served.slots
-        work = np.cumsum(falls) - falls + slots * least
-        ample = slots * (due - now) - served.busy
-        strained = ample + slots * _STRAINED * (deadline - due)
-        needed = work + served.first
-        stretch = np.divide(
-            strained, needed, where=counts & (needed > 0), out=np.full_like(work, inf)
-        )
-        return Leeway(
-            ample=float((ample - work).min(where=counts, initial=inf)),
-            strained=float((strained - work).min(where=counts, initial=inf)),
-            stretch=float(stretch.min()),
+    def _place(self, rank: Rank, tenant: str) -> Place:
+        turns = self._turns.get(rank.band)
+        return Place(
+            rank,
+            self._names.get(tenant, NONE),
+            turns.tag(tenant) if turns else 0.0,
+            self._weight(tenant),
         )
 
-    def _indices(self, name: int) -> NDArray[np.intp]:
-        return self.column(name).astype(np.intp)
+    def _standing(self) -> Tenants:
+        if self._tenants is None:
+            count = len(self._names) + len(self._free)
+            weights, tags = np.ones(count), np.zeros(count * (max(self._turns, default=0) + 1))
+            for tenant, number in self._names.items():
+                weights[number] = self._weight(tenant)
+                for band, turns in self._turns.items():
+                    tags[band * count + number] = turns.tag(tenant)
+            self._tenants = Tenants(count, weights, tags)
+        return self._tenants
 
-    def _make_room(self, at: int) -> int:
-        """Open a gap in the columns, and tell where."""
-        length = len(self.ranks)
-        if self._start and at < length - at:
-            start, self._start = self._start, self._start - 1
-            self._columns[:, start - 1 : start - 1 + at] = self._columns[:, start : start + at]
-            return self._start + at
-        if self._start + length == self._columns.shape[1]:
-            roomy = np.empty((8, max(_FIRST_ROOM, 2 * length)))
-            roomy[:, :length] = self._columns[:, self._start : self._start + length]
-            self._columns, self._start = roomy, 0
-        place, end = self._start + at, self._start + length
-        self._columns[:, place + 1 : end + 1] = self._columns[:, place:end]
-        return place
+    def _chosen(self, tenants: Collection[str]) -> NDArray[np.bool_] | None:
+        if not (numbers := [self._names[name] for name in tenants if name in self._names]):
+            return None
+        chosen = np.zeros(len(self._names) + len(self._free), dtype=np.bool_)
+        chosen[numbers] = True
+        return chosen
+
+    def _named(self, sums: tuple[list[float], list[float]]) -> Ahead:
+        settled, least = sums
+        return Ahead(
+            dict(zip(self._numbers, settled, strict=True)),
+            dict(zip(self._numbers, least, strict=True)),
+        )
+
+    def _queue(self, variant: str) -> dict[str, list[Rank]]:
+        number = self._numbers.get(variant)
+        return {} if number is None else self._queues[number]

@@ -18,20 +18,24 @@ def entry(band=2, deadline=1.0, arrival=0, **fields):
     return Entry(rank=Rank(band, deadline, arrival), item=arrival, **fields)
 
 
-ENTRIES = st.lists(
-    st.builds(
-        entry,
-        band=st.integers(1, 3),
-        deadline=st.floats(0, 100),
-        arrival=st.integers(0, 10_000),
-        level=st.sampled_from([NONE, 0, 1, 2]),
-        quickest=st.sampled_from([NONE, 1, 2]),
-        scale=st.sampled_from([0.0, 1.0]) | st.floats(0.01, 4),
-        due=st.floats(0, 100),
-    ),
-    unique_by=lambda e: e.rank.arrival,
-    max_size=40,
-)
+def lists(scales):
+    return st.lists(
+        st.builds(
+            entry,
+            band=st.integers(1, 3),
+            deadline=st.floats(0, 100),
+            arrival=st.integers(0, 10_000),
+            level=st.sampled_from([NONE, 0, 1, 2]),
+            quickest=st.sampled_from([NONE, 1, 2]),
+            scale=scales,
+            due=st.floats(0, 100),
+        ),
+        unique_by=lambda e: e.rank.arrival,
+        max_size=40,
+    )
+
+
+ENTRIES = lists(st.sampled_from([0.0, 1.0]) | st.floats(0.01, 4))
 SHARES = st.fixed_dictionaries({}, optional={v: st.sampled_from([0.5, 1.0]) for v in "abc"})
 
 
@@ -155,6 +159,132 @@ def test_removed_twice_is_none_the_second_time():
     queues.push("a", one)
     assert queues.remove(one.rank) is one
     assert queues.remove(one.rank) is None
+
+
+WEIGHTS = {"x": 1.0, "y": 2.0, "z": 0.5}
+TENANTS = lists(st.sampled_from([0.0, 0.25, 1.0, 2.0])).flatmap(
+    lambda entries: st.tuples(
+        st.just(entries),
+        st.lists(st.sampled_from("xyz"), min_size=len(entries), max_size=len(entries)),
+        st.lists(st.tuples(st.sampled_from("xyz"), st.sampled_from([0.5, 1.0, 4.0])), max_size=9),
+    )
+)
+"""Entries, whose they are, and what was served before; all sums of theirs are exact."""
+
+
+def shared(drawn):
+    """Queues of several tenants, and the entries in the order in which they go, one at a time."""
+    entries, tenants, served = drawn
+
+    def make():
+        queues = Queues(limit=1000, weight=WEIGHTS.__getitem__)
+        queues.weigh(SECONDS)
+        for tenant, each in zip(tenants, entries, strict=True):
+            each.tenant = tenant
+        for index, each in enumerate(entries):
+            queues.push("ab"[index % 2], each)
+        for tenant, seconds in served:
+            if tenant in queues.tenants:
+                queues.charge(1, tenant, seconds)
+        return queues
+
+    order, going = [], make()
+    while (each := going.pop("ab")) is not None:
+        order.append(each)
+        going.charge(each.rank.band, each.tenant, takes(each, each.level))
+    return make(), order
+
+
+@given(TENANTS)
+def test_turns_go_by_tenant_and_by_deadline_within_one(drawn):
+    _, order = shared(drawn)
+    assert len(order) == len(drawn[0])
+    assert [e.rank.band for e in order] == sorted(e.rank.band for e in order)
+    for tenant in WEIGHTS:
+        mine = [each.rank for each in order if each.tenant == tenant]
+        assert mine == sorted(mine)
+
+
+@given(TENANTS)
+def test_work_ahead_of_each_is_of_those_whose_turn_comes_before(drawn):
+    queues, order = shared(drawn)
+    for position, each in enumerate(order):
+        ahead = queues.ahead(each.rank, each.tenant)
+        before = sum(takes(e, e.level) for e in order[:position])
+        assert sum(ahead.settled.values()) == pytest.approx(before)
+        own = queues.own(each.tenant, each.rank)
+        mine = [e for e in order if e.tenant == each.tenant and e.rank < each.rank]
+        assert sum(own.settled.values()) == pytest.approx(sum(takes(e, e.level) for e in mine))
+
+
+@given(TENANTS, st.sampled_from(["", "x", "xy"]), st.booleans())
+def test_leeway_goes_by_turns_too(drawn, ignored, all_of_them):
+    queues, order = shared(drawn)
+    behind = None if all_of_them or not order else order[len(order) // 2]
+    found = queues.leeway(
+        ["a", "b"],
+        {"a": 1.0, "b": 1.0},
+        slots=2,
+        busy=1.0,
+        now=0.0,
+        behind=None if behind is None else behind.rank,
+        tenant="" if behind is None else behind.tenant,
+        ignored=[*ignored],
+    )
+    ample, ahead, counts = inf, 0.0, behind is None
+    for each in order:
+        counts = counts or each is behind
+        least = takes(each, each.quickest)
+        if counts and each.tenant not in ignored and each.rank.deadline > least:
+            due = min(each.due, each.rank.deadline)
+            ample = min(ample, 2 * due - 1.0 - ahead - 2 * least)
+        ahead += least
+    assert found.ample == pytest.approx(ample)
+
+
+def test_a_full_queue_lets_in_who_has_less_than_its_share():
+    queues = Queues(limit=8, bytes_limit=1000)
+    for arrival in range(8):
+        queues.push("a", entry(arrival=arrival, tenant="noisy"))
+    with pytest.raises(Exhausted):
+        queues.require_room(1, tenant="noisy", share=0.5)
+    queues.require_room(2, tenant="quiet", share=0.5)
+    with pytest.raises(Exhausted):
+        queues.require_room(3, tenant="quiet", share=0.5)
+
+
+def test_places_are_left_for_others_where_they_are_reserved():
+    queues = Queues(limit=8)
+    for arrival in range(4):
+        queues.push("a", entry(arrival=arrival, tenant="noisy"))
+    queues.require_room(2, tenant="noisy", share=0.25, reserved=0.25)
+    with pytest.raises(Exhausted):
+        queues.require_room(3, tenant="noisy", share=0.25, reserved=0.25)
+
+
+def test_bytes_are_bounded_too():
+    queues = Queues(limit=100, bytes_limit=1000)
+    queues.push("a", entry(arrival=1, size=900))
+    assert queues.held() == (1, 900)
+    queues.require_room(1, 100)
+    with pytest.raises(Exhausted, match="bytes"):
+        queues.require_room(1, 101)
+    queues.pop("a")
+    queues.require_room(1, 1000)
+
+
+def test_a_tenant_that_is_gone_leaves_nothing():
+    queues = Queues(limit=100_000)
+    queues.weigh(SECONDS)
+    for arrival in range(1000):
+        queues.push("a", entry(arrival=arrival, tenant=f"t{arrival}", level=0))
+        if arrival % 10 == 9:
+            for _ in range(10):
+                taken = queues.pop("a")
+                queues.charge(taken.rank.band, taken.tenant, 1.0)
+    assert not queues.tenants
+    assert not len(queues._turns[2])
+    assert len(queues._free) <= 10
 
 
 class QueuesAgainstAList(RuleBasedStateMachine):
