@@ -93,6 +93,8 @@ class ControlRules:
     """Qualities by level of prompts to expect at first."""
     keep: int = 0
     """Workers that every variant keeps, unless more than 1 % would be shed for that."""
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    """By variant: workers that it keeps in place of `keep`, and what it never exceeds."""
     steady: float = 180.0
     """A load that has fallen is planned for when it has been low for so long."""
 
@@ -193,7 +195,12 @@ class ControlLoop:
         problem = replace(problem, rules=rules, limits=self._limits(now))
         plan = decide(problem, clock=self._clock, weighed=False)
         if problem.limits and plan.expected_shed > _SHED:
-            plan = decide(replace(problem, limits={}), clock=self._clock, weighed=False)
+            most = {
+                v: replace(limits, minimum=0)
+                for v, limits in self._rules.limits.items()
+                if limits.maximum is not None
+            }
+            plan = decide(replace(problem, limits=most), clock=self._clock, weighed=False)
         self.plan = plan
         if plan.moves:
             self._changed = now
@@ -205,10 +212,14 @@ class ControlLoop:
 
     def _limits(self, now: float) -> dict[str, Limits]:
         """No reversals, and what every variant keeps."""
-        limits, keep = self._reversals.limits(now), self._rules.keep
-        if not keep:
-            return limits
-        return {v: _at_least(keep, limits.get(v, Limits())) for v in self._variants}
+        rules, reversals = self._rules, self._reversals.limits(now)
+        if not rules.keep and not rules.limits:
+            return reversals
+        stated = Limits(minimum=rules.keep)
+        return {
+            v: _both(rules.limits.get(v, stated), reversals.get(v, Limits()))
+            for v in self._variants
+        }
 
     def _problem(
         self, crew: Crew, costs: Costs, switch_seconds: Mapping[str, float]
@@ -270,11 +281,14 @@ def _counts(loadouts: Iterable[Loadout | None]) -> dict[Loadout, int]:
     return dict(Counter(loadout for loadout in loadouts if loadout is not None))
 
 
-def _at_least(keep: int, limits: Limits) -> Limits:
-    """The limits with a minimum, where their maximum allows it."""
-    if limits.maximum is not None and limits.maximum < keep:
-        return limits
-    return replace(limits, minimum=max(limits.minimum, keep))
+def _both(stated: Limits, limits: Limits) -> Limits:
+    """The limits and those that are stated; a stated minimum only where the maximum allows it."""
+    bounds = [m for m in (stated.maximum, limits.maximum) if m is not None]
+    maximum = min(bounds, default=None)
+    minimum = max(stated.minimum, limits.minimum)
+    if maximum is not None and minimum > maximum:
+        minimum = min(limits.minimum, maximum)
+    return Limits(minimum=minimum, maximum=maximum)
 
 
 def _kept(crew: Crew) -> tuple[object, ...]:

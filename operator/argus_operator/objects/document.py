@@ -6,14 +6,13 @@ import json
 from typing import Any
 
 import yaml
-from pydantic.main import IncEx
 
 from argus_core.spec import ArgusCluster, ClusterSpec
 from argus_operator import names
 from argus_operator.objects.common import metadata
 from argus_operator.settings import Settings
 
-_OURS: IncEx = {
+_OURS: Any = {
     # Heeded by the operator alone.
     "pools": {"__all__": {"pod_template", "resource_name"}},
     "variants": {"__all__": {"minimum_workers", "maximum_workers"}},

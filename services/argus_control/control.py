@@ -1,0 +1,278 @@
+"""The control loop of a cluster: `argus_core.control` with clocks and calls.
+
+Model: tasks on one event loop. A line for each router brings its load and tells it the plan; one
+task takes a turn every interval, in a thread, as a plan may take half a second; one has workers
+switch, a few at a time, whenever a worker's state or the plan has changed. Only the turn touches
+the loop's own state. Invariants:
+
+- without a plan nobody is moved but who holds nothing, and whoever is pinned never is;
+- moves that were planned and have yet to be made are part of what stands: the next plan undoes them
+  only where that gains as much as any other change must;
+- the plan's number rises with whatever the routers are told;
+- nothing that fails here ends anything: it is logged once, and tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping
+from random import Random
+
+from argus_control.crew import Crew
+from argus_control.lines import RouterLine, forever
+from argus_control.mode import Mode
+from argus_control.outcomes import Outcomes
+from argus_control.planning import Planning, Switches, costs_of, order_of, rules_of
+from argus_control.plans import Seat, make_plan, plan_message
+from argus_core import control
+from argus_core.planning.load import LoadReport
+from argus_core.planning.plan import Plan
+from argus_core.rollout import Post, next_switches
+from argus_core.spec import ClusterSpec
+from argus_core.spread import Loadout
+from argus_core.states import WorkerPhase
+from argus_protos.v1 import cluster_pb2, control_pb2
+from argus_rpc.convert import seconds
+
+_REPORTS = 1000
+"""Reports that wait for the next turn at most."""
+
+
+async def _nothing(_name: str, _loadout: Loadout) -> None:
+    """Nobody wants to know."""
+
+
+class Control:
+    """See the module. Give it addresses as they change, and `run` it."""
+
+    def __init__(
+        self,
+        spec: ClusterSpec,
+        seats: Mapping[str, Seat],
+        loadouts: dict[str, Loadout],
+        planning: Planning,
+        *,
+        obeys: bool = True,
+        standing: cluster_pb2.Plan | None = None,
+        before_assign: Callable[[str, Loadout], Awaitable[None]] = _nothing,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Nothing happens before `run`.
+
+        Args:
+            spec: what the cluster shall be.
+            seats: every worker by name.
+            loadouts: what each worker begins with when it starts; kept up to date.
+            planning: whether and how they are planned.
+            obeys: whether a worker that somebody else assigns stays so.
+            standing: the plan that routers were told by whoever controlled them before.
+            before_assign: awaited before a worker is told what to hold.
+            on_change: hears when a worker's state or the plan has changed.
+        """
+        self._spec, self._seats, self._planning = spec, seats, planning
+        self._before_assign, self._on_change = before_assign, on_change
+        self._moved = asyncio.Event()
+        self._first = dict(loadouts)
+        self.crew = Crew(loadouts, order_of(spec), self._crew_changed, obeys=obeys)
+        self.pins: dict[str, Loadout] = {}
+        """Workers that shall hold what they hold here, whatever the plan."""
+        self.paused = False
+        """While it is set nobody is moved and nothing is planned."""
+        self._wanted: dict[str, Loadout] = {}
+        """By worker, as planned last; empty before the first plan."""
+        self.switches = Switches(order_of(spec))
+        rules = rules_of(spec, planning)
+        self._loop = control.ControlLoop(rules, rng=Random(), clock=time.monotonic)
+        self._reports: deque[LoadReport] = deque(maxlen=_REPORTS)
+        self.outcomes = Outcomes()
+        self.lines: dict[str, RouterLine] = {}
+        """By router."""
+        self._hanging_up: set[asyncio.Task[None]] = set()
+        self._id = standing.id if standing is not None else 0
+        self.decided: Plan | None = None
+        """The last plan that was made, whether or not it is followed."""
+        self.plan = self._as_is() if standing is None else standing
+        """What routers are told."""
+        self._told = Counter(self._placed())
+
+    def routers_are(self, addresses: Mapping[str, str]) -> None:
+        """These routers are up, each at its address, and those that are new know no plan."""
+        for name, line in list(self.lines.items()):
+            if addresses.get(name) != line.address:
+                self._hang_up(self.lines.pop(name))
+        follows = self._planning.mode is not Mode.OFF or not self.crew.obeys
+        interval = min(max(self._planning.interval / 2, 0.1), 300.0) if follows else None
+        for name, address in addresses.items():
+            if name not in self.lines:
+                self.lines[name] = line = RouterLine(name, address, self, interval=interval)
+                line.open()
+
+    def router_is_up(self, address: str) -> None:
+        """The only router listens here, and knows no plan."""
+        self.routers_are({})
+        self.routers_are({"router": address})
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        steps = {}
+        if self._planning.mode is not Mode.OFF:
+            steps["planning"] = self._turn
+        if self._planning.mode is Mode.AUTOMATIC or not self.crew.obeys:
+            steps["switching workers"] = self._roll_out
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name, step in steps.items():
+                    group.create_task(forever(name, step))
+                await asyncio.Event().wait()
+        finally:
+            self.routers_are({})
+            await asyncio.gather(*self._hanging_up, return_exceptions=True)
+            await self.crew.close()
+
+    def hear(self, report: control_pb2.LoadReport) -> None:
+        """A router tells of its load; a plan of somebody else is overtaken."""
+        now = time.monotonic()
+        self._reports.append(_load_report(report, now, time.time()))
+        self.outcomes.add(report, now)
+        if report.plan_id > self.plan.id:
+            self._id = report.plan_id
+            self.plan.id = self._next_id()
+
+    def wake(self) -> None:
+        """Look again at who shall hold what: a pin or `paused` has changed."""
+        self._moved.set()
+
+    def due(self, name: str) -> Loadout:
+        """What a worker shall hold: what it is pinned to, or else what the plan says."""
+        if name in self.pins:
+            return self.pins[name]
+        held = self.crew.loadouts[name]
+        return held if name in self.crew.pinned else self._wanted.get(name, held)
+
+    def _hang_up(self, line: RouterLine) -> None:
+        task = asyncio.create_task(line.close())
+        self._hanging_up.add(task)
+        task.add_done_callback(self._hanging_up.discard)
+
+    async def _turn(self) -> None:
+        await asyncio.sleep(self._planning.interval)
+        reports = [self._reports.popleft() for _ in range(len(self._reports))]
+        self.switches.hear(self.crew.states)
+        crew, switch_seconds = self._held(), dict(self.switches.seconds)
+        plan = await asyncio.to_thread(self._decide, reports, crew, switch_seconds)
+        if plan is None or self.paused:
+            return
+        self.decided = plan
+        if self._planning.mode is Mode.ADVISORY:
+            self._set(self._as_is(f"; advised, and not done: {plan.reason}"))
+            return
+        for pool, loadouts in control.duties(plan, crew).items():
+            self._wanted |= dict(zip(self._members(pool), loadouts, strict=True))
+        for name, held in self.crew.loadouts.items():
+            if self.crew.phase(name) is None:
+                self._wanted[name] = held  # Until it is back, and planned with.
+        self._set(plan_message(self._next_id(), plan))
+        self._moved.set()
+
+    def _decide(
+        self, reports: list[LoadReport], crew: control.Crew, switch_seconds: Mapping[str, float]
+    ) -> Plan | None:
+        now = time.monotonic()
+        for report in reports:
+            self._loop.observe(report, now)
+        return self._loop.turn(crew, costs_of(self._spec), now, switch_seconds=switch_seconds)
+
+    async def _roll_out(self) -> None:
+        while not (names := self._next()):
+            self._moved.clear()
+            await self._moved.wait()
+        # All of them, so that one that does not answer holds up nobody.
+        done = await asyncio.gather(*map(self._switch, names), return_exceptions=True)
+        for failure in done:
+            if isinstance(failure, BaseException):
+                raise failure
+
+    def _next(self) -> list[str]:
+        if self.paused:
+            return []
+        empty = [name for name in self.crew.loadouts if self.crew.holds_nothing(name)]
+        if empty or (self._planning.mode is not Mode.AUTOMATIC and not self.pins):
+            return empty
+        return next_switches(self._posts())
+
+    async def _switch(self, name: str) -> None:
+        # Somebody may have assigned it by hand since it was chosen.
+        loadout = self.due(name)
+        await self._before_assign(name, loadout)
+        await self.crew.assign(name, loadout, plan_id=self.plan.id)
+
+    def _set(self, plan: cluster_pb2.Plan) -> None:
+        self.plan = plan
+        for line in self.lines.values():
+            line.plan_changed()
+        self._on_change()
+
+    def _next_id(self) -> int:
+        self._id += 1
+        return self._id
+
+    def _crew_changed(self) -> None:
+        """A worker tells something new; without a plan what all hold is told in its stead."""
+        self._moved.set()
+        if not self._wanted and self._told != Counter(self._placed()):
+            self._set(self._as_is())
+        self._on_change()
+
+    def _as_is(self, note: str = "") -> cluster_pb2.Plan:
+        """The plan that says what the workers hold."""
+        by_hand = self.crew.obeys and self.crew.loadouts != self._first
+        reason = "as assigned by hand" if by_hand else "every variant is held by a worker"
+        self._told = Counter(self._placed())
+        return make_plan(self._next_id(), self._placed(), reason=reason + note)
+
+    def _placed(self) -> list[tuple[str, Loadout]]:
+        """Pool and loadout of every worker."""
+        return [(self._seats[name].pool, held) for name, held in self.crew.loadouts.items()]
+
+    def _posts(self) -> dict[str, Post]:
+        crew = self.crew
+        return {
+            name: Post(
+                phase=crew.phase(name),
+                assigned=held,
+                wanted=self.due(name),
+                busy=crew.states[name].in_flight if name in crew.states else 0,
+            )
+            for name, held in crew.loadouts.items()
+        }
+
+    def _held(self) -> control.Crew:
+        return {
+            pool.name: [self._holding(name) for name in self._members(pool.name)]
+            for pool in self._spec.pools
+        }
+
+    def _holding(self, name: str) -> control.Held:
+        """What a worker was told or will be; None where it serves nothing soon."""
+        lost = self.crew.phase(name) in (None, WorkerPhase.FAILED, WorkerPhase.STOPPING)
+        pinned = name in self.pins or name in self.crew.pinned
+        return control.Held(None if lost else self.due(name), pinned=pinned)
+
+    def _members(self, pool: str) -> list[str]:
+        """The pool's workers, in an order that stays."""
+        return [name for name, seat in self._seats.items() if seat.pool == pool]
+
+
+def _load_report(report: control_pb2.LoadReport, now: float, wall: float) -> LoadReport:
+    """A report on this process's clock: the wall's may be set."""
+    age = max(0.0, wall - report.window_end.ToNanoseconds() / 1e9)
+    return LoadReport(
+        router=report.router,
+        sequence=report.sequence,
+        window_end=now - age,
+        window=seconds(report.window),
+        arrivals=report.arrivals,
+        samples=[tuple(sample.qualities) for sample in report.samples],
+    )

@@ -1,0 +1,113 @@
+"""The line to one router: its reports in, the plan in force out.
+
+Model: two tasks for as long as the router listens at its address. What fails is tried again, and
+logged once. Invariants:
+
+- a router that has not been told the plan in force is told it, until it has been;
+- the plan that a router tells of is compared with the one in force at every report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Protocol
+
+from argus_client import AsyncClient
+from argus_client.retry import Retry
+from argus_protos.v1 import cluster_pb2, control_pb2
+
+log = logging.getLogger(__name__)
+
+_CALL = 5.0
+"""Seconds that the router may take to answer."""
+_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+"""Seconds before what failed is tried again: twice as many each time, up to a bound."""
+
+
+class Desk(Protocol):
+    """Whose lines they are."""
+
+    plan: cluster_pb2.Plan
+    """What routers are told."""
+
+    def hear(self, report: control_pb2.LoadReport) -> None:
+        """A router tells of its load; `plan` may change by it."""
+
+
+class RouterLine:
+    """See the module. `open` once, `close` once."""
+
+    def __init__(self, name: str, address: str, desk: Desk, *, interval: float | None) -> None:
+        """`interval` is between two reports, in seconds; None asks for none."""
+        self.name, self.address = name, address
+        self._desk, self._interval = desk, interval
+        self._untold = asyncio.Event()
+        self._untold.set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.told = 0
+        """Id of the last plan that the router took."""
+
+    def open(self) -> None:
+        """Begin."""
+        steps = {"telling it the plan": self._tell}
+        if self._interval is not None:
+            steps["following its load"] = self._follow
+        self._tasks = [
+            asyncio.create_task(forever(f"{self.name}: {what}", step))
+            for what, step in steps.items()
+        ]
+
+    async def close(self) -> None:
+        """Hang up."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def plan_changed(self) -> None:
+        """Tell the router the plan."""
+        self._untold.set()
+
+    async def _follow(self) -> None:
+        assert self._interval is not None
+        async with (
+            AsyncClient(self.address, retry=Retry(attempts=1)) as client,
+            aclosing(client.watch_load(interval=self._interval)) as reports,
+        ):
+            while True:
+                async with asyncio.timeout(self._interval + _CALL):
+                    report = await anext(reports)
+                self._desk.hear(report)
+                if report.plan_id != self._desk.plan.id:
+                    self._untold.set()
+
+    async def _tell(self) -> None:
+        await self._untold.wait()
+        # Who changes the plan while it is told says so again.
+        self._untold.clear()
+        plan = self._desk.plan
+        try:
+            async with AsyncClient(self.address, retry=Retry(attempts=1)) as client:
+                await client.apply_plan(plan, timeout=_CALL)
+        except Exception:
+            self._untold.set()
+            raise
+        self.told = plan.id
+
+
+async def forever(name: str, step: Callable[[], Awaitable[None]]) -> None:
+    """Do a step again and again; log a failure once, until it succeeds or fails otherwise."""
+    trouble, pause = "", _PAUSE
+    while True:
+        try:
+            await step()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the cluster goes on
+            if trouble != repr(error):
+                trouble = repr(error)
+                log.warning("%s failed, and is tried again: %r", name, error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        else:
+            trouble, pause = "", _PAUSE
