@@ -126,6 +126,10 @@ class Router(Model):
     """Of what waits: prompts, and what is kept with them; likewise."""
     max_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     """Times that an image is begun before a lost worker fails it."""
+    logged_share: Share = 0.001
+    """Of the requests, for how many the log tells what was decided and why."""
+    log_prompts: bool = False
+    """Whether it may tell their prompts, too."""
     faults: Faults = Faults()
     replicas: Annotated[int, Field(ge=1, le=100)] = 1
     """Routers, in Kubernetes."""

@@ -19,7 +19,7 @@ from argus_core.errors import ArgusError, DeadlineMissed, Exhausted, InvalidRequ
 from argus_core.queue import Rank
 from argus_core.spec import ArgusCluster
 from argus_protos.v1 import cluster_pb2, images_pb2
-from argus_router import wire
+from argus_router import decided, wire
 from argus_router.answer import Prediction
 from argus_router.dispatch import Dispatcher
 from argus_router.drawing import Drawing, Event
@@ -142,6 +142,8 @@ class Service:
         tracing.note(request_id=request_id)
         drawing.expect(jobs)
         self.dispatcher.submit(jobs)
+        if self._rng.random() < self.cluster.spec.router.logged_share:
+            decided.tell(jobs[0], prediction, prompts=self.cluster.spec.router.log_prompts)
         return drawing
 
     def _count(self, terms: Terms, prediction: Prediction) -> None:
