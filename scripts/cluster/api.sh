@@ -10,7 +10,7 @@ down)
   ;;
 up)
   rm -f "$RUN/apiserver.down"
-  until kubectl --kubeconfig "$RUN/pki/host.kubeconfig" get --raw /readyz >/dev/null 2>&1; do sleep 0.2; done
+  until timeout 5 kubectl --kubeconfig "$RUN/pki/host.kubeconfig" get --raw /readyz >/dev/null 2>&1; do sleep 0.2; done
   ;;
 *)
   echo "usage: api.sh down|up" >&2

@@ -19,10 +19,17 @@ fi
 mkdir -p "$RUN/log"
 rm -f "$RUN/apiserver.down"
 
+# Below the ports that connections are given: a client that keeps trying a port of those while the
+# server is down would in the end connect to itself, and hold the port.
 free_ports() { # how many
   python3 - "$1" <<'P'
-import socket, sys
-taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
+import random, socket, sys
+taken = []
+while len(taken) < int(sys.argv[1]):
+    try:
+        taken.append(socket.create_server(("127.0.0.1", random.randrange(20000, 32000))))
+    except OSError:
+        continue
 print(*(each.getsockname()[1] for each in taken))
 P
 }

@@ -87,6 +87,9 @@ class Kubernetes:
         """A namespace for as long as the block runs; its deletion is begun, not awaited."""
         metadata = {"name": name, "labels": labels}
         self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        # Without its account no pod is admitted.
+        account = ("serviceaccount/default", "-n", name)
+        self.kubectl("wait", "--for=create", *account, "--timeout=60s")
         try:
             yield name
         finally:
