@@ -83,7 +83,7 @@ class Served(NamedTuple):
 class Tenants(NamedTuple):
     """Of those that wait; by number, and by band times their number plus number."""
 
-    count: int
+    total: int
     weights: NDArray[np.float64]
     tags: NDArray[np.float64]
     """Where the next of each begins: `argus_core.fairness`."""
@@ -244,12 +244,13 @@ class Line:
         # Of its own by rank, as tags are sums and differ in the last digit.
         earlier[own] = False
         earlier[:at] |= before
-        return (band < place.rank.band) | (same & earlier)
+        before_all: NDArray[np.bool_] = band < place.rank.band
+        return before_all | (same & earlier)
 
     def _tagged(self, tenants: Tenants) -> NDArray[np.float64]:
         if self._tags is None:
             tenant = self._indices(_TENANT)
-            key = self._indices(_BAND) * tenants.count + tenant
+            key = self._indices(_BAND) * tenants.total + tenant
             order = np.argsort(key, kind="stable")
             own, keys = (self.column(_WORK) / tenants.weights[tenant])[order], key[order]
             before = np.cumsum(own) - own

@@ -141,6 +141,7 @@ class Dispatcher:
 
     def _after(self, job: Job, worker: Worker, outcome: Outcome) -> None:
         now = self._clock()
+        self.waiting.used(job, now - job.began)
         self._learn_of_fetch(job, outcome, now)
         if isinstance(outcome, Drawn):
             self.waiting.outlook.observe(job, worker, now - job.began, now)

@@ -4,12 +4,15 @@ The arithmetic is `argus_core.admission`; here a request's images, the workers t
 needs and the bound of the queue are put into its terms. A request's images come in together or
 not at all.
 
+Every tenant has a ledger of its own, over its share of the workers: what is promised to one is
+never taken from another.
+
 Promises are this router's own: a client that comes again at another router is a newcomer there.
 """
 
 from __future__ import annotations
 
-from math import nextafter
+from math import exp, log, nextafter
 
 from argus_core.admission import Ledger
 from argus_core.choice import Ask, Candidate
@@ -22,23 +25,27 @@ rest is for what goes otherwise than expected: when much is under way at once, i
 longer than one by one."""
 
 
+_MOST_LEDGERS = 100
+"""From here on those without promises are forgotten, and what they learnt."""
+
+
 class Door:
     """Refuses at once what cannot be had in time, and promises it a place."""
 
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
         """Images that may wait."""
-        self._ledger = Ledger(workers=0)
+        self._ledgers: dict[str, Ledger] = {}
 
     @property
     def promised(self) -> int:
         """Requests that were told when to come again, and may."""
-        return len(self._ledger)
+        return sum(map(len, self._ledgers.values()))
 
     @property
     def room(self) -> float:
         """Of the time that newcomers may wait, how much they get, for the sake of promises."""
-        return self._ledger.headroom(1.0)
+        return min((ledger.headroom(1.0) for ledger in self._ledgers.values()), default=1.0)
 
     def require(
         self,
@@ -51,6 +58,9 @@ class Door:
         behind: float,
         queued: int,
         now: float,
+        tenant: str = "",
+        share: float = 1.0,
+        limit: int | None = None,
     ) -> None:
         """Make sure that a request may come in.
 
@@ -62,40 +72,60 @@ class Door:
             holding: of them, those that can serve that level.
             behind: seconds of their time that it may take before those who wait and go after it
                 are late.
-            queued: images that wait.
+            queued: images that wait: all, or where there are others the tenant's own.
             now: seconds on the router's clock.
+            tenant: whose it is.
+            share: of the workers: what the tenant may have.
+            limit: images that may wait with it; None where it is alone.
 
         Raises:
             Exhausted: it may not; to be retried after so many seconds, if it says so.
 
         A request with more images than may ever wait passes: the queue says what is wrong with it.
         """
-        if request.count > self._limit:
+        limit = self._limit if limit is None else limit
+        if request.count > limit:
             return
         each = best.seconds / holding
         """Seconds by which an image keeps those behind it waiting."""
-        wait, allowance = self._tightest(ask, best, each, request.count, queued)
+        wait, allowance = _tightest(ask, best, each, request.count, queued=queued, limit=limit)
         if (late := request.count * each - behind / holding) > 0:
             wait = max(wait, allowance + late)
-        self._ledger.resize(slots)
+        ledger = self._ledger(tenant, slots * _rounded(share))
         work = best.seconds * request.count * slots / holding
-        answer = self._ledger.ask(request.identity, work, wait, allowance, now)
+        answer = ledger.ask(request.identity, work, wait, allowance, now)
         if not answer.admitted:
             why = _why(best, wait, allowance, pushes=late > 0)
             raise _refusal(why, answer.retry_after)
 
-    def _tightest(
-        self, ask: Ask, best: Candidate, each: float, count: int, queued: int
-    ) -> tuple[float, float]:
-        """The wait, and how long it may be: by the deadline, or by the room in the queue."""
-        wait = best.wait if best.squeezed is None else best.squeezed
-        assert wait is not None, "screened before"
-        allowance = SURE * (ask.remaining - best.seconds) - (count - 1) * each
-        free = self._limit - count - queued
-        if free * each < allowance - wait:
-            longest = (self._limit - count) * each
-            return (queued * each if free >= 0 else nextafter(longest, 2 * longest + 1)), longest
-        return wait, allowance
+    def _ledger(self, tenant: str, workers: float) -> Ledger:
+        if tenant not in self._ledgers:
+            if len(self._ledgers) >= _MOST_LEDGERS:
+                standing = {t: ledger for t, ledger in self._ledgers.items() if ledger.standing}
+                self._ledgers = standing
+            self._ledgers[tenant] = Ledger(workers=workers)
+        ledger = self._ledgers[tenant]
+        ledger.resize(workers)
+        return ledger
+
+
+def _tightest(
+    ask: Ask, best: Candidate, each: float, count: int, *, queued: int, limit: int
+) -> tuple[float, float]:
+    """The wait, and how long it may be: by the deadline, or by the room in the queue."""
+    wait = best.wait if best.squeezed is None else best.squeezed
+    assert wait is not None, "screened before"
+    allowance = SURE * (ask.remaining - best.seconds) - (count - 1) * each
+    free = limit - count - queued
+    if free * each < allowance - wait:
+        longest = (limit - count) * each
+        return (queued * each if free >= 0 else nextafter(longest, 2 * longest + 1)), longest
+    return wait, allowance
+
+
+def _rounded(share: float) -> float:
+    """A share that changes by steps of a tenth: to resize a ledger takes a look at each promise."""
+    return min(1.0, exp(round(log(share) * 10) / 10))
 
 
 def _why(best: Candidate, wait: float, allowance: float, *, pushes: bool) -> str:

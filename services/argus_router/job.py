@@ -20,6 +20,9 @@ from argus_protos.v1 import worker_pb2
 from argus_router.answer import Start
 from argus_router.request import Terms
 
+_OVERHEAD = 2048
+"""Bytes that a job takes beside its texts, whose letters are counted as four each."""
+
 
 class JobState(StrEnum):
     """Where a job stands: waiting and running alternate until it ends."""
@@ -86,6 +89,10 @@ class Job:
     """By variant: the quickest level open to it, an index into the ladder."""
     expected: float = 0.0
     """Seconds that whoever draws it is expected to take."""
+    tenant: str = ""
+    """Whom it counts for: `Tenants.key`."""
+    booked: float = 0.0
+    """Seconds of worker time that were counted against its tenant's quota beforehand."""
     attempts: int = 0
     """Times it was begun."""
     rethought: bool = False
@@ -103,6 +110,13 @@ class Job:
     def deadline(self) -> float:
         """When it must be done."""
         return self.rank.deadline
+
+    @property
+    def bytes(self) -> int:
+        """That it keeps while it waits: what its request says, and what comes with it."""
+        request, keeping = self.terms.request, self.keeping
+        kept = len(keeping.embedding) if keeping is not None else 0
+        return _OVERHEAD + kept + len(request.prompt) * 4 + len(request.negative_prompt) * 4
 
     @property
     def settled(self) -> Decision:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from math import inf
 from statistics import fmean
 
+from argus_core.demand import ALONE, Shares
 from argus_core.estimate import ServiceTimes, pixel_scale
 from argus_core.queue import NONE, Entry, Queues
 from argus_core.spec import ClusterSpec, Level
@@ -58,12 +59,12 @@ class Outlook:
             self.crew, self._reckoned_at = crew_of(self._variants, members), -inf
             queues.hasten(self.quickest)
 
-    def look(self, queues: Queues[Job], now: float) -> View:
+    def look(self, queues: Queues[Job], now: float, shares: Shares = ALONE) -> View:
         """The workers and queues as they are now."""
         if now - self._reckoned_at > _RECKONED:
             self._known, self._reckoned_at = self._reckon(now), now
             queues.weigh(self._known.mean.seconds)
-        return View(self._known, queues, now)
+        return View(self._known, queues, now, shares)
 
     def index(self, level: Level) -> int:
         """Of a level, in the ladder."""

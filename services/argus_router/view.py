@@ -8,6 +8,7 @@ from functools import cached_property
 from math import inf
 
 from argus_core.choice import Candidate
+from argus_core.demand import ALONE, Shares
 from argus_core.estimate import start_after
 from argus_core.queue import Ahead, Leeway, Queues
 from argus_core.spec import Level
@@ -52,12 +53,18 @@ class Known:
 class View:
     """One look: of no use once something has changed."""
 
-    def __init__(self, known: Known, queues: Queues[Job], now: float) -> None:
+    def __init__(
+        self, known: Known, queues: Queues[Job], now: float, shares: Shares = ALONE
+    ) -> None:
         self._known, self._crew, self._queues, self._now = known, known.crew, queues, now
+        self._shares = shares
+        self._asked: dict[str | None, Mapping[str, float]] = {}
+        self._priced: dict[str | None, Mapping[str, float]] = {}
 
     def candidates(self, job: Job) -> list[Candidate]:
         """Every level of the ladder, as it stands for `job`, from dearest to cheapest."""
-        ahead, teams = self._queues.ahead(job.rank), self._crew.teams
+        ahead, teams = self._queues.ahead(job.rank, job.tenant), self._crew.teams
+        prices = self._prices(job.tenant)
         starts = {} if self._known.starts_closed else job.starts
         waits = {team: self._wait(team, ahead) for team in self._free_in}
         return [
@@ -66,7 +73,7 @@ class View:
                 job,
                 self._known.mean,
                 waits=waits[teams[level.variant]],
-                price=self._prices[level.variant],
+                price=prices[level.variant],
                 has_start=level.name in starts,
             )
             for index, level in enumerate(self._known.ladder)
@@ -79,7 +86,7 @@ class View:
         """
         closed = self._known.starts_closed and not trying
         held, times = worker.loadout, self._known.by_gpu_type[self._known.gpu_type(worker)]
-        price = self._worth(held)
+        price = _worth(held, self._asks(self._account(job.tenant)))
         return [
             self._candidate(
                 index,
@@ -93,19 +100,20 @@ class View:
             if level.variant in held
         ]
 
-    def room(self, worker: Worker, first: float) -> tuple[float, float]:
+    def room(self, worker: Worker, first: float, tenant: str = "") -> tuple[float, float]:
         """Seconds that a free worker may take before others who wait for its variants are late.
 
         Args:
             worker: that is free.
             first: seconds that it takes at least.
+            tenant: whose they are.
 
         Reckoned as if all of them were drawn at their quickest, and infinite where nobody waits.
         The second, to go by where the first is too little, uses up half of what they have in hand,
         so that all have the same of it: each may take so many times its least.
         """
         teams = {self._crew.teams[v] for v in worker.loadout if v in self._crew.teams}
-        found = [self._leeway(team, first=first) for team in teams]
+        found = [self._leeway(team, first=first, tenant=tenant) for team in teams]
         ample = min((f.ample for f in found), default=inf)
         strained = min((min(f.strained, f.stretch * first) for f in found), default=inf)
         return max(0.0, ample), max(0.0, strained)
@@ -115,9 +123,20 @@ class View:
         least = inf
         for team in self._free_in:
             if share := self._crew.shares[team].get(variant):
-                leeway = self._leeway(team, behind=job).strained
+                leeway = self._leeway(team, behind=job, tenant=job.tenant).strained
                 least = min(least, max(0.0, leeway) / share)
         return least
+
+    def own_wait(self, job: Job, variant: str) -> float:
+        """Seconds until a job begins if its tenant gets its share of the workers and no more.
+
+        Of the tenant's own that goes before, all drawn at their quickest.
+        """
+        team = self._crew.teams[variant]
+        slots = len(self._free_in[team]) * self._shares.share(job.tenant)
+        own = self._queues.own(job.tenant, job.rank).least
+        work = sum(part * own.get(v, 0.0) for v, part in self._crew.shares[team].items())
+        return work / slots if slots else inf
 
     def _wait(self, team: str, ahead: Ahead) -> tuple[float | None, float | None]:
         """Seconds until a job begins: as levels stand, and if all ahead are at their quickest."""
@@ -128,8 +147,10 @@ class View:
         least = sum(share * ahead.least.get(other, 0.0) for other, share in shares)
         return start_after(free_in, settled), start_after(free_in, least)
 
-    def _leeway(self, team: str, *, first: float = 0.0, behind: Job | None = None) -> Leeway:
-        free_in = self._free_in[team]
+    def _leeway(
+        self, team: str, *, tenant: str, first: float = 0.0, behind: Job | None = None
+    ) -> Leeway:
+        free_in, over = self._free_in[team], self._shares.over
         return self._queues.leeway(
             [variant for variant, theirs in self._crew.teams.items() if theirs == team],
             self._crew.shares[team],
@@ -138,6 +159,9 @@ class View:
             now=self._now,
             first=first,
             behind=None if behind is None else behind.rank,
+            tenant=tenant,
+            # Who asks for more than its share does not keep others from theirs.
+            ignored=() if tenant in over else over,
         )
 
     @cached_property
@@ -149,20 +173,41 @@ class View:
             for team in dict.fromkeys(crew.teams.values())
         }
 
-    @cached_property
-    def _asked(self) -> Mapping[str, float]:
-        """Price of a second by variant, each for itself."""
-        ahead, teams = self._queues.ahead().settled, self._crew.teams
-        standing = {team: self._standing(team, ahead) for team in self._free_in}
-        return self._known.prices(
-            {variant: standing[team] for variant, team in teams.items()},
-            self._known.mean.seconds,
-            self._now,
-        )
+    def _account(self, tenant: str) -> str | None:
+        """By whose backlog a tenant's seconds are priced; None for that of all."""
+        return tenant if self._shares.share(tenant) < 1 else None
 
-    def _standing(self, team: str, ahead: Mapping[str, float]) -> Standing:
+    def _asks(self, account: str | None) -> Mapping[str, float]:
+        """Price of a second by variant, each for itself.
+
+        A tenant's is that of its own backlog on its share of the workers, where that is less than
+        the backlog of all: so others' loads make its pictures no worse while it stays within its
+        share.
+        """
+        if account not in self._asked:
+            every = self._queues.ahead().settled
+            own = None if account is None else self._queues.own(account).settled
+            share = 1.0 if account is None else self._shares.share(account)
+            standing = {team: self._standing(team, every, own, share) for team in self._free_in}
+            self._asked[account] = self._known.prices(
+                {variant: standing[team] for variant, team in self._crew.teams.items()},
+                self._known.mean.seconds,
+                self._now,
+            )
+        return self._asked[account]
+
+    def _standing(
+        self,
+        team: str,
+        every: Mapping[str, float],
+        own: Mapping[str, float] | None,
+        share: float,
+    ) -> Standing:
         free_in, shares = self._free_in[team], self._crew.shares[team].items()
-        work = sum(free_in) + sum(share * ahead.get(other, 0.0) for other, share in shares)
+        work = sum(part * every.get(other, 0.0) for other, part in shares)
+        if own is not None:
+            work = min(work, sum(part * own.get(other, 0.0) for other, part in shares) / share)
+        work += sum(free_in)
         return Standing(
             slots=len(free_in),
             backlog=work / len(free_in) if free_in else 0.0,
@@ -170,15 +215,16 @@ class View:
             team=team,
         )
 
-    @cached_property
-    def _prices(self) -> Mapping[str, float]:
+    def _prices(self, tenant: str) -> Mapping[str, float]:
         """By variant: the price of the cheapest of the loadouts that hold it."""
-        loadouts = self._crew.loadouts.items()
-        return {v: min(map(self._worth, held), default=self._asked[v]) for v, held in loadouts}
-
-    def _worth(self, loadout: tuple[str, ...]) -> float:
-        """Of a worker's second: what the dearest of its variants is worth."""
-        return max((self._asked[v] for v in loadout if v in self._asked), default=0.0)
+        account = self._account(tenant)
+        if account not in self._priced:
+            asked, loadouts = self._asks(account), self._crew.loadouts.items()
+            self._priced[account] = {
+                variant: min((_worth(one, asked) for one in held), default=asked[variant])
+                for variant, held in loadouts
+            }
+        return self._priced[account]
 
     def _candidate(
         self,
@@ -203,6 +249,11 @@ class View:
             squeezed=waits[1],
             longest=scale * times.longest[index],
         )
+
+
+def _worth(loadout: tuple[str, ...], asked: Mapping[str, float]) -> float:
+    """Of a worker's second: what the dearest of its variants is worth."""
+    return max((asked[v] for v in loadout if v in asked), default=0.0)
 
 
 def _has_start(level: Level, job: Job, worker: Worker, *, closed: bool) -> bool:

@@ -19,6 +19,7 @@ from dataclasses import replace
 from math import inf
 
 from argus_core.choice import Ask, Candidate, Decision, Policy, quickest, roomiest
+from argus_core.demand import Shares
 from argus_core.errors import ArgusError, DeadlineMissed, InvalidRequest, Unavailable
 from argus_core.queue import NONE, Entry, Queues
 from argus_core.spec import ClusterSpec
@@ -28,6 +29,7 @@ from argus_router.fetches import Fetches
 from argus_router.fleet import Worker
 from argus_router.job import Job, JobState
 from argus_router.outlook import Outlook
+from argus_router.tenants import Tenants
 from argus_router.view import View
 
 UNDECIDED = ""
@@ -46,10 +48,14 @@ class Waiting:
         fetches: Fetches | None = None,
     ) -> None:
         self._policy, self._clock = policy, clock
-        self._door = Door(limit=spec.router.max_queued)
+        limit = spec.router.max_queued
+        self._limit, self._door = limit, Door(limit=limit)
+        self.tenants = Tenants(spec)
         self._variants = [variant.name for variant in spec.variants]
         self.outlook = Outlook(spec, fetches)
-        self.queues: Queues[Job] = Queues(limit=spec.router.max_queued)
+        self.queues: Queues[Job] = Queues(
+            limit=limit, bytes_limit=spec.router.max_queued_bytes, weight=self.tenants.weight
+        )
 
     def apply(self, plan: cluster_pb2.Plan) -> None:
         """A plan is in force."""
@@ -73,8 +79,10 @@ class Waiting:
         Raises:
             Exhausted, DeadlineMissed, InvalidRequest: one cannot be had; none is taken.
         """
+        tenant = self.tenants.key(jobs[0].terms.request.tenant, self._clock())
+        for job in jobs:
+            job.tenant = tenant
         view = self._let_in(jobs)
-        self.queues.require_room(len(jobs), retry_after=self._relief())
         placed: list[Job] = []
         try:
             for job in jobs:
@@ -113,8 +121,17 @@ class Waiting:
                 return job
         return self._take_over(worker)
 
+    def used(self, job: Job, seconds: float) -> None:
+        """A worker was busy with a job for so long, whatever came of it."""
+        self.tenants.correct(job.tenant, seconds - job.booked, self._clock())
+        self.queues.correct(job.rank.band, job.tenant, seconds - job.expected)
+        job.booked = 0.0
+
     def cancel(self, job: Job) -> None:
         """Forget a job: nobody waits for it any more. Its sink hears nothing."""
+        if job.state is JobState.WAITING and job.booked:
+            self.tenants.correct(job.tenant, -job.booked, self._clock())
+            job.booked = 0.0
         job.state = JobState.ENDED
         self.queues.remove(job.rank)
 
@@ -133,7 +150,7 @@ class Waiting:
     def _let_in(self, jobs: Sequence[Job]) -> View:
         """Make sure that the images of a request may come in together."""
         now, first = self._clock(), jobs[0]
-        prices, crew = self.outlook.prices, self.outlook.crew
+        prices = self.outlook.prices
         prices.saw(first.qualities, len(jobs), now)
         prices.room = self._door.room
         view, asks = self._look(), _ask(first, now)
@@ -141,21 +158,75 @@ class Waiting:
         best = roomiest(asks, _sure(candidates)) or roomiest(asks, candidates)
         # What no level can do in time though nothing waits, the choice of level finds words for.
         if best is not None:
-            variant = best.level.variant
-            self._door.require(
-                first.terms.request,
-                asks,
-                best,
-                slots=crew.all_slots,
-                holding=crew.slots[variant],
-                behind=view.room_before(first, variant),
-                queued=len(self.queues),
-                now=now,
-            )
+            self._count(jobs, best, candidates)
+            self._require(jobs, asks, best, view)
+        shares, tenant = self._shares(), first.tenant
+        self.queues.require_room(
+            len(jobs),
+            sum(job.bytes for job in jobs),
+            tenant=tenant,
+            share=shares.share(tenant),
+            reserved=self._reserved(tenant, shares),
+            retry_after=self._relief(),
+        )
         return view
 
+    def _count(self, jobs: Sequence[Job], best: Candidate, candidates: Sequence[Candidate]) -> None:
+        """Hold a request against its tenant's quotas, and remember what the tenant asks for."""
+        now, first, count = self._clock(), jobs[0], len(jobs)
+        pinned = first.terms.request.level
+        wanted = [c.seconds for c in _sure(candidates) if pinned in {None, c.level.name}]
+        dearest = max(wanted, default=best.seconds)
+        tenant, least = first.tenant, best.seconds
+        queued = self.queues.held(tenant).images
+        self.tenants.require(tenant, count, seconds=least * count, queued=queued, now=now)
+        for job in jobs:
+            job.booked = least
+        self.tenants.saw(tenant, best=dearest * count, least=least * count, now=now)
+
+    def _require(self, jobs: Sequence[Job], asks: Ask, best: Candidate, view: View) -> None:
+        """Have the door let a request in by its tenant's share."""
+        first, crew, shares = jobs[0], self.outlook.crew, self._shares()
+        variant, tenant = best.level.variant, first.tenant
+        queued, limit = len(self.queues), self._limit
+        if tenant in shares.over:
+            waits = [best.squeezed or 0.0, view.own_wait(first, variant)]
+            best = replace(best, squeezed=max(waits))
+            queued = self.queues.held(tenant).images
+            limit = max(1, int(limit * (1 - self._reserved(tenant, shares))) - len(self.queues))
+            limit += queued
+        elif shares.of:
+            limit = max(limit, queued + len(jobs))
+        self._door.require(
+            first.terms.request,
+            asks,
+            best,
+            slots=crew.all_slots,
+            holding=crew.slots[variant],
+            behind=view.room_before(first, variant),
+            queued=queued,
+            now=self._clock(),
+            tenant=tenant,
+            share=shares.share(tenant),
+            limit=limit,
+        )
+
+    def _reserved(self, tenant: str, shares: Shares) -> float:
+        """Of the places: what a tenant that is over its share leaves to others."""
+        if tenant not in shares.over:
+            return 0.0
+        held, limit = self.queues.held, self._limit
+        others = (t for t in shares.of if t != tenant and t not in shares.over)
+        return min(
+            1 - shares.share(tenant),
+            sum(max(0.0, shares.share(t) - held(t).images / limit) for t in others),
+        )
+
+    def _shares(self) -> Shares:
+        return self.tenants.shares(self.outlook.crew.all_slots, self._clock())
+
     def _look(self) -> View:
-        return self.outlook.look(self.queues, self._clock())
+        return self.outlook.look(self.queues, self._clock(), self._shares())
 
     def _place(self, job: Job, view: View) -> None:
         """Choose a job's level and queue it; undecided where no worker holds what it needs."""
@@ -176,6 +247,8 @@ class Waiting:
         entry = Entry(
             rank=job.rank,
             item=job,
+            tenant=job.tenant,
+            size=job.bytes,
             level=level,
             quickest=self.outlook.quickest(variant, job),
             scale=self.outlook.scale(job, variant),
@@ -198,12 +271,13 @@ class Waiting:
     def _best(self, job: Job, worker: Worker, view: View, *, trying: bool) -> Decision:
         asks, candidates = _ask(job, self._clock()), view.here(job, worker, trying=trying)
         first = min((c.seconds for c in quickest(asks, candidates).values()), default=0.0)
-        room, strained = view.room(worker, first)
+        room, strained = view.room(worker, first, job.tenant)
         return self._policy.choose(replace(asks, room=room, strained=strained), candidates)
 
     def _take(self, job: Job, decision: Decision) -> None:
         """A job's turn has come, at this level."""
         job.expected = decision.seconds
+        self.queues.charge(job.rank.band, job.tenant, decision.seconds)
         if decision.level != job.settled.level:
             job.decision = replace(decision, reason=f"when its turn came, {decision.reason}")
 
@@ -231,6 +305,7 @@ class Waiting:
                 self.queues.remove(job.rank)
                 reason = f"a worker with {decision.level.variant} was free; {decision.reason}"
                 job.decision, job.expected = replace(decision, reason=reason), decision.seconds
+                self.queues.charge(job.rank.band, job.tenant, decision.seconds)
                 return job
         return None
 
