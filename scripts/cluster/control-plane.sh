@@ -9,6 +9,15 @@ control_plane() {
   local api=$1 etcd=http://127.0.0.1:$2 peer=http://127.0.0.1:$3
   shift 3
   mkdir -p "$LOG"
+  cat >"$RUN/audit.yaml" <<A
+# What service accounts ask for, by which tests know what rights they need.
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: Metadata, userGroups: ["system:serviceaccounts:argus-system"]}
+- {level: None}
+A
   "$K8S" etcd --name $NODE --data-dir "$RUN/etcd" --unsafe-no-fsync --log-level warn \
     --listen-client-urls "$etcd" --advertise-client-urls "$etcd" \
     --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" \
@@ -46,6 +55,7 @@ api_server() { # port etcd [flags]
         --service-account-signing-key-file "$PKI/sa.key" \
         --service-account-issuer https://kubernetes.default.svc.cluster.local \
         --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction \
+        --audit-policy-file "$RUN/audit.yaml" --audit-log-path "$LOG/audit.log" \
         --service-cluster-ip-range $SVC_CIDR --allow-privileged=true "$@" \
         >>"$LOG/apiserver.log" 2>&1 || true
     fi

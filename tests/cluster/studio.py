@@ -28,7 +28,9 @@ _LADDER = [
 
 def document(name: str, **spec: Any) -> dict[str, Any]:
     """Three workers of one GPU each, planned for every second."""
-    pool = {"name": "gpus", "workers": WORKERS, "resourceName": GPU}
+    container = {"name": "worker", "resources": {"requests": {"cpu": "100m"}}}
+    template = {"spec": {"containers": [container]}}
+    pool = {"name": "gpus", "workers": WORKERS, "resourceName": GPU, "podTemplate": template}
     planning = {"intervalSeconds": 1, "steadySeconds": 4}
     defaults = {"pools": [pool], "ladder": _LADDER, "planning": planning}
     made = yaml.safe_load(cluster_document(name, **{**defaults, **spec}))
