@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -61,6 +62,15 @@ class Answers:
         self._ladder, self._encoder = tuple(ladder), encoder
         self._neighbours, self._bias = neighbours, bias
         self._full_of = {level.name: (in_full(level, ladder) or level).name for level in ladder}
+        self._priors: Mapping[str, Guess] = {
+            level.name: Guess(
+                quality=level.quality, deviation=prior_deviation(level.quality), learnt=False
+            )
+            for level in ladder
+        }
+        self._guessed: WeakKeyDictionary[Embedded, tuple[Head, Mapping[str, Guess]]]
+        self._guessed = WeakKeyDictionary()
+        """Of prompts that the encoder remembers: by which head, and what it says."""
 
     def answer(
         self, request: predictor_pb2.PredictRequest, read: Embedded | None, head: Head | None
@@ -107,14 +117,12 @@ class Answers:
     def _guesses(
         self, prompt: str, read: Embedded | None, head: Head | None
     ) -> Mapping[str, Guess]:
-        found = {
-            level.name: Guess(
-                quality=level.quality, deviation=prior_deviation(level.quality), learnt=False
-            )
-            for level in self._ladder
-        }
         if head is None or read is None:
-            return found
+            return self._priors
+        by, known = self._guessed.get(read, (None, self._priors))
+        if by is head:
+            return known
+        found = {**self._priors}
         predicted = head.predict([prompt], read.vector[np.newaxis])
         for name, mean, deviation in zip(
             head.levels, predicted.mean[0], predicted.deviation[0], strict=True
@@ -122,6 +130,7 @@ class Answers:
             if name in found:
                 quality = float(mean)
                 found[name] = Guess(quality=quality, deviation=float(deviation), learnt=True)
+        self._guessed[read] = head, found
         return found
 
     def _qualities(

@@ -30,7 +30,7 @@ _AT_ONCE = 16
 """Texts of one length that are read together."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Embedded:
     """A prompt as the encoder understood it."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from argus_core import keeping
 from argus_core.keeping import Habits, Near
@@ -77,6 +78,19 @@ class Around:
             Near(similarity=entry.similarity, steps=entry.steps, left=entry.left)
             for entry in self._near(compatibility)
         ]
+        return keeping.worth_keeping(
+            steps,
+            near,
+            expected=self._expected(level, steps),
+            least=self._room.least,
+            filled=self._room.filled,
+            habits=self._habits,
+        )
+
+    def _expected(self, level: str, steps: Sequence[int]) -> float:
+        """Benefit of a new entry; without bound while there is room for any."""
+        if self._room.filled < self._habits.roomy:
+            return inf
         seconds = self._worth.seconds_per_step(level) * self._worth.steps_saved(steps)
         expected = keeping.benefit(
             uses=0.0,
@@ -86,14 +100,7 @@ class Around:
             taken=self._room.bytes_each,
             habits=self._habits,
         )
-        return keeping.worth_keeping(
-            steps,
-            near,
-            expected=float(expected),
-            least=self._room.least,
-            filled=self._room.filled,
-            habits=self._habits,
-        )
+        return float(expected)
 
     def _near(self, compatibility: str) -> Sequence[Neighbour]:
         if compatibility not in self._seen:

@@ -14,6 +14,7 @@ class Worth:
 
     def __init__(self, ladder: Sequence[Level]) -> None:
         self._levels = {level.name: level for level in ladder}
+        self._steps = {level.name: self._of_use(level) for level in ladder}
         self._kept: dict[int, float] = {}
         """By step: the quality that is left of a drawing that begins there, 0 to 1."""
         for step in {level.skipped_steps for level in ladder if level.skipped_steps}:
@@ -25,9 +26,9 @@ class Worth:
 
     def steps(self, level: str) -> tuple[int, ...]:
         """After which a latent of a drawing at this level is of use to some level; ascending."""
-        drawn = self._levels.get(level)
-        if drawn is None:
-            return ()
+        return self._steps.get(level, ())
+
+    def _of_use(self, drawn: Level) -> tuple[int, ...]:
         others = (other for other in self._levels.values() if path(drawn) == path(other))
         return tuple(sorted({
             other.skipped_steps for other in others if other.skipped_steps > drawn.skipped_steps
