@@ -30,11 +30,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from argus_cli.client import Client, Drawn, Order
 from argus_cli.document import load_document
 from argus_cli.local.cluster import LocalCluster
 from argus_cli.local.planning import Planning
-from argus_cli.retry import Retry
+from argus_client import AsyncClient, Order, Picture
+from argus_client.retry import Retry
 from argus_core.errors import ArgusError
 from argus_predictor.encoder import Encoder
 from argus_shapes.captions import parse
@@ -58,7 +58,7 @@ class Answer:
     """What became of a request."""
 
     prompt: str
-    drawn: Drawn | None
+    drawn: Picture | None
     error: str = ""
 
     @property
@@ -69,12 +69,12 @@ class Answer:
     @property
     def similarity(self) -> float | None:
         """Of the prompt that its latent came from; None where it began from noise."""
-        if self.drawn is None or not self.drawn.decision.HasField("start_similarity"):
+        if self.drawn is None:
             return None
         return self.drawn.decision.start_similarity
 
 
-def is_exact(prompt: str, drawn: Drawn) -> bool:
+def is_exact(prompt: str, drawn: Picture) -> bool:
     """Whether the detector finds all that the prompt asks for, and nothing else."""
     pixels = np.asarray(drawn.image(), np.float32) / np.float32(255)
     return judge(parse(prompt), detect(pixels)).exact
@@ -102,7 +102,7 @@ def document(folder: Path, *, starts: bool) -> Path:
 
 
 async def send(
-    client: Client, asked: Sequence[str], times: Sequence[float], tell: Tell
+    client: AsyncClient, asked: Sequence[str], times: Sequence[float], tell: Tell
 ) -> list[Answer]:
     """Send each prompt at its moment, whatever becomes of the others."""
     began = time.monotonic()
@@ -120,7 +120,9 @@ async def send(
     return await asyncio.gather(*(one(p, t) for p, t in zip(asked, times, strict=True)))
 
 
-async def again(client: Client, answers: Sequence[Answer], level: str, tell: Tell) -> list[Answer]:
+async def again(
+    client: AsyncClient, answers: Sequence[Answer], level: str, tell: Tell
+) -> list[Answer]:
     """The same prompts, drawn in full at a level."""
     places = asyncio.Semaphore(AT_ONCE)
 
@@ -143,7 +145,7 @@ async def run(asked: Sequence[str], times: Sequence[float], folder: Path, *, sta
     async with (
         LocalCluster(*loaded, planning=Planning()) as cluster,
         # A refusal is an answer here: who comes again would change the load.
-        Client(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
+        AsyncClient(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
     ):
         task = bar.add_task(name, total=len(asked))
         answers = await send(client, asked, times, lambda: bar.advance(task))
@@ -162,9 +164,9 @@ def told(answers: Sequence[Answer]) -> dict[str, Any]:
         "errors": dict(Counter(answer.error for answer in answers if answer.error)),
         "exact": fmean(answer.exact for answer in served),
         "predicted": fmean(each.decision.predicted_quality for each in drawn),
-        "drawing_seconds": sum(each.drawing for each in drawn),
-        "p50_seconds": float(np.quantile([each.total for each in drawn], 0.5)),
-        "p99_seconds": float(np.quantile([each.total for each in drawn], 0.99)),
+        "drawing_seconds": sum(each.timing.drawing for each in drawn),
+        "p50_seconds": float(np.quantile([each.timing.total for each in drawn], 0.5)),
+        "p99_seconds": float(np.quantile([each.timing.total for each in drawn], 0.99)),
         "levels": dict(Counter(each.decision.level for each in drawn).most_common()),
     }
 
@@ -189,8 +191,8 @@ def bands(answers: Sequence[Answer], full: Sequence[Answer]) -> list[dict[str, A
                 "exact": fmean(a.exact for a, _ in inside),
                 "exact_in_full": fmean(f.exact for _, f in inside),
                 "predicted": fmean(each.decision.predicted_quality for each in started),
-                "seconds": fmean(each.drawing for each in started),
-                "seconds_in_full": fmean(each.drawing for each in whole),
+                "seconds": fmean(each.timing.drawing for each in started),
+                "seconds_in_full": fmean(each.timing.drawing for each in whole),
                 "levels": dict(Counter(each.decision.level for each in started).most_common()),
             })  # fmt: skip
     return found

@@ -30,11 +30,11 @@ from redis.asyncio import Redis
 from rich.console import Console
 from rich.table import Table
 
-from argus_cli.client import Client
 from argus_cli.document import load_document
 from argus_cli.local.cluster import LocalCluster
 from argus_cli.local.planning import Planning
-from argus_cli.retry import Retry
+from argus_client import AsyncClient
+from argus_client.retry import Retry
 from argus_latents.redis_store import PREFIX
 from argus_shapes.captions import sample
 from cached_starts import SAMPLE, Answer, send
@@ -151,9 +151,9 @@ def told(name: str, answers: Sequence[Answer]) -> dict[str, Any]:
         "from_latents": len(begun) / max(1, len(drawn)),
         "exact": fmean(answer.exact for answer in answers if answer.drawn is not None),
         "predicted": fmean(each.decision.predicted_quality for each in drawn),
-        "worker_seconds": fmean(each.drawing for each in drawn),
-        "p50_seconds": float(np.quantile([each.total for each in drawn], 0.5)),
-        "p99_seconds": float(np.quantile([each.total for each in drawn], 0.99)),
+        "worker_seconds": fmean(each.timing.drawing for each in drawn),
+        "p50_seconds": float(np.quantile([each.timing.total for each in drawn], 0.5)),
+        "p99_seconds": float(np.quantile([each.timing.total for each in drawn], 0.99)),
         "levels": dict(Counter(each.decision.level for each in drawn).most_common()),
     }
 
@@ -169,7 +169,7 @@ async def measure(options: argparse.Namespace, console: Console) -> list[dict[st
             loaded = load_document(document(folder, proxy.url, options.workers))
             async with (
                 LocalCluster(*loaded, planning=Planning()) as cluster,
-                Client(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
+                AsyncClient(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
             ):
                 for phase, act in phases(Place(server=server, proxy=proxy)):
                     times = poisson(rng, options.rate, options.seconds)

@@ -24,10 +24,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from argus_cli.client import Client, Order, assign_and_wait
 from argus_cli.document import load_document
 from argus_cli.local.cluster import LocalCluster
-from argus_cli.retry import Retry
+from argus_client import AsyncClient, Order
+from argus_client.retry import Retry
+from argus_client.workers import assign_and_wait
 from argus_core.errors import ArgusError, DeadlineMissed
 
 PROMPT = "two large red circles left of a blue square"
@@ -123,7 +124,7 @@ async def _send(
     endpoint: str, figures: Figures, stop: asyncio.Event, number: int, deadline: float
 ) -> None:
     # One try: what the client's own retries would hide is what is looked for.
-    async with Client(endpoint, retry=Retry(attempts=1)) as client:
+    async with AsyncClient(endpoint, retry=Retry(attempts=1)) as client:
         for seed in itertools.count(number * 1_000_000):
             if stop.is_set():
                 return

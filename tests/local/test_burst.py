@@ -12,8 +12,8 @@ from statistics import fmean
 
 import pytest
 
-from argus_cli.client import Client, Order
-from argus_cli.retry import Retry
+from argus_client import AsyncClient, Order
+from argus_client.retry import Retry
 from argus_core.errors import DeadlineMissed, Exhausted
 from local_support import cluster_document, running_cluster
 
@@ -56,7 +56,7 @@ async def test_burst_moves_prompts_down_the_ladder_and_back(tmp_path):
     deadline = 15.0
     async with (
         running_cluster(tmp_path, document(deadline)) as cluster,
-        Client(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
+        AsyncClient(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
     ):
         fine, coarse = await pace(client, "fine", 4), await pace(client, "coarse", 100)
         (before,) = await client.draw(Order(prompt="a large red circle"))
@@ -91,7 +91,7 @@ async def test_refused_clients_that_come_when_told_are_served(tmp_path):
 
     async with (
         running_cluster(tmp_path, document(deadline)) as cluster,
-        Client(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
+        AsyncClient(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
     ):
         count = round(1.6 * deadline / await pace(client, "coarse", 100))
         ended = Counter(await asyncio.gather(*(draw(client, n) for n in range(count))))

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from argus_cli.client import Client, Order, assign_and_wait
 from argus_cli.local.mode import Mode
 from argus_cli.local.planning import Planning
-from argus_cli.retry import Retry
+from argus_client import AsyncClient, Order
+from argus_client.retry import Retry
+from argus_client.workers import assign_and_wait
 from argus_core.errors import ArgusError
 from helpers import eventually
 from local_support import cluster_document, running_cluster
@@ -39,7 +40,7 @@ async def drawing(address):
             with suppress(ArgusError):
                 await client.draw(Order(prompt="a large red circle", seed=seed))
 
-    async with Client(address, retry=Retry(attempts=1)) as client:
+    async with AsyncClient(address, retry=Retry(attempts=1)) as client:
         tasks = [asyncio.create_task(ask(client, seed)) for seed in range(CLIENTS)]
         try:
             yield
@@ -53,7 +54,7 @@ async def test_workers_move_with_the_load_and_losses_and_hands_are_respected(tmp
     planning = Planning(mode=Mode.AUTOMATIC, interval=1.0, steady=4.0)
     async with (
         running_cluster(tmp_path, document(), planning=planning) as cluster,
-        Client(cluster.router["grpc"]) as client,
+        AsyncClient(cluster.router["grpc"]) as client,
     ):
         states, view = cluster.control.crew.states, cluster.supervisor.views["cpu-0"]
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from argus_cli.client import Client, Order, assign_and_wait
 from argus_cli.local.supervisor import ChildState
-from argus_cli.retry import Retry
+from argus_client import AsyncClient, Order
+from argus_client.retry import Retry
+from argus_client.workers import assign_and_wait
 from argus_core.errors import Unavailable
 from helpers import eventually
 from local_support import cluster_document, running_cluster
@@ -27,13 +28,9 @@ async def test_request_outlives_the_worker_that_was_killed_drawing_it(tmp_path):
         view = cluster.supervisor.views["cpu-0"]
         victim, sent = view.pid, time.monotonic()
 
-        def on_event(event):
-            if event.HasField("progress"):
-                begun.set()
-
-        async with Client(cluster.router["grpc"], retry=Retry(attempts=1)) as client:
+        async with AsyncClient(cluster.router["grpc"], retry=Retry(attempts=1)) as client:
             order = Order(prompt="a large red circle", seed=1, deadline=deadline)
-            drawing = asyncio.create_task(client.draw(order, on_event=on_event))
+            drawing = asyncio.create_task(client.draw(order, on_progress=lambda _: begun.set()))
             await asyncio.wait_for(begun.wait(), 60)
             os.kill(victim, signal.SIGKILL)
             try:
@@ -56,7 +53,7 @@ async def test_killed_worker_comes_back_with_what_it_was_assigned(tmp_path):
         view = cluster.supervisor.views["cpu-0"]
         os.kill(view.pid, signal.SIGKILL)
         await eventually(lambda: view.restarts == 1 and view.state == ChildState.UP, timeout=60)
-        async with Client(cluster.router["grpc"]) as client:
+        async with AsyncClient(cluster.router["grpc"]) as client:
 
             async def described():
                 told = await client.describe()
@@ -73,7 +70,7 @@ async def test_killed_router_comes_back_at_its_address_with_its_plan(tmp_path):
         os.kill(view.pid, signal.SIGKILL)
         await eventually(lambda: view.restarts == 1 and view.state == ChildState.UP, timeout=60)
         assert cluster.router["grpc"] == address
-        async with Client(address) as client:
+        async with AsyncClient(address) as client:
 
             async def planned():
                 return (await client.describe()).plan.id

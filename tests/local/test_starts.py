@@ -7,10 +7,10 @@ from collections import Counter
 
 import pytest
 
-from argus_cli.client import Client, Order
 from argus_cli.local.cluster import PREDICTOR
 from argus_cli.local.supervisor import ChildState
-from argus_cli.retry import Retry
+from argus_client import AsyncClient, Order
+from argus_client.retry import Retry
 from argus_core.errors import ArgusError, InvalidRequest
 from helpers import eventually
 from local_support import cluster_document, running_cluster
@@ -77,11 +77,11 @@ async def load(client, count, *, at_once=4):
 async def test_prompt_asked_again_begins_from_its_own_latent(tmp_path):
     async with (
         running_cluster(tmp_path, document(tmp_path)) as cluster,
-        Client(cluster.router["grpc"]) as client,
+        AsyncClient(cluster.router["grpc"]) as client,
     ):
         (first,) = await client.draw(Order(prompt=PROMPT, level="full", deadline=60))
         image = await begun(client)
-        assert not first.decision.HasField("start_similarity")
+        assert first.decision.start_similarity is None
         assert image.decision.start_similarity > 0.99
         assert image.drawing < first.drawing
 
@@ -89,8 +89,8 @@ async def test_prompt_asked_again_begins_from_its_own_latent(tmp_path):
 async def test_latent_of_another_tenant_is_none(tmp_path):
     async with (
         running_cluster(tmp_path, document(tmp_path)) as cluster,
-        Client(cluster.router["grpc"], tenant="one") as one,
-        Client(cluster.router["grpc"], tenant="two") as two,
+        AsyncClient(cluster.router["grpc"], tenant="one") as one,
+        AsyncClient(cluster.router["grpc"], tenant="two") as two,
     ):
         await one.draw(Order(prompt=PROMPT, level="full", deadline=60))
         await begun(one)
@@ -101,7 +101,7 @@ async def test_latent_of_another_tenant_is_none(tmp_path):
 async def test_store_that_is_spoilt_under_load_loses_no_request(tmp_path):
     async with (
         running_cluster(tmp_path, document(tmp_path)) as cluster,
-        Client(cluster.router["grpc"]) as client,
+        AsyncClient(cluster.router["grpc"]) as client,
     ):
         await client.draw(Order(prompt=PROMPT, level="full", deadline=60))
         await begun(client)
@@ -115,7 +115,7 @@ async def test_store_that_is_spoilt_under_load_loses_no_request(tmp_path):
 async def test_predictor_killed_under_load_loses_no_request(tmp_path):
     async with (
         running_cluster(tmp_path, document(tmp_path)) as cluster,
-        Client(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
+        AsyncClient(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
     ):
         view = cluster.supervisor.views[PREDICTOR]
         loading = asyncio.create_task(load(client, 120))

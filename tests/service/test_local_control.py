@@ -3,11 +3,11 @@
 import asyncio
 from contextlib import asynccontextmanager, suppress
 
-from argus_cli import client
 from argus_cli.local.control import Control
 from argus_cli.local.mode import Mode
 from argus_cli.local.plan import seats
 from argus_cli.local.planning import Planning
+from argus_client import workers
 from argus_core.errors import Unavailable
 from argus_core.spread import spread_cluster
 from argus_protos.v1 import cluster_pb2, control_pb2, worker_pb2
@@ -128,7 +128,7 @@ def reason(stage):
 async def test_without_planning_the_router_is_told_what_workers_hold():
     async with controlled(Mode.OFF) as (stage, control, (first, _)):
         await eventually(lambda: planned(stage) == {("large",): 1, ("tiny",): 1}, PATIENCE)
-        await client.assign(first.address, ["tiny"])
+        await workers.assign(first.address, ["tiny"])
         await eventually(lambda: planned(stage) == {("tiny",): 2}, PATIENCE)
         assert reason(stage) == "as assigned by hand"
 
@@ -146,7 +146,7 @@ async def test_who_refuses_is_told_again_and_the_failure_is_logged_once(caplog):
 async def test_who_was_assigned_by_hand_stays_so():
     async with controlled(Mode.AUTOMATIC) as (stage, control, (first, second)):
         await eventually(lambda: len(control.crew.states) == 2, PATIENCE)
-        await client.assign(second.address, ["large"])
+        await workers.assign(second.address, ["large"])
         await eventually(lambda: control.crew.pinned == {"cpu-1"}, PATIENCE)
         async with flooded(stage):
             await eventually(lambda: planned(stage) == {("large",): 1, ("tiny",): 1}, PATIENCE)

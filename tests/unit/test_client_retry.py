@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argus_cli.retry import Retry, retry_delay
+from argus_client.retry import Retry, retry_delay
 from argus_core.errors import DeadlineMissed, Exhausted, InvalidRequest, NotFound, Unavailable
 
 RETRY = Retry(attempts=3, first_delay=0.1, factor=2, longest_delay=1)

@@ -39,6 +39,6 @@ def assign(
 
 
 async def _assign(address: str, variants: list[str], timeout: float) -> WorkerState:
-    from argus_cli.client import assign_and_wait  # noqa: PLC0415 - brings grpc, slow to import
+    from argus_client.workers import assign_and_wait  # noqa: PLC0415 - brings grpc, slow to import
 
     return await assign_and_wait(address, variants, timeout=timeout)

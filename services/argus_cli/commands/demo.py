@@ -16,9 +16,8 @@ from argus_shapes.captions import Scene, parse
 if TYPE_CHECKING:
     from PIL import Image
 
-    from argus_cli.client import Client
-    from argus_cli.drawn import Drawn
     from argus_cli.sheet import Row
+    from argus_client import AsyncClient, Picture
 
 PROMPTS = (
     "a large red circle",
@@ -62,11 +61,11 @@ def demo(
     console.print(f"Contact sheet: [bold]{output.resolve()}[/]")
 
 
-async def _draw_all() -> tuple[list[str], list[list[Drawn]]]:
-    from argus_cli.client import Client  # noqa: PLC0415 - brings grpc, slow to import
+async def _draw_all() -> tuple[list[str], list[list[Picture]]]:
     from argus_cli.local.endpoint import start  # noqa: PLC0415
+    from argus_client import AsyncClient  # noqa: PLC0415 - brings grpc, slow to import
 
-    async with start(console) as address, Client(address) as client:
+    async with start(console) as address, AsyncClient(address) as client:
         cluster = await client.describe()
         levels = _shown([(level.name, level.variant) for level in cluster.levels])
         with Progress(
@@ -81,9 +80,11 @@ async def _draw_all() -> tuple[list[str], list[list[Drawn]]]:
         return levels, pictures
 
 
-async def _draw_row(client: Client, prompt: str, seed: int, levels: list[str]) -> list[Drawn]:
+async def _draw_row(
+    client: AsyncClient, prompt: str, seed: int, levels: list[str]
+) -> list[Picture]:
     """One prompt at every level shown, one after the other, so that the seconds are its own."""
-    from argus_cli.drawn import Order  # noqa: PLC0415 - brings grpc, slow to import
+    from argus_client import Order  # noqa: PLC0415 - brings grpc, slow to import
 
     row = []
     for level in levels:
@@ -110,7 +111,7 @@ def is_exact(scene: Scene, image: Image.Image) -> bool:
     return judge(scene, detect(pixels)).exact
 
 
-def _row(prompt: str, drawn: list[Drawn]) -> Row:
+def _row(prompt: str, drawn: list[Picture]) -> Row:
     from argus_cli.sheet import Cell, Row  # noqa: PLC0415 - brings Pillow
 
     scene = parse(prompt)
@@ -118,7 +119,7 @@ def _row(prompt: str, drawn: list[Drawn]) -> Row:
         Cell(
             image=picture.image(),
             level=picture.decision.level,
-            seconds=picture.total,
+            seconds=picture.timing.total,
             exact=is_exact(scene, picture.image()),
         )
         for picture in drawn

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 
 from argus_core.errors import InvalidRequest
@@ -17,8 +18,7 @@ from argus_core.errors import InvalidRequest
 if TYPE_CHECKING:
     from PIL import Image
 
-    from argus_cli.drawn import Drawn, Order
-    from argus_protos.v1.images_pb2 import GenerateResponse
+    from argus_client import Accepted, Order, Picture, Progress
 
 SMALL = 128
 """Pixels a side below which a picture is enlarged to be seen, unless told otherwise."""
@@ -47,7 +47,7 @@ def draw(
     ] = None,
 ) -> None:
     """Draw a prompt; starts a cluster on this machine for the time where none is up."""
-    from argus_cli.drawn import Order  # noqa: PLC0415 - brings grpc, slow to import
+    from argus_client import Order  # noqa: PLC0415 - brings grpc, slow to import
 
     order = Order(
         prompt=prompt,
@@ -68,7 +68,7 @@ def draw(
         console.print(drawn[0].decision.reason, highlight=False)
 
 
-def write(picture: Drawn, output: Path, count: int, scale: int | None) -> Path:
+def write(picture: Picture, output: Path, count: int, scale: int | None) -> Path:
     """Write a picture, enlarged where it is small; several get their number in the name."""
     path = output.with_stem(f"{output.stem}-{picture.index}") if count > 1 else output
     if scale == 1 and path.suffix == ".png":
@@ -96,17 +96,17 @@ def _check_output(output: Path) -> None:
         raise InvalidRequest.one("--output", "must end in .png, .jpg or .webp")
 
 
-async def _draw(order: Order, endpoint: str | None) -> list[Drawn]:
-    from argus_cli.client import Client  # noqa: PLC0415 - brings grpc, slow to import
+async def _draw(order: Order, endpoint: str | None) -> list[Picture]:
     from argus_cli.local.endpoint import find_or_start  # noqa: PLC0415
+    from argus_client import AsyncClient  # noqa: PLC0415 - brings grpc, slow to import
 
     async with AsyncExitStack() as stack:
         address = endpoint
         if address is None:
             address = await stack.enter_async_context(find_or_start(console))
-        client = await stack.enter_async_context(Client(address))
+        client = await stack.enter_async_context(AsyncClient(address))
         bar = stack.enter_context(
-            Progress(
+            Bar(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
@@ -118,20 +118,17 @@ async def _draw(order: Order, endpoint: str | None) -> list[Drawn]:
         )
         tasks = [bar.add_task(f"picture {i}", total=None) for i in range(max(order.count, 0))]
 
-        def show(event: GenerateResponse) -> None:
-            if event.index >= len(tasks):
-                return
-            if event.HasField("accepted"):
-                level = event.accepted.decision.level
-                bar.update(tasks[event.index], description=f"picture {event.index} at {level}")
-            elif event.HasField("progress"):
-                progress = event.progress
-                bar.update(tasks[event.index], completed=progress.step, total=progress.steps)
+        def accepted(event: Accepted) -> None:
+            level = event.decision.level
+            bar.update(tasks[event.index], description=f"picture {event.index} at {level}")
 
-        return await client.draw(order, on_event=show)
+        def progressed(event: Progress) -> None:
+            bar.update(tasks[event.index], completed=event.step, total=event.steps)
+
+        return await client.draw(order, on_accepted=accepted, on_progress=progressed)
 
 
-def _table(drawn: list[Drawn], paths: list[Path]) -> Table:
+def _table(drawn: list[Picture], paths: list[Path]) -> Table:
     table = Table("file", "level", "seed", "worker", "queued", "drawn in", "total")
     for picture, path in zip(drawn, paths, strict=True):
         table.add_row(
@@ -139,22 +136,20 @@ def _table(drawn: list[Drawn], paths: list[Path]) -> Table:
             picture.decision.level,
             str(picture.seed),
             picture.worker,
-            f"{picture.queue:.2f} s",
-            f"{picture.drawing:.2f} s",
-            f"{picture.total:.2f} s",
+            f"{picture.timing.queue:.2f} s",
+            f"{picture.timing.drawing:.2f} s",
+            f"{picture.timing.total:.2f} s",
         )
     return table
 
 
-def _options(picture: Drawn) -> Table:
-    from argus_rpc.convert import seconds  # noqa: PLC0415 - brings protobuf
-
+def _options(picture: Picture) -> Table:
     table = Table("level", "quality", "done in", "", title="Levels weighed")
     for option in picture.decision.options:
         table.add_row(
             option.level,
             f"{option.predicted_quality:.2f}",
-            f"{seconds(option.expected_completion):.2f} s",
+            f"{option.expected_completion:.2f} s",
             option.rejected or picture.decision.reason,
         )
     return table

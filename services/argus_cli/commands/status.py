@@ -45,9 +45,9 @@ def status(
 
 
 async def _describe(address: str) -> DescribeClusterResponse:
-    from argus_cli.client import Client  # noqa: PLC0415 - brings grpc, slow to import
+    from argus_client import AsyncClient  # noqa: PLC0415 - brings grpc, slow to import
 
-    async with Client(address) as client:
+    async with AsyncClient(address) as client:
         return await client.describe()
 
 

@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from argus_cli.client import Client
 from argus_cli.local import command, runtime
 from argus_cli.local.control import Control
 from argus_cli.local.places import anchored, state_folder
@@ -23,6 +22,7 @@ from argus_cli.local.plan import seats
 from argus_cli.local.planning import Planning
 from argus_cli.local.restart import RestartPolicy
 from argus_cli.local.supervisor import ChildSpec, ChildState, ChildView, Supervisor
+from argus_client import AsyncClient
 from argus_core.errors import ArgusError, DeadlineMissed
 from argus_core.spec import ArgusCluster
 from argus_core.spread import spread_cluster
@@ -208,11 +208,11 @@ class LocalCluster:
     async def _all_ready(self) -> None:
         while not self.router:  # noqa: ASYNC110 - bounded by READY_TIMEOUT
             await asyncio.sleep(POLL)
-        async with Client(self.router["grpc"]) as client:
+        async with AsyncClient(self.router["grpc"]) as client:
             while not await self._workers_ready(client):  # noqa: ASYNC110
                 await asyncio.sleep(POLL)
 
-    async def _workers_ready(self, client: Client) -> bool:
+    async def _workers_ready(self, client: AsyncClient) -> bool:
         try:
             cluster = await client.describe()
         except ArgusError:

@@ -22,12 +22,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from random import Random
 
-from argus_cli.client import Client
 from argus_cli.local.crew import Crew
 from argus_cli.local.mode import Mode
 from argus_cli.local.plan import Seat, make_plan, plan_message
 from argus_cli.local.planning import Planning, Switches, costs_of, order_of, rules_of
-from argus_cli.retry import Retry
+from argus_client import AsyncClient
+from argus_client.retry import Retry
 from argus_core import control
 from argus_core.planning.load import LoadReport
 from argus_core.planning.plan import Plan
@@ -113,7 +113,7 @@ class Control:
         await self._is_up.wait()
         interval = min(max(self._planning.interval / 2, 0.1), 300.0)
         async with (
-            Client(self._router, retry=Retry(attempts=1)) as client,
+            AsyncClient(self._router, retry=Retry(attempts=1)) as client,
             aclosing(client.watch_load(interval=interval)) as reports,
         ):
             while True:
@@ -167,7 +167,7 @@ class Control:
         # Who changes the plan while it is told says so again.
         self._untold.clear()
         try:
-            async with Client(self._router, retry=Retry(attempts=1)) as client:
+            async with AsyncClient(self._router, retry=Retry(attempts=1)) as client:
                 await client.apply_plan(self.plan, timeout=_CALL)
         except Exception:
             self._untold.set()

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from argus_cli import client
+from argus_client import workers
 from argus_core.errors import ArgusError, Unavailable
 from argus_core.spread import Loadout
 from argus_core.states import WorkerPhase
@@ -103,7 +103,7 @@ class Crew:
             raise Unavailable(f"{name} is not up")
         orders, address = self._orders[name], self._addresses[name]
         orders.may_hold = (self.loadouts[name], loadout)
-        generation = await client.assign(address, loadout, plan_id=plan_id, timeout=_TELL)
+        generation = await workers.assign(address, loadout, plan_id=plan_id, timeout=_TELL)
         if self._orders[name] is orders and name not in self.pinned:
             orders.may_hold, orders.since = (loadout,), generation
             self.loadouts[name] = loadout
@@ -116,7 +116,7 @@ class Crew:
     async def _follow(self, name: str, address: str) -> None:
         while True:
             try:
-                async with aclosing(client.watch(address)) as states:
+                async with aclosing(workers.watch(address)) as states:
                     while True:
                         async with asyncio.timeout(_SILENCE):
                             self._hear(name, await anext(states))

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
-from argus_cli.client import watch
 from argus_cli.profile.ask import Ask, Judge
 from argus_cli.profile.remote import Picture, Remote
 from argus_cli.profile.units import DrawUnit, StartUnit, SwitchUnit, TimeUnit
+from argus_client.workers import watch
 from argus_core.errors import ArgusError
 from argus_core.profile.document import ProfiledLevel
 from argus_protos.v1 import cluster_pb2, worker_pb2

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import grpc
 
-from argus_cli.client import assign_and_wait, watch
 from argus_cli.profile.ask import Judge, pixels
-from argus_cli.retry import Retry, retry_delay
+from argus_client.retry import Retry, retry_delay
+from argus_client.workers import assign_and_wait, watch
 from argus_core.errors import ArgusError, Unavailable
 from argus_core.profile.document import ProfiledLevel
 from argus_core.quality import Comparison
