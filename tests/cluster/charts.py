@@ -19,7 +19,11 @@ MATRIX: dict[str, dict[str, Any]] = {
     "defaults": {},
     "one-namespace": {"watchNamespaces": ["studio"]},
     "namespaces": {"watchNamespaces": ["studio", "prints"]},
-    "monitored": {"metrics": {"serviceMonitor": {"enabled": True, "labels": {"team": "images"}}}},
+    "monitored": {
+        "metrics": {
+            "serviceMonitor": {"enabled": True, "interval": "5s", "labels": {"team": "images"}}
+        }
+    },
     "unmonitored": {"metrics": {"service": False}},
     "own-account": {
         "serviceAccount": {"create": False, "name": "operator"},
@@ -52,7 +56,12 @@ MATRIX: dict[str, dict[str, Any]] = {
                 }
             },
             "topologySpreadConstraints": [
-                {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "zone",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {"matchLabels": {"team": "images"}},
+                }
             ],
             "priorityClassName": "system-cluster-critical",
             "podLabels": {"team": "images"},

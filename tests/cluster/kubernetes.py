@@ -82,14 +82,18 @@ class Kubernetes:
         """Run a script of scripts/cluster for this cluster; raises CommandFailed."""
         return self.run(str(SCRIPTS / name), *arguments, timeout=timeout)
 
-    @contextmanager
-    def namespace(self, name: str, **labels: str) -> Iterator[str]:
-        """A namespace for as long as the block runs; its deletion is begun, not awaited."""
+    def make_namespace(self, name: str, **labels: str) -> None:
+        """Make a namespace, or label the one there is; pods are admitted when this returns."""
         metadata = {"name": name, "labels": labels}
         self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         # Without its account no pod is admitted.
         account = ("serviceaccount/default", "-n", name)
         self.kubectl("wait", "--for=create", *account, "--timeout=60s")
+
+    @contextmanager
+    def namespace(self, name: str, **labels: str) -> Iterator[str]:
+        """A namespace for as long as the block runs; its deletion is begun, not awaited."""
+        self.make_namespace(name, **labels)
         try:
             yield name
         finally:

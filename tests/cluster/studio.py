@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,9 +80,9 @@ class Studio:
             p["metadata"]["name"] for p in pods if p["metadata"]["labels"].get(label) == variant
         ]
 
-    def load(self, *, rate: float, seconds: float) -> Any:
+    def load(self, *, rate: float, seconds: float) -> AbstractContextManager[Load]:
         """Prompts from the node to the cluster's Service, see `installed.load`."""
-        address = self.status()["endpoints"]["grpc"]
+        address = f"{self.name}-router.{self.namespace}.svc.cluster.local:8000"
         return load(self.cluster, address, rate=rate, seconds=seconds)
 
     async def becomes(

@@ -30,8 +30,7 @@ def test_api_server_takes_every_rendering_without_a_warning(
     documents = [d for d in render("argus", values, tmp_path) if d["kind"] != "ServiceMonitor"]
     others = {d["metadata"].get("namespace", "argus-system") for d in documents}
     for name in others:
-        namespace = {"apiVersion": "v1", "kind": "Namespace"}
-        api_server.apply({**namespace, "metadata": {"name": name, "labels": RESTRICTED}})
+        api_server.make_namespace(name, **RESTRICTED)
     done = subprocess.run(
         ["kubectl", "apply", "--dry-run=server", "--validate=strict", "-f", "-"],
         check=False,
