@@ -130,6 +130,8 @@ class Outlook:
             gpu_type=self.gpu_type,
             scale=self.scale,
             prices=self.prices.of,
+            places=self._spec.router.max_queued,
+            deadline=self._spec.slo.deadline_seconds,
             starts_closed=self.fetches.closed,
         )
 

@@ -17,6 +17,8 @@ from argus_router.fleet import Worker
 from argus_router.job import Job
 from argus_router.prices import Standing
 
+_CROWDED = 0.5
+"""Of the places: what may be taken before their number matters."""
 _OVERRUN = 0.1
 """Of its expected seconds: what an image that overruns them is taken to need still."""
 
@@ -46,6 +48,10 @@ class Known:
     scale: Callable[[Job, str], float]
     """How many times the default size's seconds a job takes with a variant."""
     prices: Callable[[Mapping[str, Standing], Sequence[float], float], Mapping[str, float]]
+    places: int
+    """Images that may wait."""
+    deadline: float
+    """Seconds that a request has which names none."""
     starts_closed: bool = False
     """Whether nothing may begin from a cached latent."""
 
@@ -188,7 +194,11 @@ class View:
             every = self._queues.ahead().settled
             own = None if account is None else self._queues.own(account).settled
             share = 1.0 if account is None else self._shares.share(account)
-            standing = {team: self._standing(team, every, own, share) for team in self._free_in}
+            crowding = self._crowding(account, share)
+            standing = {
+                team: self._standing(team, every, own, share, crowding=crowding)
+                for team in self._free_in
+            }
             self._asked[account] = self._known.prices(
                 {variant: standing[team] for variant, team in self._crew.teams.items()},
                 self._known.mean.seconds,
@@ -196,21 +206,35 @@ class View:
             )
         return self._asked[account]
 
+    def _crowding(self, account: str | None, share: float) -> float:
+        """Seconds of backlog that the number of those who wait stands for.
+
+        Places may be scarcer than time: then levels must be cheap before there are none.
+        """
+        fill = len(self._queues) / self._known.places
+        if account is not None:
+            own = self._queues.held(account).images
+            fill = min(fill, own / (share * self._known.places))
+        return self._known.deadline * max(0.0, (fill - _CROWDED) / (1 - _CROWDED))
+
     def _standing(
         self,
         team: str,
         every: Mapping[str, float],
         own: Mapping[str, float] | None,
         share: float,
+        *,
+        crowding: float,
     ) -> Standing:
         free_in, shares = self._free_in[team], self._crew.shares[team].items()
         work = sum(part * every.get(other, 0.0) for other, part in shares)
         if own is not None:
             work = min(work, sum(part * own.get(other, 0.0) for other, part in shares) / share)
         work += sum(free_in)
+        backlog = work / len(free_in) if free_in else 0.0
         return Standing(
             slots=len(free_in),
-            backlog=work / len(free_in) if free_in else 0.0,
+            backlog=max(backlog, crowding),
             idle=not all(free_in),
             team=team,
         )
