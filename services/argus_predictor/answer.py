@@ -72,6 +72,26 @@ class Answers:
         self._guessed = WeakKeyDictionary()
         """Of prompts that the encoder remembers: by which head, and what it says."""
 
+    def foresee(
+        self, prompts: Sequence[str], read: Sequence[Embedded | None], head: Head | None
+    ) -> None:
+        """Ask the head about several prompts at once, so that each is answered the sooner."""
+        new = {
+            one: prompt
+            for prompt, one in zip(prompts, read, strict=True)
+            if one is not None and self._guessed.get(one, (None,))[0] is not head
+        }
+        if head is None or not new:
+            return
+        predicted = head.predict([*new.values()], np.stack([one.vector for one in new]))
+        for one, means, deviations in zip(new, predicted.mean, predicted.deviation, strict=True):
+            found = {**self._priors}
+            for name, mean, deviation in zip(head.levels, means, deviations, strict=True):
+                if name in found:
+                    quality = float(mean)
+                    found[name] = Guess(quality=quality, deviation=float(deviation), learnt=True)
+            self._guessed[one] = head, found
+
     def answer(
         self, request: predictor_pb2.PredictRequest, read: Embedded | None, head: Head | None
     ) -> predictor_pb2.PredictResponse:
@@ -119,19 +139,8 @@ class Answers:
     ) -> Mapping[str, Guess]:
         if head is None or read is None:
             return self._priors
-        by, known = self._guessed.get(read, (None, self._priors))
-        if by is head:
-            return known
-        found = {**self._priors}
-        predicted = head.predict([prompt], read.vector[np.newaxis])
-        for name, mean, deviation in zip(
-            head.levels, predicted.mean[0], predicted.deviation[0], strict=True
-        ):
-            if name in found:
-                quality = float(mean)
-                found[name] = Guess(quality=quality, deviation=float(deviation), learnt=True)
-        self._guessed[read] = head, found
-        return found
+        self.foresee([prompt], [read], head)
+        return self._guessed[read][1]
 
     def _qualities(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,10 +28,11 @@ from argus_predictor.answer import PRIOR, Answers
 from argus_predictor.check import wrong_labels, wrong_prediction
 from argus_predictor.desk import Desk
 from argus_predictor.drift import WINDOW, Drift
-from argus_predictor.encoder import Encoder
+from argus_predictor.encoder import Embedded, Encoder
 from argus_predictor.heads import Head
 from argus_predictor.labels import Label, Labels
 from argus_predictor.metrics import Metrics
+from argus_predictor.together import Together
 from argus_predictor.versions import Versions
 from argus_protos.v1 import predictor_pb2
 from argus_protos.v1.predictor_pb2_grpc import PredictorServiceServicer
@@ -66,6 +67,7 @@ class Predictor(PredictorServiceServicer):
         self._answers, self._encoder, self._drift = answers, encoder, drift
         self.metrics, self.labels, self.versions = metrics, labels, versions
         self._clock, self.desk = clock, Desk(clock=clock)
+        self._together = Together(self._predict)
         self.drifted: frozenset[str] = frozenset()
         """Levels whose quality is not what is predicted; changed on the desk's thread alone."""
         self.head: Head | None = None
@@ -96,13 +98,18 @@ class Predictor(PredictorServiceServicer):
             left = context.time_remaining()
             within = _LONGEST if left is None else min(left, _LONGEST)
             size = 1 + len(request.prompt) / _A_SIZE
-            return await self.desk.do(lambda: self._predict(request), within=within, size=size)
+            with self._together.entered(request) as answered:
+                answer = await self.desk.do(answered, within=within, size=size)
+            if isinstance(answer, Exception):
+                raise answer
         except ArgusError as error:
             outcome = _outcome(error)
             raise
         except Exception:
             outcome = "failed"
             raise
+        else:
+            return answer
         finally:
             self.metrics.predictions.labels(outcome).inc()
             self.metrics.seconds.observe(self._clock() - began)
@@ -136,9 +143,21 @@ class Predictor(PredictorServiceServicer):
         log.info("head %s is in use; before it %s was", head.version, before)
         return predictor_pb2.ReloadResponse(model_version=head.version, previous_version=before)
 
-    def _predict(self, request: predictor_pb2.PredictRequest) -> predictor_pb2.PredictResponse:
-        read = None if self._encoder is None else self._encoder.read([request.prompt])[0]
-        return self._answers.answer(request, read, self.head)
+    def _predict(
+        self, requests: Sequence[predictor_pb2.PredictRequest]
+    ) -> list[predictor_pb2.PredictResponse | Exception]:
+        prompts = [request.prompt for request in requests]
+        found = self._encoder.read(prompts) if self._encoder else [None] * len(prompts)
+        self._answers.foresee(prompts, found, self.head)
+        return [self._told(*each) for each in zip(requests, found, strict=True)]
+
+    def _told(
+        self, request: predictor_pb2.PredictRequest, read: Embedded | None
+    ) -> predictor_pb2.PredictResponse | Exception:
+        try:
+            return self._answers.answer(request, read, self.head)
+        except Exception as error:  # noqa: BLE001 - is raised to its own caller
+            return error
 
     def _put_to_use(self, head: Head) -> str:
         if self._encoder is None or head.encoder != self._encoder.name:
