@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 CLUSTER = "argus.dev/cluster"
@@ -22,6 +23,7 @@ FIELD_MANAGER = "argus-operator"
 
 WORKER, ROUTER, PREDICTOR = "worker", "router", "predictor"
 
+_LABEL = 57
 _LONGEST = 47
 """Of a workload's name: pods' names and revision labels, of 63 characters at most, add to it."""
 
@@ -56,6 +58,19 @@ def workload(cluster: str, pool: str) -> str:
 def worker(cluster: str, pool: str, number: int) -> str:
     """The name of a worker: its pod's."""
     return f"{workload(cluster, pool)}-{number}"
+
+
+def holding(loadout: Sequence[str]) -> dict[str, str]:
+    """The labels of a worker's pod that tell what it holds; of its first variant, and of each."""
+    held = {HOLDS + _label(variant): "true" for variant in loadout}
+    return {VARIANT: loadout[0], **held} if loadout else {}
+
+
+def _label(variant: str) -> str:
+    """What fits behind `holds-` in a label's 63 characters."""
+    if len(variant) <= _LABEL:
+        return variant
+    return f"{variant[: _LABEL - 9]}-{sha256(variant.encode()).hexdigest()[:8]}"
 
 
 def workers_service(cluster: str) -> str:

@@ -71,7 +71,7 @@ class Control:
             before_assign: awaited before a worker is told what to hold.
             on_change: hears when a worker's state or the plan has changed.
         """
-        self._spec, self._seats, self._planning = spec, seats, planning
+        self._spec, self.seats, self._planning = spec, seats, planning
         self._before_assign, self._on_change = before_assign, on_change
         self._moved = asyncio.Event()
         self._first = dict(loadouts)
@@ -234,7 +234,7 @@ class Control:
 
     def _placed(self) -> list[tuple[str, Loadout]]:
         """Pool and loadout of every worker."""
-        return [(self._seats[name].pool, held) for name, held in self.crew.loadouts.items()]
+        return [(self.seats[name].pool, held) for name, held in self.crew.loadouts.items()]
 
     def _posts(self) -> dict[str, Post]:
         crew = self.crew
@@ -262,7 +262,7 @@ class Control:
 
     def _members(self, pool: str) -> list[str]:
         """The pool's workers, in an order that stays."""
-        return [name for name, seat in self._seats.items() if seat.pool == pool]
+        return [name for name, seat in self.seats.items() if seat.pool == pool]
 
 
 def _load_report(report: control_pb2.LoadReport, now: float, wall: float) -> LoadReport:

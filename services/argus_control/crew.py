@@ -53,7 +53,7 @@ class Crew:
         *,
         obeys: bool = True,
     ) -> None:
-        """`order` is the variants' own; `on_change` hears of every new state."""
+        """`order` is the variants' own; `on_change` hears of every new phase and loadout."""
         self.loadouts = loadouts
         self.pinned: set[str] = set()
         """Workers that somebody else has assigned."""
@@ -135,11 +135,14 @@ class Crew:
             except (ArgusError, TimeoutError, StopAsyncIteration) as error:
                 log.debug("%s tells nothing: %s", name, error)
             self.states.pop(name, None)
+            if not self.obeys:
+                # A process may come back at the same address, and counts its generations anew.
+                self._orders[name] = _Orders(may_hold=(self.loadouts[name],))
             self._on_change()
             await asyncio.sleep(_PAUSE)
 
     def _hear(self, name: str, state: cluster_pb2.WorkerState) -> None:
-        self.states[name] = state
+        before, self.states[name] = self.states.get(name), state
         orders, assigned = self._orders[name], self.canonical(state.assigned)
         if assigned and state.generation >= orders.since:
             if self.obeys and assigned not in orders.may_hold:
@@ -147,4 +150,10 @@ class Crew:
                 self.pinned.add(name)
                 orders.may_hold = (assigned,)
             self.loadouts[name] = assigned
-        self._on_change()
+        if before is None or _gist(before) != _gist(state):
+            self._on_change()
+
+
+def _gist(state: cluster_pb2.WorkerState) -> tuple[object, ...]:
+    """What is new in a state; it comes every ten seconds whether or not there is news."""
+    return state.phase, state.generation, tuple(state.assigned), tuple(state.loadout)

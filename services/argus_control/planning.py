@@ -53,6 +53,7 @@ def rules_of(spec: ClusterSpec, planning: Planning) -> ControlRules:
         target=spec.slo.target,
         interval=planning.interval,
         steady=planning.steady,
+        weighed=True,
         limits={
             v.name: Limits(minimum=v.minimum_workers, maximum=v.maximum_workers)
             for v in spec.variants

@@ -95,6 +95,8 @@ class ControlRules:
     """Workers that every variant keeps, unless more than 1 % would be shed for that."""
     limits: Mapping[str, Limits] = field(default_factory=dict)
     """By variant: workers that it keeps in place of `keep`, and what it never exceeds."""
+    weighed: bool = False
+    """Whether plans tell what others would have cost."""
     steady: float = 180.0
     """A load that has fallen is planned for when it has been low for so long."""
 
@@ -193,14 +195,14 @@ class ControlLoop:
         young = now - self._changed < _TURNS * self._rules.interval
         rules = replace(problem.rules, minimum_gain=_YOUNG_GAIN) if young else problem.rules
         problem = replace(problem, rules=rules, limits=self._limits(now))
-        plan = decide(problem, clock=self._clock, weighed=False)
+        plan = decide(problem, clock=self._clock, weighed=self._rules.weighed)
         if problem.limits and plan.expected_shed > _SHED:
             most = {
                 v: replace(limits, minimum=0)
                 for v, limits in self._rules.limits.items()
                 if limits.maximum is not None
             }
-            plan = decide(replace(problem, limits=most), clock=self._clock, weighed=False)
+            plan = decide(replace(problem, limits=most), clock=self._clock, weighed=self._rules.weighed)
         self.plan = plan
         if plan.moves:
             self._changed = now

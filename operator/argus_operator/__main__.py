@@ -1,0 +1,136 @@
+"""`python -m argus_operator`: keeps ArgusClusters, from its arguments until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from contextlib import suppress
+from dataclasses import replace
+
+import kopf
+
+from argus_core.errors import ArgusError, Unavailable
+from argus_operator.gateway import Gateway
+from argus_operator.handlers import registry_of
+from argus_operator.health import HealthServer, Heartbeats
+from argus_operator.lease import Lease
+from argus_operator.metrics import Metrics
+from argus_operator.office import Office
+from argus_operator.settings import Settings, from_environment
+from argus_rpc import lifecycle
+
+log = logging.getLogger(__name__)
+
+_BEAT = 2.0
+"""Seconds between the event loop's heartbeats."""
+_HANGS = 30.0
+"""Seconds without one after which it is said to hang."""
+
+
+def main() -> None:
+    """Parse the arguments and run."""
+    arguments = _parser().parse_args()
+    os.environ["ARGUS_LOG_LEVEL"] = arguments.log_level.upper()
+    settings = replace(
+        from_environment(),
+        namespaces=tuple(arguments.namespace or ()),
+        health_port=arguments.health_port,
+        metrics_port=arguments.metrics_port,
+    )
+    try:
+        lifecycle.run("argus-operator", lambda stop: serve(settings, stop))
+    except ArgusError as error:
+        sys.exit(f"argus_operator: {error}")
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Wait for the lease, then keep clusters until `stop`.
+
+    Raises:
+        Unavailable: the lease was lost: whoever has it acts now.
+    """
+    heartbeats, metrics = Heartbeats(), Metrics()
+    health = HealthServer(heartbeats, metrics.registry)
+    await health.start({"health": settings.health_port, "metrics": settings.metrics_port})
+    beating = asyncio.create_task(_beat(heartbeats))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        async with await Gateway.connect() as gateway:
+            gateway.requests = metrics.requests
+            lease = Lease(
+                gateway,
+                namespace=settings.lease_namespace,
+                name=settings.lease,
+                identity=settings.identity,
+            )
+            acquiring = asyncio.create_task(lease.acquire())
+            await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not acquiring.done():
+                acquiring.cancel()
+                return
+            acquiring.result()
+            metrics.leader.set(1)
+            office = Office(gateway, settings, metrics, heartbeats)
+            try:
+                await _act(office, lease, settings, stopping)
+            finally:
+                metrics.leader.set(0)
+    finally:
+        for task in (beating, stopping):
+            task.cancel()
+        await health.stop()
+
+
+async def _act(
+    office: Office, lease: Lease, settings: Settings, stopping: asyncio.Task[bool]
+) -> None:
+    keeping = asyncio.create_task(lease.keep())
+    flag = asyncio.Event()
+    watching = asyncio.create_task(
+        kopf.operator(
+            registry=registry_of(office),
+            standalone=True,
+            clusterwide=not settings.namespaces,
+            namespaces=settings.namespaces,
+            stop_flag=flag,
+        )
+    )
+    try:
+        await asyncio.wait({keeping, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        # Whoever acts next must find that we do no more.
+        flag.set()
+        await office.close()
+        with suppress(TimeoutError, asyncio.CancelledError):
+            await asyncio.wait_for(asyncio.gather(watching, return_exceptions=True), 5.0)
+        if not keeping.done():
+            keeping.cancel()
+            await lease.release()
+    if keeping.done() and not keeping.cancelled():
+        keeping.result()
+    if not stopping.done():
+        raise Unavailable("the watch of the API server has ended")
+
+
+async def _beat(heartbeats: Heartbeats) -> None:
+    while True:
+        heartbeats.beat("event loop", within=_HANGS)
+        await asyncio.sleep(_BEAT)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="argus_operator", description=__doc__)
+    parser.add_argument(
+        "--namespace", action="append", help="whose clusters are kept; repeatable, none for all"
+    )
+    parser.add_argument("--log-level", default="info", help="debug, info, warning or error")
+    parser.add_argument("--health-port", type=int, default=8080)
+    parser.add_argument("--metrics-port", type=int, default=9090)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""The control loop of one cluster in Kubernetes: `argus_control` over its pods.
+
+Made anew whenever the document changes what is controlled; the workers keep what they hold, and
+routers the plan they know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from argus_control.control import Control
+from argus_control.mode import Mode
+from argus_control.planning import planning_of
+from argus_control.plans import Seat
+from argus_core.errors import Unavailable
+from argus_core.spec import ArgusCluster, ClusterSpec
+from argus_core.spread import Loadout, spread_cluster
+from argus_core.states import WorkerPhase
+from argus_operator import names
+from argus_operator.pods import Pod
+from argus_operator.report import Worker
+from argus_operator.settings import Ports
+from argus_protos.v1 import cluster_pb2
+
+_UNCONTROLLED = {
+    "pools": {"__all__": {"pod_template", "resource_name", "threads"}},
+    "router": True,
+    "predictor": True,
+    "latent_store": True,
+    "model_volume": True,
+    "observability": True,
+    "tenants": True,
+    "tenant_defaults": True,
+}
+
+
+class Controller:
+    """Runs a `Control` from `begin` to `end`."""
+
+    def __init__(
+        self,
+        cluster: ArgusCluster,
+        pods: Iterable[Pod],
+        *,
+        before: Controller | None,
+        standing: cluster_pb2.Plan | None,
+        ports: Ports,
+        mark: Callable[[str, Loadout], Awaitable[None]],
+        on_change: Callable[[], None],
+    ) -> None:
+        """Nothing happens before `begin`.
+
+        Args:
+            cluster: what it shall be.
+            pods: its pods, of which the annotations tell what workers were told last.
+            before: the controller that this one follows; None for the first of a process.
+            standing: the plan of the status, where there is no controller before.
+            ports: where parts listen in their pods.
+            mark: awaited before a worker is told what to hold, so that its pod says so.
+            on_change: hears when a worker's state or the plan has changed.
+        """
+        spec = cluster.spec
+        self.gist = gist(spec)
+        self._name, self._ports, self._spec = cluster.metadata.name, ports, spec
+        seats, loadouts = _begin(cluster, pods, before.control.crew.loadouts if before else {})
+        if before is not None:
+            standing = before.control.plan
+        self.control: Control = Control(
+            spec,
+            seats,
+            loadouts,
+            planning_of(spec),
+            obeys=False,
+            standing=standing if _fits(standing, spec) else None,
+            before_assign=self._may_assign(mark),
+            on_change=on_change,
+        )
+        self.planned = standing is not None and standing.solver not in ("", "spread")
+        self._moved_at = time.monotonic()
+        self._shape: tuple[object, ...] = ()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def mode(self) -> Mode:
+        """Who decides what the workers hold."""
+        return planning_of(self._spec).mode
+
+    def begin(self) -> None:
+        """Control."""
+        self._task = asyncio.create_task(self.control.run())
+
+    async def end(self) -> None:
+        """Control no more; workers and routers go on as they are."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    def see(self, pods: Iterable[Pod], *, paused: bool) -> None:
+        """These are the pods now."""
+        control = self.control
+        up = [pod for pod in pods if pod.running and pod.address and not pod.terminating]
+        workers = {
+            pod.name: f"{pod.address}:{self._ports.worker}"
+            for pod in up
+            if pod.role == names.WORKER and pod.name in control.crew.loadouts
+        }
+        control.pins = self._pins(up)
+        control.crew.meet(workers)
+        if control.paused != paused:
+            control.paused = paused
+        control.routers_are(
+            {
+                pod.name: f"{pod.address}:{self._ports.router_grpc}"
+                for pod in up
+                if pod.role == names.ROUTER
+            }
+        )
+        control.wake()
+
+    def phases(self) -> dict[str, WorkerPhase | None]:
+        """By worker, what it says of itself; None where it is not heard."""
+        return {name: self.control.crew.phase(name) for name in self.control.crew.loadouts}
+
+    def workers(self) -> list[Worker]:
+        """Every worker of the budget."""
+        control, crew = self.control, self.control.crew
+        return [
+            Worker(
+                name=name,
+                pool=control.seats[name].pool,
+                phase=crew.phase(name),
+                holds=crew.canonical(crew.states[name].loadout) if name in crew.states else (),
+                assigned=held,
+                wanted=control.due(name),
+            )
+            for name, held in crew.loadouts.items()
+        ]
+
+    def unmoved(self) -> float:
+        """For how many seconds no worker's phase or loadout has changed."""
+        shape = tuple((w.name, w.phase, w.holds, w.assigned) for w in self.workers())
+        if shape != self._shape:
+            self._shape, self._moved_at = shape, time.monotonic()
+        return time.monotonic() - self._moved_at
+
+    def report_age(self) -> float | None:
+        """Seconds since a router last told of its load; None where none has."""
+        newest = self.control.outcomes.newest
+        return None if newest is None else time.monotonic() - newest
+
+    def behind(self) -> list[str]:
+        """Routers that have not taken the plan in force."""
+        plan = self.control.plan.id
+        return sorted(line.name for line in self.control.lines.values() if line.told != plan)
+
+    def _pins(self, pods: Iterable[Pod]) -> dict[str, Loadout]:
+        """What pods are pinned to by annotation; one that names an unknown variant is passed by."""
+        known = {variant.name for variant in self._spec.variants}
+        crew = self.control.crew
+        return {
+            pod.name: crew.canonical(pod.pin)
+            for pod in pods
+            if pod.pin and set(pod.pin) <= known and pod.name in crew.loadouts
+        }
+
+    def _may_assign(
+        self, mark: Callable[[str, Loadout], Awaitable[None]]
+    ) -> Callable[[str, Loadout], Awaitable[None]]:
+        async def marked(name: str, loadout: Loadout) -> None:
+            if self._task is None or self._task.cancelled():
+                raise Unavailable("no longer in control")
+            await mark(name, loadout)
+
+        return marked
+
+
+def gist(spec: ClusterSpec) -> str:
+    """What is controlled, in one string: another one takes another controller."""
+    exclude: Any = _UNCONTROLLED
+    return json.dumps(spec.model_dump(mode="json", exclude=exclude), sort_keys=True)
+
+
+def _begin(
+    cluster: ArgusCluster, pods: Iterable[Pod], before: Mapping[str, Loadout]
+) -> tuple[dict[str, Seat], dict[str, Loadout]]:
+    """Every worker, and what it holds or begins with.
+
+    That is what was known of it, or what its pod says it was told, or else the even spread.
+    """
+    name, spec = cluster.metadata.name, cluster.spec
+    known = {variant.name for variant in spec.variants}
+    told = {pod.name: pod.loadout for pod in pods}
+    seats: dict[str, Seat] = {}
+    loadouts: dict[str, Loadout] = {}
+    for pool, spread in spread_cluster(spec).items():
+        for number, fair in enumerate(spread):
+            worker = names.worker(name, pool, number)
+            seats[worker] = Seat(worker=worker, pool=pool)
+            found = before.get(worker) or told.get(worker) or fair
+            loadouts[worker] = found if set(found) <= known else fair
+    return seats, loadouts
+
+
+def _fits(plan: cluster_pb2.Plan | None, spec: ClusterSpec) -> bool:
+    """Whether routers of this document could be told the plan."""
+    if plan is None:
+        return False
+    pools = {pool.name for pool in spec.pools}
+    variants = {variant.name for variant in spec.variants}
+    return all(a.pool in pools and set(a.loadout) <= variants for a in plan.allocations)

@@ -1,0 +1,170 @@
+"""The one way to the API server; nothing else imports its client.
+
+Objects are plain dicts. Whatever goes wrong is a leaf of `argus_core.errors`, or one of the two
+here, which a caller can do something about.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import client, config
+from prometheus_client import Counter
+
+from argus_core.errors import ArgusError, NotFound, Unavailable
+from argus_operator.kinds import Kind, kind_of
+from argus_operator.names import FIELD_MANAGER
+
+Object = dict[str, Any]
+
+_TIMEOUT = 10.0
+"""Seconds that the API server may take to answer."""
+_PAGE = 500
+"""Objects that are asked for at once."""
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+
+
+class Refused(ArgusError):
+    """The API server will not have it; only another object, or other rights, will do."""
+
+    code = "FAILED_PRECONDITION"
+
+
+class Conflict(ArgusError):
+    """Somebody was quicker; look again."""
+
+    code = "ABORTED"
+
+
+class Gateway:
+    """Use as `async with await Gateway.connect()`; for one event loop."""
+
+    def __init__(self, api: client.ApiClient) -> None:
+        self._api = api
+        self.requests: Counter | None = None
+        """Counts requests by method and kind."""
+
+    @classmethod
+    async def connect(cls) -> Self:
+        """By the pod's own account, or else by the kubeconfig that kubectl would use."""
+        settings = client.Configuration()
+        try:
+            config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
+        except config.ConfigException:
+            await config.load_kube_config(client_configuration=settings)  # type: ignore[no-untyped-call]
+        return cls(client.ApiClient(settings))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._api.close()  # type: ignore[no-untyped-call]
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        """The object as it is; None where there is none."""
+        try:
+            return await self._call("GET", kind, kind.path(namespace, name))
+        except NotFound:
+            return None
+
+    async def list(self, kind: Kind, namespace: str | None, *, selector: str = "") -> list[Object]:
+        """All objects of a kind that the labels select, asked for live."""
+        found: list[Object] = []
+        token = ""
+        while True:
+            query = {"labelSelector": selector, "limit": str(_PAGE), "continue": token}
+            query = {key: value for key, value in query.items() if value}
+            page = await self._call("GET", kind, kind.path(namespace), query=query)
+            found += page.get("items", [])
+            token = page.get("metadata", {}).get("continue", "")
+            if not token:
+                return found
+
+    async def apply(self, thing: Object) -> Object:
+        """Have an object say what `thing` says, whoever said otherwise; the rest of it is kept."""
+        kind, meta = kind_of(thing), thing["metadata"]
+        return await self._call(
+            "PATCH",
+            kind,
+            kind.path(meta["namespace"], meta["name"]),
+            body=thing,
+            content=_APPLY,
+            query={"fieldManager": FIELD_MANAGER, "force": "true"},
+        )
+
+    async def merge(
+        self, kind: Kind, namespace: str, name: str, patch: Object, *, part: str | None = None
+    ) -> Object:
+        """Change what the patch names; null takes away.
+
+        Raises:
+            NotFound: there is no such object.
+        """
+        path = kind.path(namespace, name, part)
+        return await self._call("PATCH", kind, path, body=patch, content=_MERGE)
+
+    async def create(self, kind: Kind, namespace: str, thing: Object) -> Object:
+        """Raises Conflict where there is one of this name."""
+        return await self._call("POST", kind, kind.path(namespace), body=thing)
+
+    async def replace(self, kind: Kind, namespace: str, name: str, thing: Object) -> Object:
+        """Raises Conflict where it has changed since it was read."""
+        return await self._call("PUT", kind, kind.path(namespace, name), body=thing)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str = "") -> None:
+        """Gone is as good as deleted; `uid` spares another object of that name."""
+        body = {"preconditions": {"uid": uid}} if uid else {}
+        try:
+            await self._call("DELETE", kind, kind.path(namespace, name), body=body)
+        except NotFound:
+            return
+
+    async def alive(self) -> None:
+        """Raises Unavailable where the API server does not answer."""
+        await self._call("GET", Kind("", "version", ""), "/version")
+
+    async def _call(
+        self,
+        method: str,
+        kind: Kind,
+        path: str,
+        *,
+        body: Object | None = None,
+        content: str = "application/json",
+        query: dict[str, str] | None = None,
+    ) -> Object:
+        if self.requests is not None:
+            self.requests.labels(method=method, kind=kind.name).inc()
+        try:
+            serialized = await self._api.param_serialize(
+                method, path, header_params={}, auth_settings=["BearerToken"]
+            )
+            _, url, headers, *_ = serialized
+            headers = {**headers, "Content-Type": content, "Accept": "application/json"}
+            url = f"{url}?{urlencode(query)}" if query else url
+            answer = await self._api.call_api(method, url, headers, body, _request_timeout=_TIMEOUT)
+            text = await answer.read()  # type: ignore[no-untyped-call]
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(f"the API server does not answer: {error!r}") from error
+        if answer.status >= 400:
+            raise _error(answer.status, f"{method} {path}", text)
+        answered: Object = json.loads(text)
+        return answered
+
+
+def _error(status: int, what: str, text: bytes) -> ArgusError:
+    try:
+        message = json.loads(text)["message"]
+    except (ValueError, KeyError, TypeError):
+        message = text.decode(errors="replace")[:500]
+    if status == 404:
+        return NotFound(f"{what}: {message}")
+    if status == 409:
+        return Conflict(message)
+    if status == 429 or status >= 500 or status == 401:
+        return Unavailable(f"{what}: {status} {message}")
+    return Refused(message)

@@ -1,0 +1,55 @@
+"""What kopf hears, passed on. Nothing is decided here.
+
+Only `on.event`: no handler of ours that detects changes, so kopf leaves no annotation and no
+finalizer on anything; a cluster's deletion never waits for the operator.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import kopf
+
+from argus_operator import names
+from argus_operator.kinds import CLUSTER, OWNED, POD
+from argus_operator.office import Office
+
+_REQUEST = 10
+"""Seconds that the API server may take to answer kopf."""
+_WATCH = 300
+"""Seconds after which a watch is begun anew."""
+
+
+def registry_of(office: Office) -> kopf.OperatorRegistry:
+    """Kopf's handlers for this office."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.startup(registry=registry)
+    async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+        settings.posting.enabled = False
+        # It says of every event that it was heard.
+        logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+        settings.networking.request_timeout = _REQUEST
+        settings.watching.server_timeout = _WATCH
+        settings.watching.client_timeout = _WATCH + _REQUEST
+        for kind in (POD, *OWNED):
+            settings.watching.label_selectors[kind.plural] = names.CLUSTER
+
+    @kopf.on.login(registry=registry, retries=3)
+    async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+    @kopf.on.event(CLUSTER.plural, group="argus.dev", registry=registry)
+    async def cluster(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002
+        office.cluster(type, dict(body))
+
+    async def belongings(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002
+        office.belongings(type, dict(body))
+
+    for kind in (POD, *OWNED):
+        group, _, version = kind.api_version.rpartition("/")
+        kopf.on.event(
+            group, version, kind.plural, labels={names.CLUSTER: kopf.PRESENT}, registry=registry
+        )(belongings)
+    return registry

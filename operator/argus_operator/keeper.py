@@ -1,0 +1,383 @@
+"""Keeps one cluster as its document says: looks at all of it, does what is missing, tells what is.
+
+Model: one task a cluster. Whatever happens only wakes it; every look begins from what the API
+server and the workers say now, so nothing is lost with an event, and a crash at any point is made
+good by the next look. Invariants:
+
+- nothing is written that is already so: an object is applied when it is new, was seen to differ, or
+  has not been for long; the status is patched when it differs;
+- a pod of a pool is deleted only while no more workers are away than may be;
+- with the annotation `argus.dev/paused` only the status is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from argus_core.errors import ArgusError, InvalidRequest, NotFound
+from argus_core.spec import ArgusCluster, parse_cluster
+from argus_core.spread import Loadout
+from argus_operator import names, report, verdict
+from argus_operator.conditions import Condition, written
+from argus_operator.crew import Controller, gist
+from argus_operator.gateway import Gateway, Object
+from argus_operator.health import Heartbeats
+from argus_operator.herald import Herald
+from argus_operator.inventory import Inventory
+from argus_operator.kinds import CLUSTER, POD, STATEFUL_SET
+from argus_operator.ledger import Account, account, next_to_replace
+from argus_operator.metrics import Metrics
+from argus_operator.objects import build
+from argus_operator.objects.routers import ports
+from argus_operator.objects.workers import most_unavailable
+from argus_operator.pods import Pod, pod_of
+from argus_operator.report import Sight
+from argus_operator.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_GAP = 0.5
+"""Seconds between two looks at least."""
+_BUSY, _QUIET = 5.0, 60.0
+"""Seconds after which it looks again by itself: while something goes on, and while nothing does."""
+_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+"""Seconds before what failed is tried again: twice as many each time, up to a bound."""
+_PATIENCE = 120.0
+"""Seconds within which a look must end, or the operator is said to hang."""
+
+
+class Keeper:
+    """See the module; `run` it, and `wake` it."""
+
+    def __init__(
+        self,
+        namespace: str,
+        name: str,
+        uid: str,
+        *,
+        gateway: Gateway,
+        settings: Settings,
+        metrics: Metrics,
+        heartbeats: Heartbeats,
+    ) -> None:
+        self._namespace, self._name, self._uid = namespace, name, uid
+        self._gateway, self._settings = gateway, settings
+        self._metrics, self._heartbeats = metrics, heartbeats
+        self._herald = Herald(gateway, namespace, name, uid)
+        self._woken = asyncio.Event()
+        self._controller: Controller | None = None
+        self.inventory = Inventory(gateway, resync=settings.resync * random.uniform(0.8, 1.2))
+        """What belongs to the cluster."""
+        self._marked: dict[str, dict[str, str]] = {}
+        self._told_plan = 0
+        self._period = _BUSY
+
+    def wake(self) -> None:
+        """Look again soon."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Keep the cluster until it is gone, or until cancelled."""
+        who, trouble, pause = f"{self._namespace}/{self._name}", "", _PAUSE
+        try:
+            while True:
+                self._heartbeats.beat(who, within=_PATIENCE)
+                self._woken.clear()
+                try:
+                    with self._metrics.reconciles.time():
+                        if not await self._look():
+                            return
+                except ArgusError as error:
+                    self._metrics.failures.inc()
+                    if trouble != str(error):
+                        trouble = str(error)
+                        log.warning("%s: %s; tried again", who, error)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                    continue
+                trouble, pause = "", _PAUSE
+                await self._rest(who)
+        finally:
+            self._heartbeats.forget(who)
+            self._metrics.forget(self._namespace, self._name)
+            if self._controller is not None:
+                await self._controller.end()
+
+    async def _rest(self, who: str) -> None:
+        self._heartbeats.beat(who, within=self._period + _PATIENCE)
+        await asyncio.sleep(_GAP)
+        try:
+            async with asyncio.timeout(self._period * random.uniform(0.8, 1.2)):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _look(self) -> bool:
+        """Once around; False where the cluster is gone."""
+        found = await self._gateway.get(CLUSTER, self._namespace, self._name)
+        if found is None or found["metadata"]["uid"] != self._uid:
+            return False
+        if "deletionTimestamp" in found["metadata"]:
+            return True  # What belongs to it is deleted by its ownerReferences.
+        try:
+            cluster = parse_cluster(found)
+        except InvalidRequest as error:
+            await self._tell_invalid(found, str(error))
+            return True
+        await self._keep(found, cluster)
+        return True
+
+    async def _keep(self, found: Object, cluster: ArgusCluster) -> None:
+        paused = found["metadata"].get("annotations", {}).get(names.PAUSED) == "true"
+        if not paused:
+            wanted = build(cluster, self._settings, _owner(found))
+            await self.inventory.apply(wanted, self._namespace, self._name)
+        pods = await self._pods()
+        controller = await self._controlled(found, cluster, pods)
+        controller.see(pods, paused=paused)
+        revisions, accounts = await self._accounts(cluster, pods, controller)
+        if not paused:
+            await self._replace(cluster, pods, controller, revisions)
+            await self._label(pods, controller)
+        sight = self._sight(cluster, pods, controller, accounts, paused=paused)
+        self._metrics.see(sight)
+        await self._tell(found, sight)
+
+    async def _pods(self) -> list[Pod]:
+        selector = names.selector(self._name)
+        return [
+            pod_of(thing)
+            for thing in await self._gateway.list(POD, self._namespace, selector=selector)
+        ]
+
+    async def _controlled(
+        self, found: Object, cluster: ArgusCluster, pods: Sequence[Pod]
+    ) -> Controller:
+        """The controller of this document; the one before ends first."""
+        before = self._controller
+        if before is not None and before.gist == gist(cluster.spec):
+            return before
+        if before is not None:
+            await before.end()
+        self._controller = Controller(
+            cluster,
+            pods,
+            before=before,
+            standing=report.standing_plan(found.get("status", {})),
+            ports=self._settings.ports,
+            mark=self._mark,
+            on_change=self.wake,
+        )
+        if before is None:
+            self._told_plan = self._controller.control.plan.id
+        self._controller.begin()
+        return self._controller
+
+    async def _mark(self, name: str, loadout: Loadout) -> None:
+        """Have a pod say what its worker is about to be told, and begins with when restarted."""
+        labels = self._relabelled(name, loadout)
+        patch = {"labels": labels, "annotations": {names.LOADOUT: ",".join(loadout)}}
+        await self._gateway.merge(POD, self._namespace, name, {"metadata": patch})
+
+    async def _label(self, pods: Sequence[Pod], controller: Controller) -> None:
+        """Have pods say what their workers hold or shall hold, where they say otherwise."""
+        self._marked = {pod.name: pod.labels for pod in pods}
+        crew = controller.control.crew
+        for pod in pods:
+            if pod.name not in crew.states or not crew.states[pod.name].assigned:
+                continue
+            held = crew.loadouts[pod.name]
+            if _holding(pod.labels) != names.holding(held) or pod.loadout != held:
+                try:
+                    await self._mark(pod.name, held)
+                except NotFound:
+                    continue
+
+    def _relabelled(self, name: str, loadout: Loadout) -> dict[str, str | None]:
+        gone = dict.fromkeys(_holding(self._marked.get(name, {})), None)
+        return {**gone, **names.holding(loadout)}
+
+    async def _accounts(
+        self, cluster: ArgusCluster, pods: Sequence[Pod], controller: Controller
+    ) -> tuple[dict[str, str], list[Account]]:
+        """Every pool's newest revision, and how its budget is used."""
+        selector = names.selector(self._name, names.WORKER)
+        sets = await self._gateway.list(STATEFUL_SET, self._namespace, selector=selector)
+        newest = {s["metadata"]["name"]: _revision(s) for s in sets}
+        phases = controller.phases()
+        revisions, accounts = {}, []
+        for pool in cluster.spec.pools:
+            owner = names.workload(self._name, pool.name)
+            revisions[pool.name] = newest.get(owner, "")
+            accounts.append(
+                account(
+                    pool.name,
+                    pool.workers,
+                    [pod for pod in pods if pod.pool == pool.name],
+                    phases,
+                    owner=owner,
+                    revision=revisions[pool.name],
+                )
+            )
+        return revisions, accounts
+
+    async def _replace(
+        self,
+        cluster: ArgusCluster,
+        pods: Sequence[Pod],
+        controller: Controller,
+        revisions: Mapping[str, str],
+    ) -> None:
+        phases = controller.phases()
+        for pool in cluster.spec.pools:
+            outdated = next_to_replace(
+                [pod for pod in pods if pod.pool == pool.name],
+                phases,
+                revision=revisions[pool.name],
+                wanted=pool.workers,
+                most_unavailable=most_unavailable(pool.workers),
+            )
+            for pod in outdated:
+                log.info("%s/%s is replaced by the newest template", self._namespace, pod.name)
+                await self._gateway.delete(POD, self._namespace, pod.name, uid=pod.uid)
+
+    def _sight(
+        self,
+        cluster: ArgusCluster,
+        pods: Sequence[Pod],
+        controller: Controller,
+        accounts: Sequence[Account],
+        *,
+        paused: bool,
+    ) -> Sight:
+        control, decided = controller.control, controller.control.decided
+        followed = decided is not None and control.plan.solver == decided.solver.value
+        ends = [pod for pod in pods if pod.role == names.WORKER and pod.name not in control.seats]
+        return Sight(
+            name=self._name,
+            namespace=self._namespace,
+            spec=cluster.spec,
+            ports=ports(cluster, self._settings),
+            accounts=accounts,
+            workers=controller.workers(),
+            pods=pods,
+            shrinking=frozenset(pod.pool for pod in ends),
+            mode=controller.mode,
+            paused=paused,
+            plan=control.plan,
+            planned=controller.planned or decided is not None,
+            alternatives=decided.alternatives if decided is not None else (),
+            advice=decided.reason if decided is not None and not followed else "",
+            behind=controller.behind(),
+            report_age=controller.report_age(),
+            outcome=control.outcomes.of_late(time.monotonic()),
+            unmoved=controller.unmoved(),
+            refusals=self.inventory.refusals,
+        )
+
+    async def _tell(self, found: Object, sight: Sight) -> None:
+        conditions = verdict.conditions(sight)
+        before = found.get("status", {})
+        await self._write(found, conditions, report.body(sight))
+        await self._announce(sight, conditions, before)
+        settled = all(account.away == 0 and not account.outdated for account in sight.accounts)
+        asked = sight.outcome.met + sight.outcome.missed > 0
+        self._period = _QUIET if settled and not asked else _BUSY
+
+    async def _tell_invalid(self, found: Object, message: str) -> None:
+        """What was right before goes on; only the status says that this is not."""
+        standing = found.get("status", {})
+        others = [c for c in standing.get("conditions", ()) if c["type"] != "Ready"]
+        ready = self._conditions(found, [verdict.invalid(message)])
+        await self._patch(found, {**standing, "conditions": [*ready, *others]})
+        await self._herald.tell("InvalidDocument", message, warning=True)
+        self._period = _QUIET
+
+    async def _write(
+        self, found: Object, conditions: Sequence[Condition], body: Mapping[str, Any]
+    ) -> None:
+        generation = found["metadata"]["generation"]
+        told = self._conditions(found, conditions)
+        await self._patch(found, {**body, "observedGeneration": generation, "conditions": told})
+
+    def _conditions(self, found: Object, conditions: Sequence[Condition]) -> list[dict[str, Any]]:
+        return written(
+            conditions,
+            found.get("status", {}).get("conditions", ()),
+            generation=found["metadata"]["generation"],
+            now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+
+    async def _patch(self, found: Object, status: Mapping[str, Any]) -> None:
+        """Write the status where it differs; what it no longer says is taken away."""
+        standing = found.get("status", {})
+        if standing == status:
+            return
+        gone = dict.fromkeys(standing.keys() - status.keys(), None)
+        if "plan" in standing and "plan" in status:
+            missing = standing["plan"].keys() - status["plan"].keys()
+            status = {**status, "plan": {**status["plan"], **dict.fromkeys(missing, None)}}
+        await self._gateway.merge(
+            CLUSTER, self._namespace, self._name, {"status": {**gone, **status}}, part="status"
+        )
+
+    async def _announce(
+        self, sight: Sight, conditions: Sequence[Condition], before: Mapping[str, Any]
+    ) -> None:
+        """Events for a new plan, and for conditions whose reason is new."""
+        plan = sight.plan
+        if plan is not None and plan.id != self._told_plan:
+            self._told_plan = plan.id
+            self._metrics.plans.labels(
+                result="advised" if sight.advice else "followed", reason=plan.solver
+            ).inc()
+            await self._herald.tell("Plan", plan.reason)
+        reasons = {c["type"]: c["reason"] for c in before.get("conditions", ())}
+        for condition in conditions:
+            if reasons.get(condition.type.value) != condition.reason.value:
+                await self._herald.tell(
+                    condition.reason.value, condition.message, warning=_is_bad(condition)
+                )
+
+
+_BAD = {"ApplyRefused", "NoRouter", "NoReadyWorkers", "StaleLoad", "Exceeded", "Missed"} | {
+    "Stuck",
+    "Unschedulable",
+    "ImageUnavailable",
+    "Crashing",
+}
+
+
+def _is_bad(condition: Condition) -> bool:
+    return condition.reason.value in _BAD
+
+
+def _owner(found: Object) -> Object:
+    return {
+        "apiVersion": CLUSTER.api_version,
+        "kind": CLUSTER.name,
+        "name": found["metadata"]["name"],
+        "uid": found["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+
+
+def _revision(stateful_set: Object) -> str:
+    """The newest template's; empty until the controller has seen it."""
+    status = stateful_set.get("status", {})
+    if status.get("observedGeneration", 0) < stateful_set["metadata"]["generation"]:
+        return ""
+    revision: str = status.get("updateRevision", "")
+    return revision
+
+
+def _holding(labels: Mapping[str, str]) -> dict[str, str]:
+    """Of a pod's labels, those that tell what it holds."""
+    return {k: v for k, v in labels.items() if k == names.VARIANT or k.startswith(names.HOLDS)}

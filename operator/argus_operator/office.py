@@ -1,0 +1,88 @@
+"""All clusters that this operator keeps: a keeper each, woken by what happens to what is theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from argus_operator import names
+from argus_operator.gateway import Gateway
+from argus_operator.health import Heartbeats
+from argus_operator.keeper import Keeper
+from argus_operator.metrics import Metrics
+from argus_operator.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+
+
+class Office:
+    """Opens a keeper for every cluster that is told of, and closes it when the cluster is gone."""
+
+    def __init__(
+        self, gateway: Gateway, settings: Settings, metrics: Metrics, heartbeats: Heartbeats
+    ) -> None:
+        self._gateway, self._settings = gateway, settings
+        self._metrics, self._heartbeats = metrics, heartbeats
+        self._keepers: dict[Key, tuple[str, Keeper, asyncio.Task[None]]] = {}
+
+    def cluster(self, kind: str | None, thing: dict[str, Any]) -> None:
+        """A cluster is there, has changed, or is gone (`DELETED`)."""
+        meta = thing["metadata"]
+        key, uid = (meta["namespace"], meta["name"]), meta["uid"]
+        standing = self._keepers.get(key)
+        if kind == "DELETED":
+            if standing is not None and standing[0] == uid:
+                self._close(key)
+            return
+        if standing is not None and standing[0] == uid and not standing[2].done():
+            standing[1].wake()
+            return
+        if standing is not None:
+            self._close(key)
+        self._open(key, uid)
+
+    def belongings(self, kind: str | None, thing: dict[str, Any]) -> None:
+        """Something with a cluster's label is there, has changed, or is gone."""
+        meta = thing["metadata"]
+        cluster = (meta.get("labels") or {}).get(names.CLUSTER, "")
+        if standing := self._keepers.get((meta["namespace"], cluster)):
+            keeper = standing[1]
+            if thing["kind"] == "Pod" or keeper.inventory.saw(thing, deleted=kind == "DELETED"):
+                keeper.wake()
+            elif thing["kind"] in ("StatefulSet", "Deployment"):
+                keeper.wake()  # Its status may have changed.
+
+    async def close(self) -> None:
+        """Keep nothing any more; what is there goes on as it is."""
+        tasks = [task for _, _, task in self._keepers.values()]
+        for key in list(self._keepers):
+            self._close(key)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _open(self, key: Key, uid: str) -> None:
+        keeper = Keeper(
+            *key,
+            uid,
+            gateway=self._gateway,
+            settings=self._settings,
+            metrics=self._metrics,
+            heartbeats=self._heartbeats,
+        )
+        task = asyncio.create_task(keeper.run(), name="/".join(key))
+        task.add_done_callback(_complain)
+        self._keepers[key] = (uid, keeper, task)
+        self._metrics.clusters.set(len(self._keepers))
+
+    def _close(self, key: Key) -> None:
+        _, _, task = self._keepers.pop(key)
+        task.cancel()
+        self._metrics.clusters.set(len(self._keepers))
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    """A keeper ends only when its cluster is gone; its heartbeat stops if it was a bug."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the keeper of %s ended by a bug", task.get_name(), exc_info=error)
