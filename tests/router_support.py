@@ -493,6 +493,7 @@ class Rehearsal:
         state.phase = READY if loadout else DRAINING
         del state.loadout[:]
         state.loadout.extend(loadout)
+        self.workers[worker].state = state
         self.waiting.meet(self.workers)
         self._pump()
 

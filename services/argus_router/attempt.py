@@ -79,6 +79,7 @@ async def attempt(
     *,
     remaining: float,
     began: Callable[[], None],
+    heard: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Have a worker draw a job's image; its steps go to the job's sink.
 
@@ -87,6 +88,7 @@ async def attempt(
         stub: the worker to ask.
         remaining: seconds until the deadline; the call ends then.
         began: called when the worker says that it has begun.
+        heard: called whenever it says anything.
 
     Cancelling this cancels the work at the worker.
     """
@@ -95,6 +97,7 @@ async def attempt(
     try:
         async for event in call:
             kind = event.WhichOneof("event")
+            heard()
             if kind == "result":
                 return Drawn(event.result)
             if not begun:

@@ -4,8 +4,10 @@ Model: everything here runs on one event loop, and no method awaits between read
 and changing it; only attempts, each a task, wait. What waits, and what a free worker draws next,
 is decided by `Waiting`. Invariants:
 
-- a job waits, or runs in exactly one attempt, or has ended;
-- a job is bound to a worker only when that worker has a free slot.
+- a job waits, or runs in one attempt or two, or has ended; what ends well first is its result, and
+  then the other attempt is cancelled;
+- a job is bound to a worker only when that worker has a free slot;
+- an attempt of which nothing was heard for too long is given up, and so as good as lost.
 """
 
 from __future__ import annotations
@@ -28,13 +30,18 @@ from argus_router.attempt import (
     StartMissing,
     attempt,
 )
+from argus_router.faults import Fault, Faults, fingerprint, quarantined
 from argus_router.fetches import Fetches
 from argus_router.fleet import Fleet, Worker
 from argus_router.job import Job, JobState
+from argus_router.run import Run
 from argus_router.waiting import Waiting, too_late
 from argus_rpc.convert import seconds
 
 log = logging.getLogger(__name__)
+
+_ROUND = 0.1
+"""Seconds between looks at what runs, for workers that hang or are late."""
 
 
 class Dispatcher:
@@ -48,9 +55,13 @@ class Dispatcher:
         fleet: Callable[[Callable[[], None]], Fleet],
         clock: Callable[[], float],
         fetches: Fetches | None = None,
+        tell: Callable[[Fault], None] = lambda _fault: None,
     ) -> None:
+        """`tell` hears of every fault."""
         self._spec, self._clock = spec, clock
         self._expiry: asyncio.TimerHandle | None = None
+        self._round: asyncio.TimerHandle | None = None
+        self._runs: dict[Run, None] = {}
         self.looked: Callable[[], None] = lambda: None
         """Called whenever what waits, or what is free, may have changed."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -59,11 +70,16 @@ class Dispatcher:
         self.served = asyncio.Event()
         """Set once a worker serves a variant; workers that switch later do not unset it."""
         self.fleet = fleet(self.on_fleet_change)
+        self.fleet.freed = self._pump
+        outlook = self.waiting.outlook
+        self.faults = Faults(spec, fleet=self.fleet, outlook=outlook, clock=clock, tell=tell)
+        self.fleet.gone = self.faults.gone
 
     async def close(self) -> None:
         """Cancel what runs, and wait for it to be over."""
-        if self._expiry is not None:
-            self._expiry.cancel()
+        for timer in (self._expiry, self._round):
+            if timer is not None:
+                timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -76,16 +92,18 @@ class Dispatcher:
         """Take all of the jobs, the images of one request, or none.
 
         Raises:
-            Exhausted, DeadlineMissed, InvalidRequest: one cannot be had; none is taken.
+            Exhausted, DeadlineMissed, InvalidRequest, Quarantined: one cannot be had, and none is
+                taken.
         """
+        self.faults.require(jobs[0], len(jobs))
         self.waiting.submit(jobs)
         self._pump()
 
     def cancel(self, job: Job) -> None:
         """Forget a job: nobody waits for it any more. Its sink hears nothing."""
         self.waiting.cancel(job)
-        if job.task is not None:
-            job.task.cancel()
+        for run in job.runs:
+            run.cancel()
 
     def fail(self, job: Job, error: ArgusError) -> None:
         """End a job with an error, wherever it stands."""
@@ -111,14 +129,25 @@ class Dispatcher:
 
     def _bind(self, job: Job, worker: Worker) -> None:
         job.state, job.worker, job.began = JobState.RUNNING, worker.name, self._clock()
-        job.attempts += 1
-        worker.running[job] = None
-        running = self._run(job, worker)
-        job.task = asyncio.create_task(running, name=job.request_id, context=job.context)
-        self._tasks.add(job.task)
-        job.task.add_done_callback(self._tasks.discard)
+        self._begin(job, worker)
 
-    async def _run(self, job: Job, worker: Worker) -> None:
+    def _begin(self, job: Job, worker: Worker) -> None:
+        now = self._clock()
+        patience = self.faults.patience(job, worker)
+        run = Run(
+            job=job, worker=worker, began=now, heard=now, patience=patience, second=bool(job.runs)
+        )
+        job.attempts += 1
+        job.runs.append(run)
+        worker.running[job] = self._runs[run] = None
+        run.task = asyncio.create_task(self._run(run), name=job.request_id, context=job.context)
+        self._tasks.add(run.task)
+        run.task.add_done_callback(self._tasks.discard)
+        if self._round is None:
+            self._round = asyncio.get_running_loop().call_later(_ROUND, self._look_round)
+
+    async def _run(self, run: Run) -> None:
+        job, worker = run.job, run.worker
         outcome: Outcome | None = None
         try:
             outcome = await attempt(
@@ -126,29 +155,42 @@ class Dispatcher:
                 worker.stub,
                 remaining=max(0.0, job.deadline - self._clock()),
                 began=lambda: self._began(job, worker),
+                heard=lambda: self._heard(run),
             )
+        except asyncio.CancelledError:
+            if not run.given_up:
+                raise
+            silent = self._clock() - run.heard
+            outcome = Lost(Unavailable(f"nothing was heard for {silent:.1f} s", retry_after=None))
         except Exception:
             log.exception("an attempt at %s broke", job.request_id)
             outcome = Failed(ArgusError("internal error; the router's log tells more"))
         finally:
-            job.task = None
-            del worker.running[job]
+            job.runs.remove(run)
+            del worker.running[job], self._runs[run]
             if worker.retired:
                 await self.fleet.release(worker)
             if outcome is None:
+                self.waiting.used(job, self._clock() - run.began)
                 self._pump()
-        self._after(job, worker, outcome)
+        self._after(run, outcome)
 
-    def _after(self, job: Job, worker: Worker, outcome: Outcome) -> None:
-        now = self._clock()
-        self.waiting.used(job, now - job.began)
+    def _after(self, run: Run, outcome: Outcome) -> None:
+        job, now = run.job, self._clock()
+        self.waiting.used(job, now - run.began)
         self._learn_of_fetch(job, outcome, now)
         if isinstance(outcome, Drawn):
-            self.waiting.outlook.observe(job, worker, now - job.began, now)
+            self.waiting.outlook.observe(job, run.worker, now - run.began, now)
+            self.faults.drawn(job, run)
             # The worker shall not wait until its image is on its way to the client.
             self._pump()
+        if isinstance(outcome, Lost):
+            self._lost(run, outcome.error)
         if job.state is JobState.RUNNING:
-            self._settle(job, worker, outcome)
+            if isinstance(outcome, Refused):
+                self._rest(run)
+            if isinstance(outcome, Drawn | Failed) or not job.runs:
+                self._settle(run, outcome)
         self._pump()
 
     def _learn_of_fetch(self, job: Job, outcome: Outcome, now: float) -> None:
@@ -162,22 +204,36 @@ class Dispatcher:
         worker.began()
         self.waiting.outlook.began(job)
 
-    def _settle(self, job: Job, worker: Worker, outcome: Outcome) -> None:
+    def _heard(self, run: Run) -> None:
+        run.heard = self._clock()
+
+    def _settle(self, run: Run, outcome: Outcome) -> None:
+        job, worker = run.job, run.worker
         if isinstance(outcome, Drawn):
-            job.state = JobState.ENDED
+            job.state, job.worker = JobState.ENDED, worker.name
+            self._stop(job)
             job.sink.finished(job, outcome.result)
         elif isinstance(outcome, Failed):
             late = isinstance(outcome.error, DeadlineMissed)
             self.waiting.fail(job, too_late(job) if late else outcome.error)
+            self._stop(job)
         elif isinstance(outcome, StartMissing | LatentsRefused):
             self._without_latents(job, worker, outcome)
         elif isinstance(outcome, Refused):
-            job.attempts -= 1
-            worker.refused()
-            self._after_rest(worker)
             self.waiting.again(job)
         elif isinstance(outcome, Lost):
-            self._after_loss(job, worker, outcome.error)
+            self._after_loss(job, outcome.error)
+
+    def _stop(self, job: Job) -> None:
+        """Its answer is there: what else runs of it is of no use."""
+        for run in job.runs:
+            run.cancel()
+
+    def _rest(self, run: Run) -> None:
+        """A worker took nothing: that was no attempt, and it is left alone for a moment."""
+        run.job.attempts -= 1
+        run.worker.refused()
+        self._after_rest(run.worker)
 
     def _without_latents(
         self, job: Job, worker: Worker, outcome: StartMissing | LatentsRefused
@@ -199,9 +255,18 @@ class Dispatcher:
         else:
             self._pump()
 
-    def _after_loss(self, job: Job, worker: Worker, error: ArgusError) -> None:
-        log.warning("worker %s lost %s: %s", worker.name, job.request_id, error)
-        self.fleet.doubt(worker)
+    def _lost(self, run: Run, error: ArgusError) -> None:
+        """Doubt the worker; where the prompt is to blame, nobody shall draw it any more."""
+        job = run.job
+        if not self.faults.lost(job, run, error):
+            return
+        refusal, known = quarantined(self.faults.held_for(job)), fingerprint(job)
+        waiting = [e.item for v in self.queues.variants() for e in self.queues.entries(v)]
+        for other in [*waiting, *(r.job for r in self._runs), job]:
+            if other.state is not JobState.ENDED and fingerprint(other) == known:
+                self.fail(other, refusal)
+
+    def _after_loss(self, job: Job, error: ArgusError) -> None:
         if job.attempts < self._spec.router.max_attempts:
             self.waiting.again(job)
         elif isinstance(error, Unavailable):
@@ -209,6 +274,21 @@ class Dispatcher:
             self.waiting.fail(job, Unavailable(lost))
         else:
             self.waiting.fail(job, error)
+
+    def _look_round(self) -> None:
+        """Give up what nothing is heard of, and have drawn again what is late, where it pays."""
+        self._round, now = None, self._clock()
+        for run in tuple(self._runs):
+            if now - run.heard > run.patience and not run.given_up:
+                run.given_up = True
+                run.cancel()
+            elif not run.given_up and len(run.job.runs) == 1 and not len(self.queues):
+                if run.job.attempts >= self._spec.router.max_attempts:
+                    continue
+                if (helper := self.faults.helper(run)) is not None:
+                    self._begin(run.job, helper)
+        if self._runs:
+            self._round = asyncio.get_running_loop().call_later(_ROUND, self._look_round)
 
     def _expect(self) -> None:
         """Have the expiry timer fire when the nearest deadline of those who wait is over."""

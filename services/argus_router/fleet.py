@@ -45,16 +45,41 @@ class Worker:
 
     def __init__(self, address: str, *, clock: Callable[[], float]) -> None:
         self.address = address
-        self.state: cluster_pb2.WorkerState | None = None
         self.running: dict[Job, None] = {}
         self.doubted = False
+        self.ejected = False
+        """Whether it gets nothing for a while, as it failed too often."""
+        self.warming = True
+        """Whether its first image since it came, came back or switched is still to be drawn: alone,
+        however many slots there are."""
         self.resting_until = 0.0
         self.retired = False
+        self._state: cluster_pb2.WorkerState | None = None
+        self._serves = False
+        self._held: tuple[str, ...] = ()
+        self._slots, self._in_flight = 1, 0
         self.judging = False
         """Whether it draws what nobody waits for."""
         self._refusals = 0
         self._clock = clock
         self._channel: grpc.aio.Channel | None = None
+
+    @property
+    def state(self) -> cluster_pb2.WorkerState | None:
+        """Its last report; None where it is not there."""
+        return self._state
+
+    @state.setter
+    def state(self, state: cluster_pb2.WorkerState | None) -> None:
+        """Read once what is asked of it at every turn."""
+        before = self._held if self._serves and self._state is not None else None
+        self._state = state
+        self._serves = state is not None and state.phase == cluster_pb2.WORKER_PHASE_READY
+        self._held = tuple(filter(None, state.loadout)) if state is not None else ()
+        self._slots = max(1, state.slots) if state is not None else 1
+        self._in_flight = state.in_flight if state is not None else 0
+        if before != self._held or not self._serves:
+            self.warming = True
 
     @cached_property
     def stub(self) -> WorkerServiceAsyncStub:
@@ -70,14 +95,12 @@ class Worker:
     @property
     def ready(self) -> bool:
         """Whether it serves its loadout, as far as is known."""
-        state = self.state
-        known = state is not None and state.phase == cluster_pb2.WORKER_PHASE_READY
-        return known and not self.doubted and not self.retired
+        return self._serves and not (self.doubted or self.retired or self.ejected)
 
     @property
     def loadout(self) -> tuple[str, ...]:
         """Variants that it can be asked for now."""
-        return tuple(filter(None, self.state.loadout)) if self.ready and self.state else ()
+        return self._held if self.ready else ()
 
     def space(self, variant: str) -> str:
         """Names the space that its latents of a variant are in; empty where it does not tell."""
@@ -86,24 +109,37 @@ class Worker:
     @property
     def slots(self) -> int:
         """Requests that it takes at once."""
-        return max(1, self.state.slots) if self.state else 1
+        return self._slots
 
     @property
     def free(self) -> int:
         """Requests that it would take now."""
-        if not self.ready or self.state is None or self.rest > 0 or self.judging:
+        if not self.ready or self.judging or (self.resting_until and self.rest > 0):
             return 0
-        return max(0, self.slots - max(len(self.running), self.state.in_flight))
+        slots = 1 if self.warming else self._slots
+        return max(0, slots - max(len(self.running), self._in_flight))
 
     @property
     def idle(self) -> bool:
         """Whether it does nothing at all."""
-        return self.free == self.slots
+        return self.free > 0 and not self.running and not self._in_flight
 
     @property
     def rest(self) -> float:
         """Seconds for which it is still left alone."""
         return max(0.0, self.resting_until - self._clock())
+
+    def serves_as(self, state: cluster_pb2.WorkerState) -> bool:
+        """Whether a report tells nothing new but of how much is in flight."""
+        before = self._state
+        return (
+            before is not None
+            and not self.doubted
+            and (before.phase, before.generation, before.slots, before.pool)
+            == (state.phase, state.generation, state.slots, state.pool)
+            and before.loadout == state.loadout
+            and before.latent_spaces == state.latent_spaces
+        )
 
     def refused(self) -> float:
         """Leave it alone for the seconds returned; refusals while it is, count as one."""
@@ -135,10 +171,18 @@ class Fleet:
         changed: Callable[[], None],
     ) -> None:
         self._roster, self._clock, self._changed = roster, clock, changed
+        self.gone: Callable[[Worker], None] = lambda _worker: None
+        """Hears of workers that have left the roster."""
+        self.freed: Callable[[], None] = changed
+        """Called where a worker may have a slot free, and nothing else has changed."""
         self._workers: dict[str, Worker] = {}
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._leaving: set[Worker] = set()
         self._following: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        """Workers on the roster."""
+        return len(self._workers)
 
     def __iter__(self) -> Iterator[Worker]:
         return iter(tuple(self._workers.values()))
@@ -164,6 +208,19 @@ class Fleet:
             self._watch(worker)
         self._changed()
 
+    def eject(self, worker: Worker, seconds: float, returned: Callable[[], None]) -> None:
+        """Give a worker nothing for so long, whatever it tells; then `returned` is called."""
+        worker.ejected = True
+
+        def back() -> None:
+            worker.ejected, worker.warming = False, True
+            if not worker.retired:
+                returned()
+                self._changed()
+
+        asyncio.get_running_loop().call_later(seconds, back)
+        self._changed()
+
     async def release(self, worker: Worker) -> None:
         """Close a worker that has left the roster, once nothing runs there."""
         if worker in self._leaving and not worker.running:
@@ -182,6 +239,7 @@ class Fleet:
     async def _retire(self, address: str) -> None:
         worker = self._workers.pop(address)
         worker.retired = True
+        self.gone(worker)
         self._watches.pop(address).cancel()
         self._leaving.add(worker)
         await self.release(worker)
@@ -204,8 +262,14 @@ class Fleet:
     def _told(self, worker: Worker, state: cluster_pb2.WorkerState) -> None:
         if worker.state is None:
             log.info("worker %s at %s is there", state.worker, worker.address)
+        same = worker.serves_as(state)
+        if worker.doubted:
+            worker.warming = True
         worker.state, worker.doubted = state, False
-        self._changed()
+        if same:
+            self.freed()
+        else:
+            self._changed()
 
     def _lost(self, worker: Worker) -> None:
         if worker.state is not None:

@@ -6,12 +6,11 @@ moves it; what it yields goes to its sink.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from argus_core.choice import Decision
 from argus_core.errors import ArgusError
@@ -19,6 +18,9 @@ from argus_core.queue import Rank
 from argus_protos.v1 import worker_pb2
 from argus_router.answer import Start
 from argus_router.request import Terms
+
+if TYPE_CHECKING:
+    from argus_router.run import Run
 
 _OVERHEAD = 2048
 """Bytes that a job takes beside its texts, whose letters are counted as four each."""
@@ -104,7 +106,8 @@ class Job:
     """Seconds that fetching its start took; 0 where there was none."""
     context: Context = field(default_factory=copy_context, repr=False)
     """That its attempts run in: of its request, whose trace and name go with it."""
-    task: asyncio.Task[None] | None = field(default=None, repr=False)
+    runs: list[Run] = field(default_factory=list, repr=False)
+    """Attempts that are under way."""
 
     @property
     def deadline(self) -> float:

@@ -90,6 +90,12 @@ class Outlook:
         scale = pixel_scale(job.terms.size, self._spec.default_size)
         return scale if scale <= 1 or _sized(variant, job) in self._proven else 1.0
 
+    def longest(self, job: Job, worker: Worker) -> float:
+        """Seconds that a job may well take on a worker at its level, whatever its size."""
+        times = self._known.by_gpu_type[self.gpu_type(worker)]
+        scale = pixel_scale(job.terms.size, self._spec.default_size)
+        return scale * times.longest[self._index[job.settled.level.name]]
+
     def began(self, job: Job) -> None:
         """Learn that a worker has begun a job: its variant can draw its size."""
         self._proven[_sized(job.settled.level.variant, job)] = None
