@@ -46,6 +46,18 @@ class InvalidRequest(ArgusError):
         return cls([Violation(field, problem)])
 
 
+class Unauthenticated(ArgusError):
+    """No API key, or none that is known here; get one."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(ArgusError):
+    """The API key is known, but not for this."""
+
+    code = "PERMISSION_DENIED"
+
+
 class NotFound(ArgusError):
     """No such thing here; the message names what there is."""
 

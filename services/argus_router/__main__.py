@@ -10,6 +10,7 @@ from argus_router import roster
 from argus_router.router import Router
 from argus_rpc import lifecycle
 from argus_rpc.document import load_or_exit
+from argus_rpc.tls import TlsFiles
 
 
 def main() -> None:
@@ -30,11 +31,22 @@ async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
         predictor=arguments.predictor,
         grpc=arguments.grpc or f"127.0.0.1:{ports.grpc_port}",
         http=arguments.http or f"127.0.0.1:{ports.http_port}",
+        tls=_tls(arguments),
+        keys=arguments.keys,
     )
     grpc, http = await router.start()
     lifecycle.announce(grpc=grpc, http=http)
     await stop.wait()
     await router.stop(arguments.grace)
+
+
+def _tls(arguments: argparse.Namespace) -> TlsFiles | None:
+    certificate, key = arguments.tls_cert, arguments.tls_key
+    if (certificate is None) != (key is None) or (arguments.tls_client_ca and not key):
+        raise SystemExit("--tls-cert and --tls-key go together, and --tls-client-ca with them")
+    if certificate is None:
+        return None
+    return TlsFiles(certificate=certificate, key=key, client_ca=arguments.tls_client_ca)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,6 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--predictor", help="address of the predictor; priors without it")
     parser.add_argument("--grpc", help="HOST:PORT to listen on; port 0 takes a free one")
     parser.add_argument("--http", help="HOST:PORT to listen on; port 0 takes a free one")
+    parser.add_argument("--tls-cert", type=Path, help="certificate with its chain, PEM, followed")
+    parser.add_argument("--tls-key", type=Path, help="its key, PEM, followed")
+    parser.add_argument(
+        "--tls-client-ca", type=Path, help="clients need certificates of these, PEM, followed"
+    )
+    parser.add_argument(
+        "--keys", type=Path, help="file of API keys, followed; without it everybody may come in"
+    )
     parser.add_argument("--grace", type=float, default=30.0, help="seconds to drain on SIGTERM")
     parser.add_argument("--die-with-parent", action="store_true", help="end when the parent ends")
     return parser

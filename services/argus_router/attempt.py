@@ -147,8 +147,9 @@ def drawing(job: Job, level: Level, remaining: float) -> worker_pb2.ExecuteReque
 
 
 def _message(job: Job, remaining: float) -> worker_pb2.ExecuteRequest:
-    message = drawing(job, job.settled.level, remaining)
-    message.preview_every_steps = job.terms.request.preview_every_steps
+    level = job.settled.level
+    message = drawing(job, level, remaining)
+    message.preview_every_steps = job.terms.request.preview_steps(level.steps, level.skipped_steps)
     _add_latents(message, job)
     return message
 

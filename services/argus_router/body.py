@@ -1,34 +1,35 @@
-"""The body of OpenAI's `POST /v1/images/generations`: what is read, and what is refused.
+"""The body of OpenAI's `POST /v1/images/generations`, as the service's request.
 
 Every field that OpenAI defines is read as OpenAI defines it, or refused by its name where this
 cluster cannot honour it; null counts as absent. `quality` and `moderation` are honoured by
 doing nothing: Argus draws as well as the deadline allows whatever is asked, and no variant
-moderates.
+moderates. Argus's own fields stand under `argus`. The table is `argus_router.fields`.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from argus_core.errors import InvalidRequest, Violation
-from argus_router.request import NOBODY, Format, Request
+from argus_router.fields import ARGUS, AUTO, FIELDS, FORMATS, Field, violations, whole
+from argus_router.request import NOBODY, Band, Format, Request
 
 MAX_BYTES = 128 * 1024
-"""Of a body: a prompt of 8192 bytes, each written as an escape, is 48 KiB."""
+"""Of a body: two texts of 8192 bytes, each written as an escape, are 96 KiB."""
 
-AUTO = "auto"
-"""The model's name that lets Argus choose."""
-
-_FORMATS = {"png": Format.PNG, "webp": Format.WEBP, "jpeg": Format.JPEG}
-_SIZE = re.compile(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})")
-_NAMES = {"count": "n", "level": "model", "format": "output_format"}
-
-Check = Callable[[Any], str]
-"""What is wrong with a value; empty for nothing."""
+_FORMATS = dict(zip(FORMATS, (Format.PNG, Format.WEBP, Format.JPEG), strict=True))
+_BANDS = {band.name.lower(): band for band in Band}
+_NAMES = {
+    "count": "n",
+    "level": "model",
+    "format": "output_format",
+    "deadline": "argus.deadline_seconds",
+    **{name: f"argus.{name}" for name in ("minimum_quality", "priority", "seed")},
+    "negative_prompt": "argus.negative_prompt",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,21 @@ class Body:
     request: Request
     by_url: bool
     """Whether to answer with URLs rather than with the images themselves."""
+    streamed: bool
+    """Whether to answer with events."""
+    quality: str
+    """As asked for; it is echoed."""
+    by_own_name: bool
+    """Whether the level was named under `argus`."""
+
+    def named(self, error: InvalidRequest) -> InvalidRequest:
+        """What the service found wrong, by the names of this body's fields."""
+        return InvalidRequest([Violation(self._name(v.field), v.problem) for v in error.violations])
+
+    def _name(self, field: str) -> str:
+        if field == "level" and self.by_own_name:
+            return "argus.level"
+        return "size" if field.startswith("size.") else _NAMES.get(field, field)
 
 
 def read_body(data: bytes, tenant: str = NOBODY) -> Body:
@@ -46,24 +62,35 @@ def read_body(data: bytes, tenant: str = NOBODY) -> Body:
     Raises:
         InvalidRequest: naming every field that has the wrong type or is not supported.
     """
-    fields = {name: value for name, value in _parse(data).items() if value is not None}
-    if violations := list(_violations(fields)):
-        raise InvalidRequest(violations)
-    model, width_height = fields.get("model", AUTO), fields.get("size", AUTO)
+    told = _parse(data)
+    if wrong := list(violations(told)):
+        raise InvalidRequest(wrong)
+    fields = _given(told, FIELDS)
+    own = _given(fields.get("argus", {}), ARGUS)
+    level = own.get("level", fields.get("model", AUTO))
+    streamed = fields.get("stream", False)
     request = Request(
         prompt=fields["prompt"],
+        negative_prompt=own.get("negative_prompt", ""),
         count=fields.get("n", 1),
-        level=None if model == AUTO else model,
-        size=None if width_height == AUTO else _size(width_height),
+        seed=own.get("seed"),
+        deadline=own.get("deadline_seconds"),
+        minimum_quality=own.get("minimum_quality"),
+        level=None if level == AUTO else level,
+        band=_BANDS[own.get("priority", "normal")],
+        size=_size(fields.get("size", AUTO)),
         format=_FORMATS[fields.get("output_format", "png")],
+        previews=fields.get("partial_images", 0) if streamed else 0,
+        explain=own.get("explain", False),
         tenant=tenant,
     )
-    return Body(request=request, by_url=fields.get("response_format") == "url")
-
-
-def field_name(field: str) -> str:
-    """The name that OpenAI's body has for a field of the service's request."""
-    return "size" if field.startswith("size.") else _NAMES.get(field, field)
+    return Body(
+        request=request,
+        by_url=fields.get("response_format") == "url" and not streamed,
+        streamed=streamed,
+        quality=fields.get("quality", AUTO),
+        by_own_name="level" in own,
+    )
 
 
 def _parse(data: bytes) -> Mapping[str, Any]:
@@ -77,70 +104,17 @@ def _parse(data: bytes) -> Mapping[str, Any]:
     return fields
 
 
-def _violations(fields: Mapping[str, Any]) -> Iterator[Violation]:
-    if "prompt" not in fields:
-        yield Violation("prompt", "is required")
-    for name, value in fields.items():
-        check = _CHECKS.get(name)
-        problem = "is not supported" if check is None else check(value)
-        if problem:
-            yield Violation(_printable(name), problem)
+def _given(values: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:
+    """Those that are there, each of its own type."""
+    return {
+        name: whole(value) if fields[name].schema["type"] == "integer" else value
+        for name, value in values.items()
+        if value is not None
+    }
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        return "must be a string"
-    return "" if _is_unicode(value) else "must be valid UTF-8"
-
-
-def _whole(value: Any) -> str:
-    return "" if type(value) is int else "must be a whole number"
-
-
-def _one_of(*allowed: Any) -> Check:
-    def check(value: Any) -> str:
-        # By type too: in Python, 0 is False and 1.0 is 1.
-        known = any(type(value) is type(each) and value == each for each in allowed)
-        return "" if known else f"must be one of {', '.join(map(str, allowed))}"
-
-    return check
-
-
-def _wanted_size(value: Any) -> str:
-    known = isinstance(value, str) and (value == AUTO or _SIZE.fullmatch(value))
-    return "" if known else "must be `auto` or WIDTHxHEIGHT in pixels"
-
-
-def _size(value: str) -> tuple[int, int]:
+def _size(value: str) -> tuple[int, int] | None:
+    if value == AUTO:
+        return None
     width, height = value.split("x")
     return int(width), int(height)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _printable(name: str) -> str:
-    return name.encode(errors="replace").decode()[:64]
-
-
-_CHECKS: Mapping[str, Check] = {
-    "prompt": _text,
-    "model": _text,
-    "n": _whole,
-    "size": _wanted_size,
-    "response_format": _one_of("url", "b64_json"),
-    "output_format": _one_of(*_FORMATS),
-    "output_compression": _one_of(100),
-    "quality": _one_of("auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"),
-    "background": _one_of("auto", "opaque"),
-    "moderation": _one_of("auto", "low"),
-    "partial_images": _one_of(0),
-    "stream": _one_of(False),
-    "user": _text,
-    "safety_identifier": _text,
-}

@@ -72,8 +72,13 @@ class Drawing:
         self._tell(Event(index=job.index, accepted=accepted))
 
     def progressed(self, job: Job, progress: worker_pb2.ExecuteProgress) -> None:
-        """See `Sink`; takes the place of earlier progress that is still unread."""
-        preview = progress.preview if progress.HasField("preview") else None
+        """See `Sink`; takes the place of earlier progress that is still unread.
+
+        An unread preview stays where there is no newer one.
+        """
+        unread = [e.progress for e in self._events if _is_progress(e, job.index)]
+        previews = [p.preview for p in unread if p.HasField("preview")]
+        preview = progress.preview if progress.HasField("preview") else next(iter(previews), None)
         told = images_pb2.Progress(step=progress.step, steps=progress.steps, preview=preview)
         self._events = [e for e in self._events if not _is_progress(e, job.index)]
         self._tell(Event(index=job.index, progress=told))

@@ -10,7 +10,8 @@ import grpc
 
 from argus_protos.v1 import images_pb2
 from argus_protos.v1.images_pb2_grpc import ImageServiceServicer
-from argus_router.request import NOBODY, TENANT
+from argus_router.gate import AUTHORIZATION, Gate, values
+from argus_router.request import TENANT
 from argus_router.service import Service
 from argus_router.wire import request_of
 
@@ -20,14 +21,14 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class Images(ImageServiceServicer):
     """Translates; decides nothing."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, gate: Gate) -> None:
+        self._service, self._gate = service, gate
 
     async def Generate(  # noqa: N802 - the proto's name
         self, request: images_pb2.GenerateRequest, context: Context
     ) -> AsyncGenerator[images_pb2.GenerateResponse]:
         """See the proto."""
-        asked = request_of(request, _tenant(context))
+        asked = request_of(request, self._tenant(context))
         events = self._service.draw(asked, call_deadline=context.time_remaining())
         async with aclosing(events):
             async for event in events:
@@ -37,11 +38,10 @@ class Images(ImageServiceServicer):
         self, request: images_pb2.DescribeClusterRequest, context: Context
     ) -> images_pb2.DescribeClusterResponse:
         """See the proto."""
-        del request, context
+        del request
+        self._tenant(context)
         return self._service.describe()
 
-
-def _tenant(context: Context) -> str:
-    """Whom the call names; two names are none, and are refused as such."""
-    told = [value for key, value in context.invocation_metadata() or () if key == TENANT]
-    return ", ".join(map(str, told)) if told else NOBODY
+    def _tenant(self, context: Context) -> str:
+        told = context.invocation_metadata() or ()
+        return self._gate.tenant(values(told, AUTHORIZATION), values(told, TENANT))

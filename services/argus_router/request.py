@@ -15,6 +15,7 @@ MAX_TEXT_BYTES = 8192
 MAX_COUNT = 10
 MAX_SIDE = 8192
 MAX_DEADLINE = 86_400.0
+MAX_PREVIEWS = 3
 _MAX_SEED = 2**64 - 1
 
 TENANT = "argus-tenant"
@@ -23,7 +24,8 @@ NOBODY = "default"
 """The tenant of requests that name none."""
 EVERYBODY = "_shared_"
 """The scope of latents that all tenants share; no tenant can have this name."""
-_TENANT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
+TENANT_NAME = "[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?"
+_TENANT = re.compile(TENANT_NAME)
 
 
 class Format(IntEnum):
@@ -59,6 +61,8 @@ class Request:
     band: Band | None = Band.NORMAL
     """None where the client sent a priority that there is not."""
     preview_every_steps: int = 0
+    previews: int = 0
+    """Of each image, at most, spread over its steps; for those who do not name the steps."""
     format: Format | None = Format.PNG
     """None where the client sent a format that there is not."""
     explain: bool = False
@@ -70,6 +74,17 @@ class Request:
         """By which it is known when its client sends it again, with another deadline perhaps."""
         asked = (self.prompt, self.negative_prompt, self.size, self.count, self.seed, self.level)
         return hash((*asked, self.minimum_quality, self.band, self.format, self.tenant))
+
+    def preview_steps(self, steps: int, skipped: int) -> int:
+        """With every so many steps comes a preview, of `steps` of which `skipped` are; 0: none.
+
+        The last step's is no preview: the image itself comes with it.
+        """
+        if not self.previews:
+            return self.preview_every_steps
+        apart = range(steps - skipped, 1, -1)
+        fits = (n for n in apart if (steps - 1) // n - skipped // n >= self.previews)
+        return next(fits, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from pathlib import Path
 
 from aiohttp import web
 
@@ -17,7 +18,10 @@ from argus_router.control import Control
 from argus_router.dispatch import Dispatcher
 from argus_router.fetches import Fetches
 from argus_router.fleet import Fleet
+from argus_router.gate import Gate
+from argus_router.guard import ControlGuard
 from argus_router.images import Images
+from argus_router.limits import Limits
 from argus_router.load import Load
 from argus_router.metrics import Metrics
 from argus_router.predict import Predictor
@@ -27,6 +31,7 @@ from argus_router.service import Service
 from argus_router.store import ImageStore
 from argus_router.web import Front
 from argus_rpc.server import Server
+from argus_rpc.tls import TlsFiles, grpc_credentials, ssl_context
 
 _LAST_WORDS = 2.0
 """Seconds for answers on their way out when all work is over."""
@@ -43,7 +48,25 @@ class Router:
         predictor: str | None = None,
         grpc: str = "127.0.0.1:0",
         http: str = "127.0.0.1:0",
+        tls: TlsFiles | None = None,
+        keys: Path | None = None,
+        limits: Limits | None = None,
     ) -> None:
+        """Reads the files that it is given.
+
+        Args:
+            cluster: the document that it serves.
+            workers: where they are.
+            predictor: its address; None for priors only.
+            grpc: `HOST:PORT` to listen on; port 0 takes a free one.
+            http: likewise.
+            tls: for both fronts; None listens without.
+            keys: file of API keys; None lets everybody in.
+            limits: of slow clients.
+
+        Raises:
+            InvalidRequest: a file cannot be read.
+        """
         clock, rng, metrics = time.monotonic, random.Random(), Metrics()
         self.dispatcher = Dispatcher(
             spec=cluster.spec,
@@ -74,16 +97,22 @@ class Router:
             served=self._scoring.served,
         )
         self._grpc_host, self._http = grpc.rpartition(":")[0], http
+        self._ssl = ssl_context(tls) if tls else None
+        gate, limits = Gate(keys), limits or Limits()
         self._server = Server(
             address=grpc,
             servicers=[
-                (add_ImageServiceServicer_to_server, Images(self.service)),
+                (add_ImageServiceServicer_to_server, Images(self.service, gate)),
                 (add_ControlServiceServicer_to_server, Control(self.service, clock=clock)),
             ],
             services=["argus.v1.ImageService", "argus.v1.ControlService"],
+            credentials=grpc_credentials(tls) if tls else None,
+            interceptors=[ControlGuard(gate)],
         )
-        app = Front(self.service, ImageStore(clock=clock)).app()
-        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
+        app = Front(self.service, ImageStore(clock=clock), gate=gate, limits=limits).app()
+        self._runner = web.AppRunner(
+            app, handler_cancellation=True, access_log=None, keepalive_timeout=limits.head
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> tuple[str, str]:
@@ -96,16 +125,17 @@ class Router:
         await self._runner.setup()
         host, _, wanted = self._http.rpartition(":")
         try:
-            await web.TCPSite(self._runner, host, int(wanted)).start()
+            await web.TCPSite(self._runner, host, int(wanted), ssl_context=self._ssl).start()
         except OSError as error:
             raise Unavailable(f"cannot listen on {self._http}: {error}") from error
+        scheme = "https" if self._ssl else "http"
         self._predictor.start()
         self.dispatcher.fleet.start()
         self._tasks = [
             asyncio.create_task(self._tell_when_ready(), name="readiness"),
             asyncio.create_task(self._scoring.run(), name="judging"),
         ]
-        return f"{self._grpc_host}:{port}", f"http://{host}:{self._runner.addresses[0][1]}"
+        return f"{self._grpc_host}:{port}", f"{scheme}://{host}:{self._runner.addresses[0][1]}"
 
     async def stop(self, grace: float) -> None:
         """Refuse what comes, finish within `grace` seconds what was taken, and close."""

@@ -1,4 +1,4 @@
-"""The HTTP front: OpenAI's images API, health, metrics, and images by URL.
+"""The HTTP front: OpenAI's images API, probes, metrics, and the document that describes it all.
 
 A client that goes away cancels its handler, and with it the drawing.
 """
@@ -6,11 +6,11 @@ A client that goes away cancels its handler, and with it the drawing.
 from __future__ import annotations
 
 import asyncio
-import base64
+import json
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -19,36 +19,32 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from argus_core.errors import ArgusError, InvalidRequest, NotFound
 from argus_protos.v1 import cluster_pb2, images_pb2
-from argus_router.body import AUTO, MAX_BYTES, Body, field_name, read_body
-from argus_router.request import NOBODY, TENANT
+from argus_router import models, openapi, shapes
+from argus_router.body import MAX_BYTES, Body, read_body
+from argus_router.gate import AUTHORIZATION, Gate
+from argus_router.limits import Limits, whole
+from argus_router.load import Outcome
+from argus_router.request import TENANT
 from argus_router.service import Service
+from argus_router.sse import EventStream
 from argus_router.store import ImageStore
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 10.0
-"""Seconds in which a client must have sent its body."""
-_STATUS = {
-    "INVALID_ARGUMENT": (400, "invalid_request_error"),
-    "NOT_FOUND": (404, "invalid_request_error"),
-    "RESOURCE_EXHAUSTED": (429, "rate_limit_error"),
-    "UNAVAILABLE": (503, "server_error"),
-    "DEADLINE_EXCEEDED": (504, "server_error"),
-}
-_MIME = {
-    cluster_pb2.IMAGE_FORMAT_PNG: "image/png",
-    cluster_pb2.IMAGE_FORMAT_WEBP: "image/webp",
-    cluster_pb2.IMAGE_FORMAT_JPEG: "image/jpeg",
-}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Event = images_pb2.GenerateResponse
 
 
 class Front:
     """The routes, over the router's service."""
 
-    def __init__(self, service: Service, store: ImageStore) -> None:
-        self._service, self._store = service, store
+    def __init__(
+        self, service: Service, store: ImageStore, *, gate: Gate, limits: Limits | None = None
+    ) -> None:
+        self._service, self._store, self._gate = service, store, gate
+        self._limits = limits or Limits()
         self._started = int(time.time())
+        self._document = _document(service, gate)
 
     def app(self) -> web.Application:
         """The application to serve."""
@@ -59,6 +55,7 @@ class Front:
                 web.get("/v1/images/{id}", self._image),
                 web.get("/v1/models", self._models),
                 web.get("/v1/models/{id}", self._model),
+                web.get("/openapi.json", self._openapi),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", self._metrics),
@@ -66,63 +63,89 @@ class Front:
         )
         return app
 
-    async def _generate(self, request: web.Request) -> web.Response:
-        body = read_body(await _received(request), _tenant(request))
-        request_id, results = "", dict[int, images_pb2.Result]()
-        async with aclosing(self._service.draw(body.request)) as events:
-            async for event in events:
-                kind = event.WhichOneof("event")
-                if kind == "accepted":
-                    request_id = event.accepted.request_id
-                elif kind == "result":
-                    results[event.index] = event.result
-        ordered = [results[index] for index in sorted(results)]
-        return web.json_response(
-            self._answer(request, body, ordered), headers={"x-request-id": request_id}
+    async def _generate(self, request: web.Request) -> web.StreamResponse:
+        tenant = self._tenant(request)
+        try:
+            body = read_body(await self._received(request), tenant)
+        except InvalidRequest:
+            self._service.metrics.turned_away(1, "none", Outcome.INVALID)
+            raise
+        async with aclosing(self._events(body)) as events:
+            if body.streamed:
+                return await self._streamed(request, body, events)
+            return await self._whole(request, body, events)
+
+    async def _events(self, body: Body) -> AsyncGenerator[Event]:
+        try:
+            async with aclosing(self._service.draw(body.request)) as events:
+                async for event in events:
+                    yield event
+        except InvalidRequest as error:
+            raise body.named(error) from error
+
+    async def _whole(
+        self, request: web.Request, body: Body, events: AsyncGenerator[Event]
+    ) -> web.StreamResponse:
+        request_id, results = "", list[Event]()
+        async for event in events:
+            if event.HasField("accepted"):
+                request_id = event.accepted.request_id
+            elif event.HasField("result"):
+                results.append(event)
+
+        def keep(image: cluster_pb2.Image) -> str:
+            name = self._store.put(image.data, shapes.MIME[image.format])
+            return f"{request.scheme}://{request.host}/v1/images/{name}"
+
+        told = shapes.answer(
+            sorted(results, key=lambda event: event.index),
+            request_id=request_id,
+            quality=body.quality,
+            created=int(time.time()),
+            keep=keep if body.by_url else None,
         )
+        headers = {"Content-Type": "application/json", "x-request-id": request_id}
+        return await whole(request, json.dumps(told).encode(), headers, self._limits.take)
 
-    def _answer(
-        self, request: web.Request, body: Body, results: Iterable[images_pb2.Result]
-    ) -> dict[str, Any]:
-        images = [result.image for result in results]
-        first = images[0]
-        return {
-            "created": int(time.time()),
-            "background": "opaque",
-            "output_format": _MIME[first.format].removeprefix("image/"),
-            "size": f"{first.size.width}x{first.size.height}",
-            "data": [
-                {"url": self._url(request, image)}
-                if body.by_url
-                else {"b64_json": base64.b64encode(image.data).decode()}
-                for image in images
-            ],
-        }
+    async def _streamed(
+        self, request: web.Request, body: Body, events: AsyncGenerator[Event]
+    ) -> web.StreamResponse:
+        stream = EventStream(request, seconds=self._limits.take)
+        try:
+            async for kind, told, request_id in shapes.stream(events, body):
+                await stream.send(kind, told, request_id=request_id)
+        except ArgusError as error:
+            if stream.response is None:
+                raise
+            await stream.send("error", shapes.refusal(error)[1])
+        assert stream.response is not None, "a request has images"
+        return stream.response
 
-    def _url(self, request: web.Request, image: cluster_pb2.Image) -> str:
-        name = self._store.put(image.data, _MIME[image.format])
-        return f"{request.scheme}://{request.host}/v1/images/{name}"
-
-    async def _image(self, request: web.Request) -> web.Response:
+    async def _image(self, request: web.Request) -> web.StreamResponse:
         image = self._store.get(request.match_info["id"])
         if image is None:
             raise NotFound("there is no such image, or its time is over")
-        return web.Response(body=image.data, content_type=image.mime)
+        if request.method == "HEAD":
+            return web.Response(content_type=image.mime)
+        headers = {"Content-Type": image.mime}
+        return await whole(request, image.data, headers, self._limits.take)
 
     async def _models(self, request: web.Request) -> web.Response:
-        del request
-        return web.json_response({"object": "list", "data": list(map(self._entry, self._names()))})
+        self._tenant(request)
+        spec = self._service.cluster.spec
+        entries = [models.entry(n, spec, created=self._started) for n in models.names(spec)]
+        return web.json_response({"object": "list", "data": entries})
 
     async def _model(self, request: web.Request) -> web.Response:
-        if (name := request.match_info["id"]) not in self._names():
-            raise NotFound(f"there is no model {name!r}; there are {', '.join(self._names())}")
-        return web.json_response(self._entry(name))
+        self._tenant(request)
+        spec, name = self._service.cluster.spec, request.match_info["id"]
+        if name not in (names := models.names(spec)):
+            raise NotFound(f"there is no such model; there are {', '.join(names)}")
+        return web.json_response(models.entry(name, spec, created=self._started))
 
-    def _names(self) -> list[str]:
-        return [AUTO, *(level.name for level in self._service.cluster.spec.ladder)]
-
-    def _entry(self, name: str) -> dict[str, Any]:
-        return {"id": name, "object": "model", "created": self._started, "owned_by": "argus"}
+    async def _openapi(self, request: web.Request) -> web.Response:
+        del request
+        return web.Response(body=self._document, content_type="application/json")
 
     async def _healthz(self, request: web.Request) -> web.Response:
         del request
@@ -138,21 +161,23 @@ class Front:
         headers = {"Content-Type": CONTENT_TYPE_LATEST}
         return web.Response(body=self._service.exposition(), headers=headers)
 
+    def _tenant(self, request: web.Request) -> str:
+        headers = request.headers
+        return self._gate.tenant(headers.getall(AUTHORIZATION, []), headers.getall(TENANT, []))
 
-def _tenant(request: web.Request) -> str:
-    """Whom the headers name; two names are none, and are refused as such."""
-    told = request.headers.getall(TENANT, [])
-    return ", ".join(told) if told else NOBODY
+    async def _received(self, request: web.Request) -> bytes:
+        seconds = self._limits.body
+        try:
+            async with asyncio.timeout(seconds):
+                return await request.read()
+        except web.HTTPRequestEntityTooLarge as error:
+            raise InvalidRequest.one("body", f"must be at most {MAX_BYTES} bytes") from error
+        except TimeoutError as error:
+            raise InvalidRequest.one("body", f"must be sent within {seconds:g} s") from error
 
 
-async def _received(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge as error:
-        raise InvalidRequest.one("body", f"must be at most {MAX_BYTES} bytes") from error
-    except TimeoutError as error:
-        raise InvalidRequest.one("body", f"must be sent within {_PATIENCE:.0f} s") from error
+def _document(service: Service, gate: Gate) -> bytes:
+    return json.dumps(openapi.document(service.cluster.spec, keyed=gate.keyed)).encode()
 
 
 @web.middleware
@@ -165,20 +190,21 @@ async def _in_openai_shape(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return _error(error.status, "invalid_request_error", error.reason, code=None, param=None)
+        return _plain(error)
+    except ConnectionResetError:
+        return web.Response(status=499)  # The client is gone: there is nobody to tell.
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
         message = "internal error; the server's log tells more"
-        return _error(500, "server_error", message, code="internal", param=None)
+        told = shapes.error("server_error", message, code="internal", param=None)
+        return web.json_response(told, status=500)
 
 
 def _refusal(error: ArgusError) -> web.Response:
-    status, kind = _STATUS.get(error.code, (500, "server_error"))
-    param, message = None, str(error)
-    if isinstance(error, InvalidRequest):
-        named = [(field_name(v.field), v.problem) for v in error.violations]
-        param, message = named[0][0], "; ".join(f"{field}: {problem}" for field, problem in named)
-    response = _error(status, kind, message, code=error.code.lower(), param=param)
+    status, told = shapes.refusal(error)
+    response = web.json_response(told, status=status)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after is not None:
         # Retry-After knows whole seconds only; OpenAI's clients read the finer one first.
         response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
@@ -186,8 +212,9 @@ def _refusal(error: ArgusError) -> web.Response:
     return response
 
 
-def _error(
-    status: int, kind: str, message: str, *, code: str | None, param: str | None
-) -> web.Response:
-    error = {"message": message, "type": kind, "param": param, "code": code}
-    return web.json_response({"error": error}, status=status)
+def _plain(error: web.HTTPException) -> web.Response:
+    """No such route, or not by this method."""
+    told = shapes.error("invalid_request_error", error.reason, code=None, param=None)
+    allowed = error.headers.get("Allow")
+    headers: dict[str, Any] = {"Allow": allowed} if allowed else {}
+    return web.json_response(told, status=error.status, headers=headers)

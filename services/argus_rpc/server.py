@@ -35,11 +35,26 @@ class Server:
     """
 
     def __init__(
-        self, *, address: str, servicers: Sequence[Registration], services: Sequence[str]
+        self,
+        *,
+        address: str,
+        servicers: Sequence[Registration],
+        services: Sequence[str],
+        credentials: grpc.ServerCredentials | None = None,
+        interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
     ) -> None:
-        self._address, self._services = address, tuple(services)
-        interceptors = [*tracing.server_interceptors(), Boundary()]
-        self._server = grpc.aio.server(interceptors=interceptors, options=_OPTIONS)
+        """Binds nothing yet.
+
+        Args:
+            address: `HOST:PORT`; port 0 takes a free one.
+            servicers: what answers, each with the function that registers it.
+            services: their names.
+            credentials: for TLS; None listens without.
+            interceptors: within the boundary, which makes statuses of their handlers' errors.
+        """
+        self._address, self._services, self._credentials = address, tuple(services), credentials
+        around = [*tracing.server_interceptors(), Boundary(), *interceptors]
+        self._server = grpc.aio.server(interceptors=around, options=_OPTIONS)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         for add, servicer in servicers:
@@ -54,12 +69,17 @@ class Server:
             Unavailable: the address cannot be had.
         """
         try:
-            port: int = self._server.add_insecure_port(self._address)
+            port = self._listen()
         except RuntimeError as error:
             raise Unavailable(f"cannot listen on {self._address}: {error}") from error
         await self.set_serving(serving=False)
         await self._server.start()
         return port
+
+    def _listen(self) -> int:
+        if self._credentials is None:
+            return self._server.add_insecure_port(self._address)
+        return self._server.add_secure_port(self._address, self._credentials)
 
     async def set_serving(self, serving: bool) -> None:  # noqa: FBT001 - reads well in a call
         """Tell health checks whether requests are welcome."""

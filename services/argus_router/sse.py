@@ -1,0 +1,46 @@
+"""Server-sent events to one HTTP client, as OpenAI's clients read them.
+
+The answer's head goes out with the first event, so that whatever fails before it is still told
+by HTTP's status. What fails later is told by an event named `error`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from argus_router.limits import pour
+
+
+class EventStream:
+    """The stream of one answer."""
+
+    def __init__(self, request: web.Request, *, seconds: float) -> None:
+        """`seconds` are those in which the client must take what is sent."""
+        self._request, self._seconds = request, seconds
+        self.response: web.StreamResponse | None = None
+        """None until something was sent."""
+
+    async def send(self, kind: str, told: dict[str, Any], *, request_id: str = "") -> None:
+        """Send an event.
+
+        Raises:
+            ConnectionResetError: the client is gone, or was cut off for taking nothing.
+        """
+        if self.response is None:
+            self.response = web.StreamResponse(headers=_head(request_id))
+            await self.response.prepare(self._request)
+        frame = f"event: {kind}\ndata: {json.dumps(told, separators=(',', ':'))}\n\n"
+        await pour(self._request, self.response, frame.encode(), self._seconds)
+
+
+def _head(request_id: str) -> dict[str, str]:
+    return {
+        "Content-Type": "text/event-stream; charset=utf-8",
+        "Cache-Control": "no-cache",
+        # nginx holds answers back otherwise.
+        "X-Accel-Buffering": "no",
+        "x-request-id": request_id,
+    }
