@@ -35,8 +35,10 @@ python() {
   chroot "$tree" /usr/local/bin/python3 -m ensurepip >"$scratch/log" 2>&1
   ln -sf python3 "$tree/usr/local/bin/python"
   chroot "$tree" /usr/local/bin/python -c 'import ssl, sqlite3, ctypes, lzma, bz2, readline'
+  # argus-images.sh mounts this machine's certificates there.
+  printf '[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n' >"$tree/etc/pip.conf"
   tar -C "$tree" --numeric-owner -cf "$scratch/python.tar" .
-  printf 'FROM scratch\nADD python.tar /\nENV PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8\nCMD ["python3"]\n' >"$scratch/Dockerfile"
+  printf 'FROM scratch\nADD python.tar /\nENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8\nCMD ["python3"]\n' >"$scratch/Dockerfile"
   build "$(python_image "$version")" "$scratch"
 }
 
