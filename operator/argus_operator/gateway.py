@@ -49,13 +49,15 @@ class Gateway:
         """Counts requests by method and kind."""
 
     @classmethod
-    async def connect(cls) -> Self:
-        """By the pod's own account, or else by the kubeconfig that kubectl would use."""
+    async def connect(cls, kubeconfig: str | None = None) -> Self:
+        """By a kubeconfig, or else the pod's own account, or else as kubectl would."""
         settings = client.Configuration()
         try:
+            if kubeconfig is not None:
+                raise config.ConfigException("a kubeconfig was given")
             config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
         except config.ConfigException:
-            await config.load_kube_config(client_configuration=settings)  # type: ignore[no-untyped-call]
+            await config.load_kube_config(kubeconfig, client_configuration=settings)  # type: ignore[no-untyped-call]
         return cls(client.ApiClient(settings))
 
     async def __aenter__(self) -> Self:

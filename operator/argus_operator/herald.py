@@ -16,7 +16,7 @@ from argus_operator.names import FIELD_MANAGER
 
 log = logging.getLogger(__name__)
 
-_MOST = 10
+_MOST = 20
 """Events that may be told at once."""
 _EVERY = 20.0
 """Seconds after which one more may be."""

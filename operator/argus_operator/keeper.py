@@ -39,6 +39,7 @@ from argus_operator.objects.workers import most_unavailable
 from argus_operator.pods import Pod, pod_of
 from argus_operator.report import Sight
 from argus_operator.settings import Settings
+from argus_rpc.convert import seconds
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ _BUSY, _QUIET = 5.0, 60.0
 """Seconds after which it looks again by itself: while something goes on, and while nothing does."""
 _PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 """Seconds before what failed is tried again: twice as many each time, up to a bound."""
+_NAMED = 5
+"""Workers that an event names at most."""
 _PATIENCE = 120.0
 """Seconds within which a look must end, or the operator is said to hang."""
 
@@ -75,6 +78,9 @@ class Keeper:
         self.inventory = Inventory(gateway, resync=settings.resync * random.uniform(0.8, 1.2))
         """What belongs to the cluster."""
         self._marked: dict[str, dict[str, str]] = {}
+        """By pod, its labels as they were last seen."""
+        self._held: dict[str, Loadout] = {}
+        """By worker, what it served last."""
         self._told_plan = 0
         self._period = _BUSY
 
@@ -273,6 +279,7 @@ class Keeper:
             plan=control.plan,
             planned=controller.planned or decided is not None,
             alternatives=decided.alternatives if decided is not None else (),
+            moving=decided is not None and bool(decided.moves),
             advice=decided.reason if decided is not None and not followed else "",
             behind=controller.behind(),
             report_age=controller.report_age(),
@@ -286,6 +293,7 @@ class Keeper:
         before = found.get("status", {})
         await self._write(found, conditions, report.body(sight))
         await self._announce(sight, conditions, before)
+        await self._announce_switches(sight)
         settled = all(account.away == 0 and not account.outdated for account in sight.accounts)
         asked = sight.outcome.met + sight.outcome.missed > 0
         self._period = _QUIET if settled and not asked else _BUSY
@@ -330,23 +338,44 @@ class Keeper:
     async def _announce(
         self, sight: Sight, conditions: Sequence[Condition], before: Mapping[str, Any]
     ) -> None:
-        """Events for a new plan, and for conditions whose reason is new."""
+        """Events for a new plan that moves somebody, and for what turns bad, or good again."""
         plan = sight.plan
         if plan is not None and plan.id != self._told_plan:
             self._told_plan = plan.id
             self._metrics.plans.labels(
                 result="advised" if sight.advice else "followed", reason=plan.solver
             ).inc()
-            await self._herald.tell("Plan", plan.reason)
+            if sight.moving:
+                await self._herald.tell("Planned", sight.advice or plan.reason)
         reasons = {c["type"]: c["reason"] for c in before.get("conditions", ())}
         for condition in conditions:
-            if reasons.get(condition.type.value) != condition.reason.value:
-                await self._herald.tell(
-                    condition.reason.value, condition.message, warning=_is_bad(condition)
-                )
+            was, reason = reasons.get(condition.type.value, ""), condition.reason.value
+            if was != reason and (was in _BAD or reason in _BAD):
+                await self._herald.tell(reason, condition.message, warning=reason in _BAD)
+
+    async def _announce_switches(self, sight: Sight) -> None:
+        """One event for all workers that serve something else than before."""
+        switched = []
+        for worker in sight.workers:
+            before, self._held[worker.name] = self._held.get(worker.name, ()), worker.holds
+            if not worker.holds:
+                self._held[worker.name] = before  # What it served last, until it serves again.
+            elif before and before != worker.holds:
+                switched.append(f"{worker.name} from {_told(before)} to {_told(worker.holds)}")
+                self._time(worker.name)
+        if switched:
+            more = f", and {len(switched) - _NAMED} more" if len(switched) > _NAMED else ""
+            await self._herald.tell("Switched", ", ".join(switched[:_NAMED]) + more)
+
+    def _time(self, worker: str) -> None:
+        assert self._controller is not None
+        if state := self._controller.control.crew.states.get(worker):
+            for phase in ("drain", "load"):
+                took = seconds(getattr(state.last_switch, phase))
+                self._metrics.switches.labels(phase=phase).observe(took)
 
 
-_BAD = {"ApplyRefused", "NoRouter", "NoReadyWorkers", "StaleLoad", "Exceeded", "Missed"} | {
+_BAD = {"ApplyRefused", "StaleLoad", "Exceeded", "Missed"} | {
     "Stuck",
     "Unschedulable",
     "ImageUnavailable",
@@ -354,8 +383,8 @@ _BAD = {"ApplyRefused", "NoRouter", "NoReadyWorkers", "StaleLoad", "Exceeded", "
 }
 
 
-def _is_bad(condition: Condition) -> bool:
-    return condition.reason.value in _BAD
+def _told(loadout: Loadout) -> str:
+    return "+".join(loadout)
 
 
 def _owner(found: Object) -> Object:

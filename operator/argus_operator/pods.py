@@ -95,7 +95,8 @@ def _trouble(
         reason = status.get("reason") or status["phase"]
         return Trouble.FAILED, f"{reason}: {status.get('message') or 'its container ended'}"
     scheduled = conditions.get("PodScheduled", {})
-    if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
+    pending = status.get("phase") in (None, "Pending")
+    if pending and scheduled.get("reason") == "Unschedulable":
         return Trouble.UNSCHEDULABLE, scheduled.get("message", "no node has room")
     containers = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
     for container in containers:

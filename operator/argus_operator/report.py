@@ -56,7 +56,10 @@ class Sight:
     planned: bool = False
     """Whether the plan rests on a load; else it says what the workers hold."""
     alternatives: Sequence[Alternative] = ()
+    moving: bool = False
+    """Whether the last plan that was made moves any worker."""
     advice: str = ""
+    """The plan that was made and is not followed, in words."""
     behind: Sequence[str] = ()
     """Routers that have not taken the plan."""
     report_age: float | None = None
@@ -75,7 +78,7 @@ class Sight:
 
 def body(sight: Sight) -> dict[str, Any]:
     """The status, but for conditions and generation."""
-    domain = f"{sight.name}.{sight.namespace}.svc"
+    domain = f"{names.part(sight.name, names.ROUTER)}.{sight.namespace}.svc"
     grpc, http = sight.ports
     ready = sum(account.ready for account in sight.accounts)
     wanted = sum(account.wanted for account in sight.accounts)

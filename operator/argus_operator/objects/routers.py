@@ -45,7 +45,7 @@ def _service(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(name, name, names.ROUTER),
+        "metadata": metadata(name, names.part(name, names.ROUTER), names.ROUTER),
         "spec": {
             "selector": names.labels(name, names.ROUTER),
             "ports": [
