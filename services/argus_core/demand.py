@@ -58,6 +58,10 @@ class Demand:
         """Tenants that are remembered."""
         return len(self._asked)
 
+    def __contains__(self, tenant: str) -> bool:
+        """Whether a tenant is remembered."""
+        return tenant in self._asked
+
     def saw(self, tenant: str, *, best: float, least: float, now: float) -> None:
         """A tenant asks for what takes so many seconds, at best and at its quickest."""
         asked = self._asked.get(tenant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import math
 import socket
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -23,6 +24,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 _INTERVAL, _SHORTEST, _LONGEST = 5.0, 0.1, 300.0
 _MOST_WATCHERS = 16
+_ABSENCE = 5.0
+"""Seconds without anybody who watches the load after which the control loop is gone."""
+
+log = logging.getLogger(__name__)
 
 
 class OlderPlan(ArgusError):
@@ -36,6 +41,7 @@ class Control(ControlServiceServicer):
 
     def __init__(self, service: Service, *, clock: Callable[[], float]) -> None:
         self._service, self._clock = service, clock
+        self._there = False
         self._name = socket.gethostname()
         self._watchers = 0
         self._sequence = itertools.count(1)
@@ -64,6 +70,7 @@ class Control(ControlServiceServicer):
         if self._watchers >= _MOST_WATCHERS:
             raise Exhausted(f"{_MOST_WATCHERS} watch the load already", retry_after=_INTERVAL)
         self._watchers += 1
+        self._look()
         window, opened = self._service.load.open(), self._clock()
         try:
             while True:
@@ -75,6 +82,18 @@ class Control(ControlServiceServicer):
         finally:
             self._service.load.close(window)
             self._watchers -= 1
+            asyncio.get_running_loop().call_later(_ABSENCE, self._look)
+
+    def _look(self) -> None:
+        """Say once when the control loop has come, and when nobody has watched for a while."""
+        there = self._watchers > 0
+        if there and not self._there:
+            log.info("the control loop is there")
+        elif self._there and not there:
+            log.warning("the control loop is gone: the plan in force stays")
+        if there != self._there:
+            self._there = there
+            self._service.metrics.part("control", there)
 
     def _report(self, window: Window, length: float) -> control_pb2.LoadReport:
         plan = self._service.plan

@@ -21,9 +21,19 @@ on the same network, gives in a millisecond or two; as much again for the way an
 class Fetches:
     """Hears of every fetch; one for a router. Times are seconds on the router's clock."""
 
-    def __init__(self, *, tell: Callable[[float, bool], None] = lambda _s, _found: None) -> None:
-        """`tell` hears of every fetch: seconds, and whether it found its latent."""
-        self._starts, self._tell = Starts(USUAL), tell
+    def __init__(
+        self,
+        *,
+        tell: Callable[[float, bool], None] = lambda _s, _found: None,
+        turned: Callable[[bool], None] = lambda _open: None,
+    ) -> None:
+        """Nothing was fetched yet.
+
+        Args:
+            tell: hears of every fetch: seconds, and whether it found its latent.
+            turned: hears after each whether starts are open.
+        """
+        self._starts, self._tell, self._turned = Starts(USUAL), tell, turned
 
     @property
     def closed(self) -> bool:
@@ -43,6 +53,7 @@ class Fetches:
         before = self.closed
         self._starts.heard(seconds, found, now)
         self._tell(seconds, found)
+        self._turned(not self.closed)
         if self.closed and not before:
             log.warning("starts are closed: the latent store does not give what it should have")
         elif before and not self.closed:

@@ -99,6 +99,48 @@ class Metrics:
             "argus_router_starts_open", "1 while images may begin from latents.", registry=own
         )
 
+        self._faults = Counter(
+            "argus_router_faults",
+            "Attempts lost or hung; workers ejected, returned; prompts in quarantine, and images "
+            "refused for it; images drawn a second time, and where that was there first.",
+            ["kind"],
+            registry=own,
+        )
+        self._tenants = Counter(
+            "argus_router_tenant_images",
+            "Images by how they ended, of the tenants that the document names; of all others.",
+            ["tenant", "outcome"],
+            registry=own,
+        )
+        self._parts = Gauge(
+            "argus_router_part_up",
+            "1 while a part that the router can do without is there: predictor, store, control.",
+            ["part"],
+            registry=own,
+        )
+        self._changes = Counter(
+            "argus_router_part_changes",
+            "Times that such a part was gone, or there again.",
+            ["part", "to"],
+            registry=own,
+        )
+        self._there: dict[str, bool] = {}
+
+    def fault(self, kind: str) -> None:
+        """Something of `argus_router.faults.Fault` happened."""
+        self._faults.labels(kind).inc()
+
+    def tenant(self, label: str, outcome: str, count: int = 1) -> None:
+        """Images of a tenant ended."""
+        self._tenants.labels(label, outcome).inc(count)
+
+    def part(self, part: str, there: bool) -> None:  # noqa: FBT001 - reads well in a call
+        """A part is there, or gone; counted where that is news."""
+        if self._there.get(part) != there:
+            self._there[part] = there
+            self._parts.labels(part).set(there)
+            self._changes.labels(part, "up" if there else "down").inc()
+
     def predicted(self, prediction: Prediction) -> None:
         """A prompt's quality was asked for."""
         self._predict.observe(prediction.seconds)

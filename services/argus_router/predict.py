@@ -47,10 +47,16 @@ class Predictor:
     """A predictor at an address, or none."""
 
     def __init__(
-        self, spec: ClusterSpec, address: str | None, *, clock: Callable[[], float]
+        self,
+        spec: ClusterSpec,
+        address: str | None,
+        *,
+        clock: Callable[[], float],
+        tell: Callable[[bool], None] = lambda _there: None,
     ) -> None:
+        """`tell` hears of each answer whether the predictor is there."""
         self._ladder, self._priors = spec.ladder, dict(priors(spec.ladder))
-        self._clock = clock
+        self._clock, self._tell = clock, tell
         self._channel = open_channel(address) if address else None
         self._stub: PredictorServiceAsyncStub | None = (
             PredictorServiceStub(self._channel) if self._channel else None
@@ -132,3 +138,4 @@ class Predictor:
         elif not fallback and self._lost:
             log.info("predictor is back")
         self._lost = bool(fallback)
+        self._tell(not fallback)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -73,9 +74,12 @@ class Router:
             policy=PricePolicy(),
             fleet=lambda changed: Fleet(workers, clock=clock, changed=changed),
             clock=clock,
-            fetches=Fetches(tell=metrics.fetched),
+            fetches=Fetches(tell=metrics.fetched, turned=partial(metrics.part, "store")),
+            tell=metrics.fault,
         )
-        self._predictor = Predictor(cluster.spec, predictor, clock=clock)
+        self._predictor = Predictor(
+            cluster.spec, predictor, clock=clock, tell=partial(metrics.part, "predictor")
+        )
         self._scoring = Scoring(
             cluster.spec,
             workers=lambda: self.dispatcher.fleet,

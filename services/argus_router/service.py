@@ -23,6 +23,7 @@ from argus_router import decided, wire
 from argus_router.answer import Prediction
 from argus_router.dispatch import Dispatcher
 from argus_router.drawing import Drawing, Event
+from argus_router.fleet import Worker
 from argus_router.job import Job
 from argus_router.latents import Latents
 from argus_router.load import Load, Outcome
@@ -108,6 +109,8 @@ class Service:
                 self.load.ended_as(_outcome(error))
             band = request.band.name.lower() if request.band else "none"
             self.metrics.turned_away(count, band, _outcome(error))
+            label = self.dispatcher.waiting.tenants.label(request.tenant)
+            self.metrics.tenant(label, _outcome(error), count)
             raise
 
     async def _submit(self, terms: Terms, arrived: float) -> Drawing:
@@ -161,13 +164,13 @@ class Service:
         for job in drawing.open:
             self.dispatcher.cancel(job)
             self.load.ended_as(Outcome.CANCELLED)
-            self.metrics.ended(job, Outcome.CANCELLED)
+            self._ended(job, Outcome.CANCELLED)
         self._drawings.discard(drawing)
 
     def _drawn(self, job: Job, timing: images_pb2.Timing, image: cluster_pb2.Image) -> None:
         tracing.note(level=job.settled.level.name, plan=str(self.plan.id) if self.plan else "")
         self.load.ended_as(Outcome.OK)
-        self.metrics.ended(job, Outcome.OK)
+        self._ended(job, Outcome.OK)
         drew = sum(seconds(part) for part in (timing.encode, timing.denoise, timing.decode))
         drew += job.fetched
         total, predict = seconds(timing.total), seconds(timing.predict)
@@ -179,7 +182,11 @@ class Service:
 
     def _failed(self, job: Job, error: ArgusError) -> None:
         self.load.ended_as(_outcome(error))
-        self.metrics.ended(job, _outcome(error))
+        self._ended(job, _outcome(error))
+
+    def _ended(self, job: Job, outcome: Outcome) -> None:
+        self.metrics.ended(job, outcome)
+        self.metrics.tenant(self.dispatcher.waiting.tenants.label(job.tenant), outcome)
 
     def apply(self, plan: cluster_pb2.Plan) -> None:
         """Have a plan in force, and its prices; it must be a valid one."""
@@ -221,8 +228,8 @@ class Service:
         self.metrics.queue_size.labels("none").set(queued.get("", 0))
         closed = self.dispatcher.waiting.outlook.fetches.closed
         self.metrics.starts_open.set(self.cluster.spec.latent_store is not None and not closed)
-        states = Counter("ready" if worker.ready else "unready" for worker in self.dispatcher.fleet)
-        for state in ("ready", "unready"):
+        states = Counter(_standing(worker) for worker in self.dispatcher.fleet)
+        for state in ("ready", "unready", "ejected"):
             self.metrics.workers.labels(state).set(states[state])
         return self.metrics.exposition()
 
@@ -237,6 +244,12 @@ class Service:
         for drawing in tuple(self._drawings):
             for job in drawing.open:
                 self.dispatcher.fail(job, Unavailable("this router is shutting down"))
+
+
+def _standing(worker: Worker) -> str:
+    if worker.ejected:
+        return "ejected"
+    return "ready" if worker.ready else "unready"
 
 
 def _outcome(error: ArgusError) -> Outcome:

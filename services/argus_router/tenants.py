@@ -22,7 +22,7 @@ OTHERS = "_others_"
 _SHORTEST_MEMORY = 5.0
 """Seconds over which what is asked is counted, where the deadline is shorter."""
 _RECKONED = 0.25
-"""Seconds for which shares hold; they are made anew at once where the workers change."""
+"""Seconds for which shares hold; they are made anew at once where workers or tenants change."""
 
 
 class Tenants:
@@ -106,6 +106,8 @@ class Tenants:
 
     def saw(self, key: str, *, best: float, least: float, now: float) -> None:
         """A tenant asks for so many seconds of worker time, at best and at its quickest."""
+        if key not in self._demand:
+            self._reckoned = -inf, -1.0
         self._demand.saw(key, best=best, least=least, now=now)
 
     def shares(self, slots: int, now: float) -> Shares:
