@@ -1,0 +1,193 @@
+"""Objects are applied when they must be, and no oftener; events are told, and never flood."""
+
+import pytest
+
+from argus_core.errors import Unavailable
+from argus_operator.gateway import Refused
+from argus_operator.health import Heartbeats
+from argus_operator.herald import Allowance
+from argus_operator.inventory import Inventory
+from argus_operator.lease import DURATION, Lease
+
+
+class Recorded:
+    """Stands at the API server's place: takes what is applied, or refuses it."""
+
+    def __init__(self):
+        self.applied, self.deleted, self.listed = [], [], {}
+        self.refuses = {}
+
+    async def apply(self, thing):
+        name = thing["metadata"]["name"]
+        if name in self.refuses:
+            raise self.refuses[name]
+        self.applied.append(name)
+        return thing
+
+    async def list(self, kind, namespace, *, selector):
+        return self.listed.get(kind.name, [])
+
+    async def delete(self, kind, namespace, name, *, uid):
+        self.deleted.append(name)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def service(name, **spec):
+    return {"kind": "Service", "metadata": {"name": name, "uid": name}, "spec": spec}
+
+
+def ours(name):
+    thing = service(name)
+    thing["metadata"]["ownerReferences"] = [{"kind": "ArgusCluster"}]
+    thing["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "argus-operator"}
+    return thing
+
+
+@pytest.fixture
+def gateway():
+    return Recorded()
+
+
+async def test_what_is_as_it_shall_be_is_not_applied_again(gateway):
+    inventory = Inventory(gateway, resync=300, clock=Clock())
+    for _ in range(3):
+        await inventory.apply([service("a", x=1), service("b")], "here", "demo")
+    assert gateway.applied == ["a", "b"]
+    await inventory.apply([service("a", x=2), service("b")], "here", "demo")
+    assert gateway.applied == ["a", "b", "a"]
+
+
+async def test_all_is_applied_again_after_a_while(gateway):
+    clock = Clock()
+    inventory = Inventory(gateway, resync=300, clock=clock)
+    await inventory.apply([service("a")], "here", "demo")
+    clock.now = 301
+    await inventory.apply([service("a")], "here", "demo")
+    assert gateway.applied == ["a", "a"]
+
+
+async def test_drift_is_seen_and_what_others_add_is_none(gateway):
+    inventory = Inventory(gateway, resync=300, clock=Clock())
+    await inventory.apply([service("a", x=1)], "here", "demo")
+    assert not inventory.saw(service("a", x=1, more=2), deleted=False)
+    assert not inventory.saw(service("other"), deleted=False)
+    assert inventory.saw(service("a", x=2), deleted=False)
+    await inventory.apply([service("a", x=1)], "here", "demo")
+    assert gateway.applied == ["a", "a"]
+    assert inventory.saw(service("a", x=1), deleted=True)
+
+
+async def test_one_refusal_is_told_and_holds_up_nothing_else(gateway):
+    gateway.refuses["a"] = Refused("spec.x: not so")
+    inventory = Inventory(gateway, resync=300, clock=Clock())
+    await inventory.apply([service("a"), service("b")], "here", "demo")
+    assert inventory.refusals == {"Service a": "spec.x: not so"}
+    assert gateway.applied == ["b"]
+    gateway.refuses.clear()
+    await inventory.apply([service("a"), service("b")], "here", "demo")
+    assert inventory.refusals == {}
+    assert "a" in gateway.applied
+
+
+async def test_an_api_server_that_is_away_is_no_refusal(gateway):
+    gateway.refuses["a"] = Unavailable("away")
+    inventory = Inventory(gateway, resync=300, clock=Clock())
+    with pytest.raises(Unavailable):
+        await inventory.apply([service("a")], "here", "demo")
+
+
+async def test_only_what_is_the_operators_own_is_taken_away(gateway):
+    inventory = Inventory(gateway, resync=300, clock=Clock())
+    gateway.listed = {"Service": [ours("a"), ours("old"), service("foreign")]}
+    await inventory.apply([service("a")], "here", "demo")
+    assert gateway.deleted == ["old"]
+
+
+def test_events_never_flood():
+    clock = Clock()
+    allowance = Allowance(clock)
+    assert sum(allowance.grants("Planned", str(n)) for n in range(1000)) == 20
+    clock.now = 3600.0
+    assert sum(allowance.grants("Planned", str(n)) for n in range(1000)) == 20
+
+
+def test_the_same_words_are_told_once_in_a_while():
+    clock = Clock()
+    allowance = Allowance(clock)
+    assert allowance.grants("Planned", "x")
+    assert not allowance.grants("Planned", "x")
+    clock.now = 601.0
+    assert allowance.grants("Planned", "x")
+
+
+def test_who_does_not_keep_a_promise_to_be_heard_is_late():
+    clock = Clock()
+    beats = Heartbeats(clock)
+    beats.beat("loop", within=10)
+    beats.beat("here/demo", within=100)
+    clock.now = 50.0
+    assert beats.late() == {"loop": 50.0}
+    beats.forget("loop")
+    assert beats.late() == {}
+
+
+class Leases:
+    """One Lease at the API server's place."""
+
+    def __init__(self):
+        self.held = None
+
+    async def get(self, kind, namespace, name):
+        return self.held
+
+    async def create(self, kind, namespace, thing):
+        self.held = thing
+        return thing
+
+    async def replace(self, kind, namespace, name, thing):
+        self.held = thing
+        return thing
+
+
+def lease(gateway, identity):
+    return Lease(gateway, namespace="here", name="argus", identity=identity)
+
+
+async def test_a_lease_that_is_renewed_is_nobody_elses(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("argus_operator.lease.time.monotonic", clock)
+    gateway = Leases()
+    first, second = lease(gateway, "a"), lease(gateway, "b")
+    assert await first._try()
+    for _ in range(10):
+        clock.now += DURATION - 1
+        assert await second._try() is False
+        assert await first._try()
+    assert gateway.held["spec"]["leaseTransitions"] == 1
+
+
+async def test_a_lease_that_is_not_renewed_is_taken_over_and_then_held(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("argus_operator.lease.time.monotonic", clock)
+    gateway = Leases()
+    first, second = lease(gateway, "a"), lease(gateway, "b")
+    await first._try()
+    assert await second._try() is False
+    clock.now += DURATION + 1
+    assert await second._try()
+    assert gateway.held["spec"]["holderIdentity"] == "b"
+    assert await first._try() is False
+
+
+async def test_a_lease_that_was_given_back_is_free_at_once():
+    gateway = Leases()
+    first = lease(gateway, "a")
+    await first.acquire()
+    await first.release()
+    assert await lease(gateway, "b")._try()

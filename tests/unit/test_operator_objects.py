@@ -1,0 +1,180 @@
+"""From a document to the objects of Kubernetes."""
+
+import json
+
+import pytest
+import yaml
+
+from argus_core.spec import parse_cluster
+from argus_operator import names
+from argus_operator.objects import build
+from argus_operator.settings import Images, Settings
+from operator_support import OWNER, cluster_of
+
+SETTINGS = Settings(images=Images(worker="w:1", router="r:1", predictor="p:1"))
+
+
+def built(**spec):
+    found = build(cluster_of(**spec), SETTINGS, OWNER)
+    return {(thing["kind"], thing["metadata"]["name"]): thing for thing in found}
+
+
+def container(objects, kind, name):
+    (found,) = objects[kind, name]["spec"]["template"]["spec"]["containers"]
+    return found
+
+
+def pod_specs(objects):
+    return [
+        (key, thing["spec"]["template"]["spec"])
+        for key, thing in objects.items()
+        if key[0] in ("Deployment", "StatefulSet")
+    ]
+
+
+def test_a_pool_is_a_stateful_set_that_never_surges():
+    spec = built()["StatefulSet", "demo-cpu"]["spec"]
+    assert spec["replicas"] == 4
+    assert spec["podManagementPolicy"] == "Parallel"
+    assert spec["updateStrategy"] == {"type": "OnDelete"}
+
+
+def test_everything_is_owned_and_labelled():
+    for thing in built().values():
+        assert thing["metadata"]["ownerReferences"] == [OWNER]
+        assert thing["metadata"]["labels"][names.CLUSTER] == "demo"
+        assert thing["metadata"]["namespace"] == "here"
+
+
+def test_pods_obey_the_restricted_standard():
+    objects = built(latentStore={"url": "directory:/l", "claimName": "c"})
+    assert len(pod_specs(objects)) == 3
+    for _, spec in pod_specs(objects):
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert spec["automountServiceAccountToken"] is False
+        for each in spec["containers"]:
+            assert each["securityContext"]["allowPrivilegeEscalation"] is False
+            assert each["securityContext"]["readOnlyRootFilesystem"] is True
+            assert each["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert not [v for v in spec["volumes"] if "hostPath" in v]
+
+
+@pytest.mark.parametrize(
+    ("pool", "device"),
+    [
+        ({"gpuType": "cpu"}, None),
+        ({"gpuType": "h100"}, "nvidia.com/gpu"),
+        ({"gpuType": "h100", "resourceName": "amd.com/gpu"}, "amd.com/gpu"),
+        ({"gpuType": "h100", "resourceName": ""}, None),
+        ({"gpuType": "cpu", "resourceName": "nvidia.com/gpu"}, "nvidia.com/gpu"),
+    ],
+)
+def test_a_worker_asks_for_one_device(pool, device):
+    ladder = cluster_of().model_dump(mode="json", by_alias=True)["spec"]["ladder"]
+    for level in ladder:
+        level["seconds"]["h100"] = 1
+    objects = built(pools=[{"name": "cpu", "workers": 1, **pool}], ladder=ladder)
+    resources = container(objects, "StatefulSet", "demo-cpu")["resources"]
+    assert resources.get("limits", {}) == ({device: "1"} if device else {})
+
+
+def test_a_worker_begins_with_what_its_pod_was_told_last():
+    worker = container(built(), "StatefulSet", "demo-cpu")
+    environment = {v["name"]: v["valueFrom"]["fieldRef"]["fieldPath"] for v in worker["env"]}
+    assert environment["ARGUS_LOADOUT"] == f"metadata.annotations['{names.LOADOUT}']"
+    assert "--loadout=$(ARGUS_LOADOUT)" in worker["args"]
+    assert "--name=$(POD_NAME)" in worker["args"]
+
+
+def test_services_read_the_document_without_what_is_the_operators():
+    data = built(planning={"mode": "off"}, router={"replicas": 3})["ConfigMap", "demo"]["data"]
+    document = yaml.safe_load(data["cluster.yaml"])
+    assert "planning" not in document["spec"]
+    assert parse_cluster(document).spec.pools[0].workers == 4
+
+
+def test_routers_are_told_every_worker_by_its_name_in_dns():
+    workers = json.loads(built()["ConfigMap", "demo"]["data"]["workers.json"])
+    assert [w["worker"] for w in workers] == [f"demo-cpu-{n}" for n in range(4)]
+    assert workers[0]["address"] == "demo-cpu-0.demo-workers.here.svc:9000"
+
+
+def template(objects, kind, name):
+    return objects[kind, name]["spec"]["template"]
+
+
+def test_pods_are_not_replaced_for_a_change_of_size_or_planning():
+    before, after = (
+        built(),
+        built(
+            pools=[{"name": "cpu", "workers": 9}], planning={"mode": "off"}, router={"replicas": 2}
+        ),
+    )
+    for key in (("StatefulSet", "demo-cpu"), ("Deployment", "demo-router")):
+        assert template(before, *key) == template(after, *key)
+
+
+def test_pods_are_replaced_for_a_new_revision_of_a_model():
+    variants = cluster_of().model_dump(mode="json", by_alias=True)["spec"]["variants"]
+    variants[0]["revision"] = "new"
+    before, after = built(), built(variants=variants)
+    for key in (("StatefulSet", "demo-cpu"), ("Deployment", "demo-router")):
+        assert template(before, *key) != template(after, *key)
+
+
+def test_a_pod_template_is_laid_over_and_takes_no_label_of_ours_away():
+    override = {
+        "metadata": {"labels": {"argus.dev/role": "mine", "team": "a"}},
+        "spec": {"nodeSelector": {"a": "b"}, "containers": [{"name": "worker", "image": "mine"}]},
+    }
+    pools = [{"name": "cpu", "workers": 4, "podTemplate": override}]
+    found = template(built(pools=pools), "StatefulSet", "demo-cpu")
+    assert found["spec"]["nodeSelector"] == {"a": "b"}
+    assert found["spec"]["containers"][0]["image"] == "mine"
+    assert found["metadata"]["labels"]["argus.dev/role"] == "worker"
+    assert found["metadata"]["labels"]["team"] == "a"
+
+
+def test_termination_takes_longer_than_the_longest_image():
+    level = {"name": "best", "variant": "large", "steps": 1, "quality": 1, "seconds": {"cpu": 90}}
+    ladder = [level, {**level, "name": "quick", "variant": "tiny"}]
+    spec = template(built(ladder=ladder), "StatefulSet", "demo-cpu")["spec"]
+    assert spec["terminationGracePeriodSeconds"] > 90
+    assert "--grace=180" in spec["containers"][0]["args"]
+
+
+def test_only_routers_and_the_operator_may_speak_with_workers():
+    (rule,) = built()["NetworkPolicy", "demo-worker"]["spec"]["ingress"]
+    routers, operator = rule["from"]
+    assert routers["podSelector"]["matchLabels"]["argus.dev/role"] == "router"
+    assert operator["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "argus-operator"}
+
+
+def test_a_pod_monitor_is_made_only_where_it_is_asked_for():
+    assert ("PodMonitor", "demo") not in built()
+    assert ("PodMonitor", "demo") in built(observability={"podMonitor": True})
+
+
+def test_without_a_predictor_routers_are_told_none():
+    objects = built(predictor={"replicas": 0})
+    assert objects["Deployment", "demo-predictor"]["spec"]["replicas"] == 0
+    args = container(objects, "Deployment", "demo-router")["args"]
+    assert not [a for a in args if a.startswith("--predictor")]
+
+
+def test_names_are_short_dns_labels_and_stay_apart():
+    found = {
+        names.worker("c" * 40, pool, 9999)
+        for pool in ("a.b", "a-b", "p" * 63, "p" * 62 + "q", "a.b.c")
+    }
+    assert len(found) == 5
+    for name in found:
+        assert len(name) <= 63
+        assert "." not in name
+
+
+def test_labels_of_long_variants_fit():
+    held = names.holding(["v" * 63, "w" * 62 + "x"])
+    assert len(held) == 3
+    assert all(len(key.partition("/")[2]) <= 63 for key in held)
