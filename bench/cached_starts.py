@@ -32,9 +32,9 @@ from rich.table import Table
 
 from argus_cli.document import load_document
 from argus_cli.local.cluster import LocalCluster
-from argus_cli.local.planning import Planning
 from argus_client import AsyncClient, Order, Picture
 from argus_client.retry import Retry
+from argus_control.planning import Planning
 from argus_core.errors import ArgusError
 from argus_predictor.encoder import Encoder
 from argus_shapes.captions import parse

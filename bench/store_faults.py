@@ -32,9 +32,9 @@ from rich.table import Table
 
 from argus_cli.document import load_document
 from argus_cli.local.cluster import LocalCluster
-from argus_cli.local.planning import Planning
 from argus_client import AsyncClient
 from argus_client.retry import Retry
+from argus_control.planning import Planning
 from argus_latents.redis_store import PREFIX
 from argus_shapes.captions import sample
 from cached_starts import SAMPLE, Answer, send

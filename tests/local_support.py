@@ -15,7 +15,7 @@ import yaml
 
 from argus_cli.document import load_document
 from argus_cli.local.cluster import LocalCluster
-from argus_cli.local.planning import Planning
+from argus_control.planning import Planning
 
 START = 180.0
 """Seconds for a cluster to be ready: importing torch twice takes long on a busy machine."""

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 
+from argus_control.levels import levels_of
 from argus_control.mode import Mode
 from argus_core.control import ControlRules, Costs
-from argus_core.planning.problem import LevelProfile, Limits, PoolBudget
+from argus_core.planning.problem import Limits, PoolBudget
 from argus_core.spec import ClusterSpec
 from argus_core.spread import choices
 from argus_protos.v1 import cluster_pb2
@@ -66,19 +67,6 @@ def planning_of(spec: ClusterSpec) -> Planning:
     said = spec.planning
     return Planning(
         mode=Mode(said.mode), interval=said.interval_seconds, steady=said.steady_seconds
-    )
-
-
-def levels_of(spec: ClusterSpec) -> tuple[LevelProfile, ...]:
-    """The ladder's levels with the document's seconds."""
-    return tuple(
-        LevelProfile(
-            name=level.name,
-            variant=level.variant,
-            seconds=dict(level.seconds),
-            needs_start=level.skipped_steps > 0,
-        )
-        for level in spec.ladder
     )
 
 

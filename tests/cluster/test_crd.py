@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from cluster.kubernetes import ROOT, CommandFailed, Kubernetes
 
+from cluster.kubernetes import ROOT, CommandFailed, Kubernetes
 from corpus_support import CORPUS, invalid, valid
 
 pytestmark = pytest.mark.cluster

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from argus_cli.local.mode import Mode
-from argus_cli.local.planning import Planning
 from argus_client import AsyncClient, Order
 from argus_client.retry import Retry
 from argus_client.workers import assign_and_wait
+from argus_control.mode import Mode
+from argus_control.planning import Planning
 from argus_core.errors import ArgusError
 from helpers import eventually
 from local_support import cluster_document, running_cluster

@@ -3,8 +3,8 @@ from math import inf
 from rich.console import Console
 
 from argus_cli.commands import status
-from argus_cli.local.plan import Seat, make_plan, plan_message, seats
-from argus_cli.local.planning import SWITCH, Planning, Switches, costs_of, rules_of
+from argus_control.planning import SWITCH, Planning, Switches, costs_of, rules_of
+from argus_control.plans import Seat, make_plan, plan_message, seats
 from argus_core.planning.plan import Allocation, Plan, Solver
 from argus_core.spec import parse_cluster
 from argus_protos.v1 import cluster_pb2

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from argus_cli.local.mode import Mode
+from argus_control.mode import Mode
 
 if TYPE_CHECKING:
     from argus_cli.local.cluster import LocalCluster
@@ -39,7 +39,7 @@ def up(
     """Run router, predictor and workers on this machine until Ctrl-C."""
     from argus_cli.document import load_document  # noqa: PLC0415 - slow to import
     from argus_cli.local.cluster import LocalCluster  # noqa: PLC0415
-    from argus_cli.local.planning import Planning  # noqa: PLC0415
+    from argus_control.planning import Planning  # noqa: PLC0415
 
     text, document = load_document(file)
     planning = Planning(mode=plan)

@@ -16,13 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from argus_cli.local import command, runtime
-from argus_cli.local.control import Control
 from argus_cli.local.places import anchored, state_folder
-from argus_cli.local.plan import seats
-from argus_cli.local.planning import Planning
 from argus_cli.local.restart import RestartPolicy
 from argus_cli.local.supervisor import ChildSpec, ChildState, ChildView, Supervisor
 from argus_client import AsyncClient
+from argus_control.control import Control
+from argus_control.planning import Planning
+from argus_control.plans import seats
 from argus_core.errors import ArgusError, DeadlineMissed
 from argus_core.spec import ArgusCluster
 from argus_core.spread import spread_cluster

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
-from argus_cli.local.plan import Seat
+from argus_control.plans import Seat
 from argus_core.spec import Pool
 
 

@@ -18,10 +18,10 @@ from typing import Protocol
 import yaml
 
 from argus_cli.local import command
-from argus_cli.local.plan import Seat
 from argus_cli.local.restart import RestartPolicy
 from argus_cli.local.supervisor import ChildSpec, ChildState, Supervisor
 from argus_cli.profile.remote import Remote
+from argus_control.plans import Seat
 from argus_core.errors import InvalidRequest, Unavailable
 from argus_core.spec import ArgusCluster
 

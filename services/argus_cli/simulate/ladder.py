@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
+from argus_control.levels import levels_of
 from argus_core.errors import InvalidRequest
-from argus_core.planning.problem import LevelProfile
 from argus_core.spec import ClusterSpec, Pool
 
-
-def levels_of(spec: ClusterSpec) -> tuple[LevelProfile, ...]:
-    """The ladder's levels with the document's seconds."""
-    return tuple(
-        LevelProfile(
-            name=level.name,
-            variant=level.variant,
-            seconds=dict(level.seconds),
-            needs_start=level.skipped_steps > 0,
-        )
-        for level in spec.ladder
-    )
+__all__ = ["levels_of", "pool_of", "qualities_of", "workers_of"]
 
 
 def qualities_of(spec: ClusterSpec) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from argus_cli.document import load_document
 from argus_cli.simulate import options
-from argus_cli.simulate.ladder import levels_of, pool_of, qualities_of, workers_of
+from argus_cli.simulate.ladder import pool_of, qualities_of, workers_of
 from argus_cli.simulate.profiles import (
     applied,
     either,
@@ -27,6 +27,7 @@ from argus_cli.simulate.profiles import (
 from argus_cli.simulate.prompts import drawn
 from argus_cli.simulate.qualities import Measured, read_qualities
 from argus_cli.simulate.traces import arrivals_of
+from argus_control.levels import levels_of
 from argus_core.errors import InvalidRequest
 from argus_core.planning.problem import LevelProfile
 from argus_core.simulator.arrivals import LOOKALIKES

@@ -1,13 +1,13 @@
-"""The local control loop over a real router, and workers that do as they are told."""
+"""The control loop over a real router, and workers that do as they are told."""
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
 
-from argus_cli.local.control import Control
-from argus_cli.local.mode import Mode
-from argus_cli.local.plan import seats
-from argus_cli.local.planning import Planning
 from argus_client import workers
+from argus_control.control import Control
+from argus_control.mode import Mode
+from argus_control.planning import Planning
+from argus_control.plans import seats
 from argus_core.errors import Unavailable
 from argus_core.spread import spread_cluster
 from argus_protos.v1 import cluster_pb2, control_pb2, worker_pb2
