@@ -244,8 +244,8 @@ class Line:
         # Of its own by rank, as tags are sums and differ in the last digit.
         earlier[own] = False
         earlier[:at] |= before
-        before_all: NDArray[np.bool_] = band < place.rank.band
-        return before_all | (same & earlier)
+        before_all: NDArray[np.bool_] = (band < place.rank.band) | (same & earlier)
+        return before_all
 
     def _tagged(self, tenants: Tenants) -> NDArray[np.float64]:
         if self._tags is None:

@@ -27,7 +27,7 @@ async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
     file, fixed = arguments.workers_file, arguments.worker
     router = Router(
         cluster,
-        workers=roster.followed(file) if file else roster.fixed(fixed),
+        workers=roster.followed(file) if file else roster.found(fixed),
         predictor=arguments.predictor,
         grpc=arguments.grpc or f"127.0.0.1:{ports.grpc_port}",
         http=arguments.http or f"127.0.0.1:{ports.http_port}",
@@ -54,7 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cluster", type=Path, required=True, help="the ArgusCluster document")
     workers = parser.add_mutually_exclusive_group(required=True)
     workers.add_argument("--workers-file", type=Path, help="JSON list of workers, followed")
-    workers.add_argument("--worker", action="append", help="address of a worker; repeatable")
+    workers.add_argument(
+        "--worker",
+        action="append",
+        help="address of a worker, or dns:///HOST:PORT for all of a name; repeatable",
+    )
     parser.add_argument("--predictor", help="address of the predictor; priors without it")
     parser.add_argument("--grpc", help="HOST:PORT to listen on; port 0 takes a free one")
     parser.add_argument("--http", help="HOST:PORT to listen on; port 0 takes a free one")

@@ -24,7 +24,7 @@ import grpc
 from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_protos.v1.worker_pb2_grpc import WorkerServiceStub
 from argus_router.job import Job
-from argus_router.roster import Roster
+from argus_router.roster import Names, Roster
 from argus_rpc.channel import open_channel
 
 if TYPE_CHECKING:
@@ -274,6 +274,8 @@ class Fleet:
     def _lost(self, worker: Worker) -> None:
         if worker.state is not None:
             log.warning("worker %s at %s is gone", worker.name, worker.address)
+            if isinstance(self._roster, Names):
+                self._roster.again()
             worker.state = None
             self._changed()
 
