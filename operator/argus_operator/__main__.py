@@ -111,8 +111,9 @@ async def _act(
             await lease.release()
     if keeping.done() and not keeping.cancelled():
         keeping.result()
-    if not stopping.done():
-        raise Unavailable("the watch of the API server has ended")
+    # kopf takes the signals for itself; its watch ends without an error then, and so do we.
+    if watching.done() and not watching.cancelled() and (error := watching.exception()):
+        raise Unavailable(f"the watch of the API server has ended: {error!r}") from error
 
 
 async def _beat(heartbeats: Heartbeats) -> None:

@@ -17,14 +17,11 @@ import logging
 import random
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
 
 from argus_core.errors import ArgusError, InvalidRequest, NotFound
 from argus_core.spec import ArgusCluster, parse_cluster
 from argus_core.spread import Loadout
-from argus_operator import names, report, verdict
-from argus_operator.conditions import Condition, written
+from argus_operator import names, report
 from argus_operator.crew import Controller, gist
 from argus_operator.gateway import Gateway, Object
 from argus_operator.health import Heartbeats
@@ -39,7 +36,7 @@ from argus_operator.objects.workers import most_unavailable
 from argus_operator.pods import Pod, pod_of
 from argus_operator.report import Sight
 from argus_operator.settings import Settings
-from argus_rpc.convert import seconds
+from argus_operator.teller import Teller
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +46,6 @@ _BUSY, _QUIET = 5.0, 60.0
 """Seconds after which it looks again by itself: while something goes on, and while nothing does."""
 _PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 """Seconds before what failed is tried again: twice as many each time, up to a bound."""
-_NAMED = 5
-"""Workers that an event names at most."""
 _PATIENCE = 120.0
 """Seconds within which a look must end, or the operator is said to hang."""
 
@@ -72,16 +67,13 @@ class Keeper:
         self._namespace, self._name, self._uid = namespace, name, uid
         self._gateway, self._settings = gateway, settings
         self._metrics, self._heartbeats = metrics, heartbeats
-        self._herald = Herald(gateway, namespace, name, uid)
+        self._teller = Teller(gateway, Herald(gateway, namespace, name, uid), metrics)
         self._woken = asyncio.Event()
         self._controller: Controller | None = None
         self.inventory = Inventory(gateway, resync=settings.resync * random.uniform(0.8, 1.2))
         """What belongs to the cluster."""
         self._marked: dict[str, dict[str, str]] = {}
         """By pod, its labels as they were last seen."""
-        self._held: dict[str, Loadout] = {}
-        """By worker, what it served last."""
-        self._told_plan = 0
         self._period = _BUSY
 
     def wake(self) -> None:
@@ -134,7 +126,8 @@ class Keeper:
         try:
             cluster = parse_cluster(found)
         except InvalidRequest as error:
-            await self._tell_invalid(found, str(error))
+            await self._teller.tell_invalid(found, str(error))
+            self._period = _QUIET
             return True
         await self._keep(found, cluster)
         return True
@@ -153,7 +146,10 @@ class Keeper:
             await self._label(pods, controller)
         sight = self._sight(cluster, pods, controller, accounts, paused=paused)
         self._metrics.see(sight)
-        await self._tell(found, sight)
+        await self._teller.tell(found, sight, controller.control.crew.states)
+        settled = all(account.away == 0 and not account.outdated for account in accounts)
+        asked = sight.outcome.met + sight.outcome.missed > 0
+        self._period = _QUIET if settled and not asked else _BUSY
 
     async def _pods(self) -> list[Pod]:
         selector = names.selector(self._name)
@@ -181,7 +177,7 @@ class Keeper:
             on_change=self.wake,
         )
         if before is None:
-            self._told_plan = self._controller.control.plan.id
+            self._teller.told_plan = self._controller.control.plan.id
         self._controller.begin()
         return self._controller
 
@@ -287,104 +283,6 @@ class Keeper:
             unmoved=controller.unmoved(),
             refusals=self.inventory.refusals,
         )
-
-    async def _tell(self, found: Object, sight: Sight) -> None:
-        conditions = verdict.conditions(sight)
-        before = found.get("status", {})
-        await self._write(found, conditions, report.body(sight))
-        await self._announce(sight, conditions, before)
-        await self._announce_switches(sight)
-        settled = all(account.away == 0 and not account.outdated for account in sight.accounts)
-        asked = sight.outcome.met + sight.outcome.missed > 0
-        self._period = _QUIET if settled and not asked else _BUSY
-
-    async def _tell_invalid(self, found: Object, message: str) -> None:
-        """What was right before goes on; only the status says that this is not."""
-        standing = found.get("status", {})
-        others = [c for c in standing.get("conditions", ()) if c["type"] != "Ready"]
-        ready = self._conditions(found, [verdict.invalid(message)])
-        await self._patch(found, {**standing, "conditions": [*ready, *others]})
-        await self._herald.tell("InvalidDocument", message, warning=True)
-        self._period = _QUIET
-
-    async def _write(
-        self, found: Object, conditions: Sequence[Condition], body: Mapping[str, Any]
-    ) -> None:
-        generation = found["metadata"]["generation"]
-        told = self._conditions(found, conditions)
-        await self._patch(found, {**body, "observedGeneration": generation, "conditions": told})
-
-    def _conditions(self, found: Object, conditions: Sequence[Condition]) -> list[dict[str, Any]]:
-        return written(
-            conditions,
-            found.get("status", {}).get("conditions", ()),
-            generation=found["metadata"]["generation"],
-            now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        )
-
-    async def _patch(self, found: Object, status: Mapping[str, Any]) -> None:
-        """Write the status where it differs; what it no longer says is taken away."""
-        standing = found.get("status", {})
-        if standing == status:
-            return
-        gone = dict.fromkeys(standing.keys() - status.keys(), None)
-        if "plan" in standing and "plan" in status:
-            missing = standing["plan"].keys() - status["plan"].keys()
-            status = {**status, "plan": {**status["plan"], **dict.fromkeys(missing, None)}}
-        await self._gateway.merge(
-            CLUSTER, self._namespace, self._name, {"status": {**gone, **status}}, part="status"
-        )
-
-    async def _announce(
-        self, sight: Sight, conditions: Sequence[Condition], before: Mapping[str, Any]
-    ) -> None:
-        """Events for a new plan that moves somebody, and for what turns bad, or good again."""
-        plan = sight.plan
-        if plan is not None and plan.id != self._told_plan:
-            self._told_plan = plan.id
-            self._metrics.plans.labels(
-                result="advised" if sight.advice else "followed", reason=plan.solver
-            ).inc()
-            if sight.moving:
-                await self._herald.tell("Planned", sight.advice or plan.reason)
-        reasons = {c["type"]: c["reason"] for c in before.get("conditions", ())}
-        for condition in conditions:
-            was, reason = reasons.get(condition.type.value, ""), condition.reason.value
-            if was != reason and (was in _BAD or reason in _BAD):
-                await self._herald.tell(reason, condition.message, warning=reason in _BAD)
-
-    async def _announce_switches(self, sight: Sight) -> None:
-        """One event for all workers that serve something else than before."""
-        switched = []
-        for worker in sight.workers:
-            before, self._held[worker.name] = self._held.get(worker.name, ()), worker.holds
-            if not worker.holds:
-                self._held[worker.name] = before  # What it served last, until it serves again.
-            elif before and before != worker.holds:
-                switched.append(f"{worker.name} from {_told(before)} to {_told(worker.holds)}")
-                self._time(worker.name)
-        if switched:
-            more = f", and {len(switched) - _NAMED} more" if len(switched) > _NAMED else ""
-            await self._herald.tell("Switched", ", ".join(switched[:_NAMED]) + more)
-
-    def _time(self, worker: str) -> None:
-        assert self._controller is not None
-        if state := self._controller.control.crew.states.get(worker):
-            for phase in ("drain", "load"):
-                took = seconds(getattr(state.last_switch, phase))
-                self._metrics.switches.labels(phase=phase).observe(took)
-
-
-_BAD = {"ApplyRefused", "StaleLoad", "Exceeded", "Missed"} | {
-    "Stuck",
-    "Unschedulable",
-    "ImageUnavailable",
-    "Crashing",
-}
-
-
-def _told(loadout: Loadout) -> str:
-    return "+".join(loadout)
 
 
 def _owner(found: Object) -> Object:

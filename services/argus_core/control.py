@@ -202,7 +202,8 @@ class ControlLoop:
                 for v, limits in self._rules.limits.items()
                 if limits.maximum is not None
             }
-            plan = decide(replace(problem, limits=most), clock=self._clock, weighed=self._rules.weighed)
+            bare = replace(problem, limits=most)
+            plan = decide(bare, clock=self._clock, weighed=self._rules.weighed)
         self.plan = plan
         if plan.moves:
             self._changed = now

@@ -272,6 +272,20 @@ def parse_cluster(document: Any) -> ArgusCluster:
         ) from error
 
 
+def only_in_kubernetes(spec: ClusterSpec) -> list[str]:
+    """Fields that the document sets and that only the operator heeds, by path."""
+    said = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    parts = {
+        **{f"pools[{pool['name']}]": pool for pool in said["pools"]},
+        **{f"variants[{variant['name']}]": variant for variant in said["variants"]},
+        **{key: said.get(key) or {} for key in ("router", "predictor", "latentStore")},
+    }
+    theirs = ("resourceName", "podTemplate", "replicas", "claimName")
+    found = [f"{part}.{field}" for part, has in parts.items() for field in theirs if field in has]
+    whole = [key for key in ("planning", "modelVolume", "observability") if key in said]
+    return found + whole
+
+
 def _path(location: Iterable[int | str]) -> str:
     path = ""
     for part in location:

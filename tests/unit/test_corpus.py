@@ -3,7 +3,7 @@
 import pytest
 
 from argus_core.errors import InvalidRequest
-from argus_core.spec import parse_cluster
+from argus_core.spec import only_in_kubernetes, parse_cluster
 from corpus_support import CORPUS, invalid, valid
 
 VALID = valid()
@@ -32,3 +32,16 @@ def test_what_is_read_can_be_written_and_read_again():
         cluster = parse_cluster(document)
         plain = cluster.model_dump(mode="json", by_alias=True, exclude_none=True)
         assert parse_cluster(plain) == cluster
+
+
+def test_what_only_kubernetes_heeds_is_named():
+    assert only_in_kubernetes(parse_cluster(VALID["shortest"]).spec) == []
+    assert only_in_kubernetes(parse_cluster(VALID["everything-else"]).spec) == [
+        "router.podTemplate",
+        "router.replicas",
+        "predictor.replicas",
+        "latentStore.claimName",
+        "planning",
+        "modelVolume",
+        "observability",
+    ]

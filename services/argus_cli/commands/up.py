@@ -40,9 +40,12 @@ def up(
     from argus_cli.document import load_document  # noqa: PLC0415 - slow to import
     from argus_cli.local.cluster import LocalCluster  # noqa: PLC0415
     from argus_control.planning import Planning  # noqa: PLC0415
+    from argus_core.spec import only_in_kubernetes  # noqa: PLC0415
 
     text, document = load_document(file)
     planning = Planning(mode=plan)
+    if passed := only_in_kubernetes(document.spec):
+        console.print(f"[dim]Only Kubernetes heeds {', '.join(passed)}[/]")
     base = file.parent if file else None
     asyncio.run(_up(LocalCluster(text, document, planning=planning, publish=True, base=base)))
 

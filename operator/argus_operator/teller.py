@@ -1,0 +1,132 @@
+"""Tells of one cluster: its status where it differs, and events of what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from argus_core.spread import Loadout
+from argus_operator import report, verdict
+from argus_operator.conditions import Condition, written
+from argus_operator.gateway import Gateway, Object
+from argus_operator.herald import Herald
+from argus_operator.kinds import CLUSTER
+from argus_operator.metrics import Metrics
+from argus_operator.report import Sight
+from argus_protos.v1 import cluster_pb2
+from argus_rpc.convert import seconds
+
+_NAMED = 5
+"""Workers that an event names at most."""
+_BAD = {
+    "ApplyRefused",
+    "StaleLoad",
+    "Exceeded",
+    "Missed",
+    "Stuck",
+    "Unschedulable",
+    "ImageUnavailable",
+    "Crashing",
+}
+"""Reasons that are warned of."""
+
+States = Mapping[str, cluster_pb2.WorkerState]
+
+
+class Teller:
+    """Remembers what was told, so that nothing is told twice."""
+
+    def __init__(self, gateway: Gateway, herald: Herald, metrics: Metrics) -> None:
+        self._gateway, self._herald, self._metrics = gateway, herald, metrics
+        self._held: dict[str, Loadout] = {}
+        """By worker, what it served last."""
+        self.told_plan = 0
+        """Id of the plan that was told of last."""
+
+    async def tell(self, found: Object, sight: Sight, states: States) -> None:
+        """Write what was seen into the status of `found`, and what is new as events."""
+        conditions = verdict.conditions(sight)
+        generation = found["metadata"]["generation"]
+        told = _conditions(found, conditions)
+        body = report.body(sight)
+        await self._patch(found, {**body, "observedGeneration": generation, "conditions": told})
+        await self._announce_plan(sight)
+        await self._announce_conditions(conditions, found.get("status", {}))
+        await self._announce_switches(sight, states)
+
+    async def tell_invalid(self, found: Object, message: str) -> None:
+        """What was right before goes on; only the status says that this is not."""
+        standing = found.get("status", {})
+        others = [c for c in standing.get("conditions", ()) if c["type"] != "Ready"]
+        ready = _conditions(found, [verdict.invalid(message)])
+        await self._patch(found, {**standing, "conditions": [*ready, *others]})
+        await self._herald.tell("InvalidDocument", message, warning=True)
+
+    async def _patch(self, found: Object, status: Mapping[str, Any]) -> None:
+        """Write the status where it differs; what it no longer says is taken away."""
+        standing = found.get("status", {})
+        if standing == status:
+            return
+        gone = dict.fromkeys(standing.keys() - status.keys(), None)
+        if "plan" in standing and "plan" in status:
+            missing = standing["plan"].keys() - status["plan"].keys()
+            status = {**status, "plan": {**status["plan"], **dict.fromkeys(missing, None)}}
+        meta = found["metadata"]
+        patch = {"status": {**gone, **status}}
+        await self._gateway.merge(CLUSTER, meta["namespace"], meta["name"], patch, part="status")
+
+    async def _announce_plan(self, sight: Sight) -> None:
+        """An event for a new plan that moves somebody."""
+        plan = sight.plan
+        if plan is None or plan.id == self.told_plan:
+            return
+        self.told_plan = plan.id
+        result = "advised" if sight.advice else "followed"
+        self._metrics.plans.labels(result=result, reason=plan.solver).inc()
+        if sight.moving:
+            await self._herald.tell("Planned", sight.advice or plan.reason)
+
+    async def _announce_conditions(
+        self, conditions: Sequence[Condition], before: Mapping[str, Any]
+    ) -> None:
+        """Events for what turns bad, or good again."""
+        reasons = {c["type"]: c["reason"] for c in before.get("conditions", ())}
+        for condition in conditions:
+            was, reason = reasons.get(condition.type.value, ""), condition.reason.value
+            if was != reason and (was in _BAD or reason in _BAD):
+                await self._herald.tell(reason, condition.message, warning=reason in _BAD)
+
+    async def _announce_switches(self, sight: Sight, states: States) -> None:
+        """One event for all workers that serve something else than before."""
+        switched = []
+        for worker in sight.workers:
+            before, self._held[worker.name] = self._held.get(worker.name, ()), worker.holds
+            if not worker.holds:
+                self._held[worker.name] = before  # What it served last, until it serves again.
+            elif before and before != worker.holds:
+                switched.append(f"{worker.name} from {_label(before)} to {_label(worker.holds)}")
+                self._time(states.get(worker.name))
+        if switched:
+            more = f", and {len(switched) - _NAMED} more" if len(switched) > _NAMED else ""
+            await self._herald.tell("Switched", ", ".join(switched[:_NAMED]) + more)
+
+    def _time(self, state: cluster_pb2.WorkerState | None) -> None:
+        if state is None:
+            return
+        switch = state.last_switch
+        self._metrics.switches.labels(phase="drain").observe(seconds(switch.drain))
+        self._metrics.switches.labels(phase="load").observe(seconds(switch.load))
+
+
+def _conditions(found: Object, conditions: Sequence[Condition]) -> list[dict[str, Any]]:
+    return written(
+        conditions,
+        found.get("status", {}).get("conditions", ()),
+        generation=found["metadata"]["generation"],
+        now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
+
+
+def _label(loadout: Loadout) -> str:
+    return "+".join(loadout)
