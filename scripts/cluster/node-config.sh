@@ -1,14 +1,22 @@
 # Writes the configuration of the node's parts into $RUN; sourced by node-init.sh.
 
 # Every container finds this machine's Python packages at /opt/packages, read-only. Images of worker
-# and predictor may then leave theirs out, which are gigabytes.
+# and predictor may then leave theirs out, which are gigabytes. With ARGUS_CLUSTER_LIVE set, this
+# working copy's code lies over the images' own: a change needs no new image, only a new pod.
 runtime_spec() {
   ctr oci spec | python3 -c '
-import json, sys
+import json, pathlib, sys
+packages, root, live = sys.argv[1:]
+mounts = {"/opt/packages": packages}
+if live:
+    inside = pathlib.Path("/opt/argus/lib", pathlib.Path(packages).parent.name, "site-packages")
+    rooms = [p for of in ("models", "operator", "services") for p in pathlib.Path(root, of).glob("argus_*")]
+    mounts |= {str(inside / p.name): str(p) for p in rooms}
 spec = json.load(sys.stdin)
-mount = {"destination": "/opt/packages", "type": "bind", "source": sys.argv[1], "options": ["rbind", "ro"]}
-spec["mounts"].append(mount)
-json.dump(spec, sys.stdout)' "$(cat "$BASE/packages")" >"$RUN/runtime.json"
+for inner, outer in mounts.items():
+    mount = {"destination": inner, "type": "bind", "source": outer, "options": ["rbind", "ro"]}
+    spec["mounts"].append(mount)
+json.dump(spec, sys.stdout)' "$(cat "$BASE/packages")" "$ROOT" "${ARGUS_CLUSTER_LIVE:-}" >"$RUN/runtime.json"
 }
 
 node_config() {
@@ -42,6 +50,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
     default_runtime_name = "runc"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
+      base_runtime_spec = "$RUN/runtime.json"
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         SystemdCgroup = false
 C

@@ -71,11 +71,19 @@ network() {
   sysctl -qw net.bridge.bridge-nf-call-iptables=1 || true
 }
 
+# As systemd would: the kubelet gives up where containerd is not ready yet.
+kept_alive() {
+  while :; do
+    "$@" || true
+    sleep 0.3
+  done
+}
+
 agents() {
   containerd --config "$RUN/containerd.toml" >"$LOG/containerd.log" 2>&1 &
-  "$K8S" kubelet --config "$RUN/kubelet.yaml" --kubeconfig "$PKI/kubelet.kubeconfig" \
+  kept_alive "$K8S" kubelet --config "$RUN/kubelet.yaml" --kubeconfig "$PKI/kubelet.kubeconfig" \
     --root-dir "$RUN/kubelet" --hostname-override $NODE --node-ip $NODE_IP >"$LOG/kubelet.log" 2>&1 &
-  "$K8S" proxy --config "$RUN/proxy.yaml" >"$LOG/proxy.log" 2>&1 &
+  kept_alive "$K8S" proxy --config "$RUN/proxy.yaml" >"$LOG/proxy.log" 2>&1 &
 }
 
 mounts
