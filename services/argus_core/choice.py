@@ -60,10 +60,13 @@ class Candidate:
     longest: float = 0.0
     """Seconds that it may well take; `seconds` where that is more."""
 
+    legacy: float = 0.0
+    """What later requests are expected to gain by the latents that it keeps, in quality."""
+
     @property
     def worth(self) -> float:
-        """Quality less what the worker's time costs."""
-        return self.quality - self.price * self.seconds
+        """Quality less what the worker's time costs, and what it leaves to later requests."""
+        return self.quality - self.price * self.seconds + self.legacy
 
     @property
     def completion(self) -> float | None:
@@ -97,6 +100,8 @@ class Decision:
     """Worker time that it is expected to take."""
     completion: float
     """Expected seconds from the request's arrival until it is done."""
+    worth: float
+    """Of its candidate: quality, less what the worker's time costs, and what it leaves behind."""
     explain: Callable[[], tuple[Option, ...]] = field(repr=False, compare=False)
     """Tells what became of every level; words are made only where somebody asks for them."""
 
@@ -104,11 +109,6 @@ class Decision:
     def options(self) -> tuple[Option, ...]:
         """Every level, best first."""
         return self.explain()
-
-    @property
-    def worth(self) -> float:
-        """Quality less what the worker's time costs."""
-        return self.quality - self.price * self.seconds
 
 
 class Policy(Protocol):
@@ -160,14 +160,13 @@ def _worth_most(ask: Ask, possible: Sequence[Candidate]) -> Candidate | None:
         order = sorted(roomy, key=lambda c: c.completion or 0.0)
         seconds = [c.seconds for c in order]
         taken = pick(
-            [c.quality for c in order],
+            [c.quality + c.legacy for c in order],
             seconds,
             seconds,
             queue_of=range(len(order)),
             waits=[(c.wait or 0.0) + c.overrun for c in order],
             prices=[c.price for c in order],
             remaining=ask.remaining,
-            minimum_quality=ask.minimum_quality,
         )
         if taken != NONE:
             return order[taken]
@@ -266,6 +265,7 @@ def _decision(
         price=taken.price,
         seconds=taken.seconds,
         completion=ask.elapsed + taken.completion,
+        worth=taken.worth,
         explain=lambda: tuple(Option(candidate=c, rejected=rejected(c)) for c in ranked),
     )
 
@@ -280,20 +280,23 @@ def _worse(ask: Ask, candidate: Candidate, taken: Candidate) -> str:
         return f"its {candidate.seconds:.2f} s would make others late who wait"
     if candidate.overrun > _spare(ask, candidate):
         return f"it may well take {candidate.longest:.2f} s, and then would be late"
-    if candidate.price or taken.price:
+    if candidate.price or taken.price or taken.legacy:
         return f"it is worth {_sum(candidate)}; {taken.level.name} {_sum(taken)}"
     return f"{taken.level.name} is better"
 
 
 def _sum(candidate: Candidate) -> str:
     c = candidate
-    return f"{c.worth:.3f} ({c.quality:.3f} less {c.seconds:.2f} s at {c.price:.3f})"
+    later = f" and {c.legacy:.3f} for its latents" if c.legacy else ""
+    return f"{c.worth:.3f} ({c.quality:.3f} less {c.seconds:.2f} s at {c.price:.3f}{later})"
 
 
 def _praise(ask: Ask, taken: Candidate, possible: Sequence[Candidate]) -> str:
     name = taken.level.name
     if len(possible) == 1:
         return f"{name} is the only level open to the request"
+    if taken.legacy:
+        return f"{name} is worth {_sum(taken)}: the prompt is likely to come again"
     best = max(possible, key=lambda c: c.quality)
     if taken.quality == best.quality:
         return f"{name} is the best level open to the request, and it is in time"

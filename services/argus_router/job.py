@@ -61,6 +61,8 @@ class Keeping:
     encoder: str
     seconds: float
     """How long the latents may be used."""
+    uses: float = 0.0
+    """Times that the prompt is expected to come again."""
 
 
 @dataclass(eq=False, kw_only=True)

@@ -9,14 +9,16 @@ first begins from a latent and is kept: the others would be like it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import TypedDict
 
 from argus_core.latents import compatibility
+from argus_core.recurrence import Recurrence
 from argus_core.spec import ClusterSpec
 from argus_router.answer import Prediction, Question, Start
 from argus_router.crew import Crew
 from argus_router.job import Keeping
-from argus_router.request import Terms, scope_of
+from argus_router.request import Request, Terms, scope_of
 
 
 class OfJob(TypedDict, total=False):
@@ -32,6 +34,7 @@ class Latents:
 
     def __init__(self, spec: ClusterSpec, crew: Callable[[], Crew]) -> None:
         self._spec, self._crew = spec, crew
+        self._recurrence = Recurrence()
 
     def question(self, terms: Terms) -> Question | None:
         """What to ask the predictor about a request's latents; None for nothing."""
@@ -62,17 +65,26 @@ class Latents:
         store, request = self._spec.latent_store, terms.request
         if store is None or index:
             return {}
+        scope = scope_of(request.tenant, self._spec)
         keeping = Keeping(
             steps=prediction.captures,
             embedding=prediction.embedding,
             encoder=prediction.encoder,
             seconds=store.time_to_live_seconds,
+            uses=self._uses(request, scope),
         )
         return {
-            "scope": scope_of(request.tenant, self._spec),
+            "scope": scope,
             "starts": {} if request.seed is not None else dict(prediction.starts),
             "keeping": keeping if prediction.captures else None,
         }
+
+    def _uses(self, request: Request, scope: str) -> float:
+        """Times that the prompt will be asked again by who can begin from its latents."""
+        if request.seed is not None or request.negative_prompt:
+            return 0.0
+        told = f"{scope}\0{request.prompt}".encode(errors="replace")
+        return self._recurrence.asked(blake2b(told, digest_size=16).digest())
 
     def _spaces(self) -> dict[str, str]:
         """By variant: where its latents are, as the first of its holders that knows tells."""

@@ -10,6 +10,7 @@ from math import inf
 from argus_core.choice import Candidate
 from argus_core.demand import ALONE, Shares
 from argus_core.estimate import start_after
+from argus_core.legacy import with_legacy
 from argus_core.queue import Ahead, Leeway, Queues
 from argus_core.spec import Level
 from argus_router.crew import Crew
@@ -73,7 +74,7 @@ class View:
         prices = self._prices(job.tenant)
         starts = {} if self._known.starts_closed else job.starts
         waits = {team: self._wait(team, ahead) for team in self._free_in}
-        return [
+        found = [
             self._candidate(
                 index,
                 job,
@@ -84,6 +85,7 @@ class View:
             )
             for index, level in enumerate(self._known.ladder)
         ]
+        return self._with_legacy(found, job)
 
     def here(self, job: Job, worker: Worker, *, trying: bool = False) -> list[Candidate]:
         """The levels that a free worker could draw `job` at, now that its turn has come.
@@ -93,7 +95,7 @@ class View:
         closed = self._known.starts_closed and not trying
         held, times = worker.loadout, self._known.by_gpu_type[self._known.gpu_type(worker)]
         price = _worth(held, self._asks(self._account(job.tenant)))
-        return [
+        found = [
             self._candidate(
                 index,
                 job,
@@ -105,6 +107,13 @@ class View:
             for index, level in enumerate(self._known.ladder)
             if level.variant in held
         ]
+        return self._with_legacy(found, job)
+
+    def _with_legacy(self, candidates: list[Candidate], job: Job) -> list[Candidate]:
+        """What is kept is of use only while starts are open."""
+        if job.keeping is None or self._known.starts_closed:
+            return candidates
+        return with_legacy(candidates, uses=job.keeping.uses, kept=job.keeping.steps)
 
     def room(self, worker: Worker, first: float, tenant: str = "") -> tuple[float, float]:
         """Seconds that a free worker may take before others who wait for its variants are late.
