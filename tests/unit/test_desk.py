@@ -35,7 +35,7 @@ class Held:
 async def holding(desk):
     """The desk's thread is busy until the returned work is released."""
     held = Held()
-    task = asyncio.create_task(desk.do(held, within=60.0, size=1e-6))
+    task = asyncio.create_task(desk.do(held, within=60.0))
     assert await asyncio.to_thread(held.begun.wait, 30)
     return held, task
 
