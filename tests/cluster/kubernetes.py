@@ -19,6 +19,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "scripts" / "cluster"
+STANDING = os.environ.get("ARGUS_CLUSTER_NODE", "")
+"""State of a node that runs already, with Argus's images; empty for one of the session's own."""
 BIN = Path(os.environ.get("ARGUS_CLUSTER_CACHE", ROOT / ".cache" / "cluster")) / "bin"
 
 
@@ -109,6 +111,9 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubernetes]
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubernetes]:
     """A whole node, whose pods run; it advertises `nvidia.com/gpu` devices that nothing backs."""
+    if STANDING:
+        yield _kubernetes(Path(STANDING))
+        return
     yield from _cluster(tmp_path_factory.mktemp("node"), "--node")
 
 
@@ -131,6 +136,10 @@ def _cluster(state: Path, rung: str) -> Iterator[Kubernetes]:
     try:
         started = script("up.sh", rung)
         assert started.returncode == 0, started.stderr
-        yield Kubernetes(kubeconfig=state / "pki" / "host.kubeconfig", state=state)
+        yield _kubernetes(state)
     finally:
         script("down.sh", "--wipe")
+
+
+def _kubernetes(state: Path) -> Kubernetes:
+    return Kubernetes(kubeconfig=state / "pki" / "host.kubeconfig", state=state)

@@ -8,7 +8,7 @@ from pathlib import Path
 from cluster.kubernetes import ROOT, Kubernetes
 
 _BLOCK = re.compile(r"^## (.+?)$|^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_ENDS = "trap 'kill $(jobs -p) 2>/dev/null' EXIT\n"
+_ENDS = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
 """What a block leaves running ends with it."""
 
 
