@@ -38,8 +38,8 @@ cluster: cluster-tools ## Start a real one-node Kubernetes on this machine, with
 cluster-down: ## End what `make cluster` started
 	@$(CLUSTER)/down.sh --wipe
 
-test-cluster: cluster-tools ## Run the tests that need a Kubernetes
-	$(BIN)/python -m pytest tests/cluster
+test-cluster: cluster-tools ## Run all tests that need a Kubernetes; those that take long are in no other target
+	ARGUS_CLUSTER_ALL=1 $(BIN)/python -m pytest tests/cluster
 
 test-fast: $(STAMP) ## Run the tests that take seconds
 	$(BIN)/python -m pytest -m 'not slow'

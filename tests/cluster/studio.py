@@ -17,7 +17,7 @@ from local_support import cluster_document
 
 GPU = "nvidia.com/gpu"
 WORKERS = 3
-PATIENCE = 180.0
+PATIENCE = 300.0
 """Seconds for what takes a few when the machine has nothing else to do."""
 _LADDER = [
     {"name": f"{v}-8", "variant": v, "steps": 8, "quality": q, "seconds": {"cpu": s}}

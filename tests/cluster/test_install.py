@@ -31,6 +31,9 @@ def test_the_page_installs_draws_shows_and_takes_away(loaded: Kubernetes, tmp_pa
 
     shown = follow(loaded, page["What moves"], tmp_path)
     assert "shapes-large" in shown
+    for condition in ("PlanCurrent", "SLOMet"):  # told once a load has been seen
+        about = ("argus/studio", "-n", "studio", "--timeout=60s")
+        loaded.kubectl("wait", f"--for=condition={condition}", *about)
     conditions = loaded.get("argus", "studio", "-n", "studio")["status"]["conditions"]
     assert {c["type"]: c["status"] for c in conditions} == {
         "Ready": "True",
