@@ -31,12 +31,14 @@ from argus_core.spec import ArgusCluster, Router
 from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_router.fleet import Worker
 from argus_router.job import Job
-from argus_router.request import MAX_DEADLINE, Request, agree
+from argus_router.request import MAX_DEADLINE, NOBODY, Request, agree
 from argus_router.waiting import Waiting
 
 RESULTS = Path(__file__).parent / "results" / "router_decide.json"
 RATE = 20.0
 """Images a second, on the clock that the router is given."""
+IDLE_RATE = 500.0
+"""The same where workers are free."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,15 @@ class Figures:
     queued: int
     arrivals_per_second: float
     turns_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Idle:
+    """What was measured with a worker free for whoever comes."""
+
+    tenants: int
+    requests_per_second: float
+    """Each let in, decided, queued, taken, decided again, and learnt from."""
 
 
 class Deaf:
@@ -68,7 +79,10 @@ class Deaf:
 class Stage:
     """A router's decisions over workers that are busy all the time but when they are asked."""
 
-    def __init__(self, cluster: ArgusCluster, workers: int) -> None:
+    def __init__(
+        self, cluster: ArgusCluster, workers: int, *, busy: bool = True, rate: float = RATE
+    ) -> None:
+        self._gap = 1 / rate
         roomy = cluster.spec.model_copy(update={"router": Router(max_queued=1_000_000)})
         self.cluster = cluster.model_copy(update={"spec": roomy})
         self.now, self.arrivals = 0.0, 0
@@ -76,16 +90,27 @@ class Stage:
         variants = [variant.name for variant in roomy.variants]
         self.workers = [self._worker(number, variants) for number in range(workers)]
         self.waiting.meet(self.workers)
-        for worker in self.workers:
+        for worker in self.workers if busy else ():
             self.arrive()
             if (job := self.waiting.next(worker)) is not None:
                 worker.running[job] = None
 
-    def arrive(self) -> Job:
+    def serve(self, tenant: str) -> None:
+        """A request comes while a worker is free, and is drawn."""
+        self.arrive(tenant)
+        worker = self.workers[self.arrivals % len(self.workers)]
+        job = self.waiting.next(worker)
+        assert job is not None, "it waits"
+        job.began, worker.running[job] = self.now, None
+        del worker.running[job]
+        self.waiting.used(job, job.expected)
+        self.waiting.outlook.observe(job, worker, job.expected, self.now)
+
+    def arrive(self, tenant: str = NOBODY) -> Job:
         """A request for one image comes, a little later than the last."""
-        self.now += 1 / RATE
+        self.now += self._gap
         self.arrivals += 1
-        request = Request(prompt=f"circle {self.arrivals}", deadline=MAX_DEADLINE)
+        request = Request(prompt=f"circle {self.arrivals}", deadline=MAX_DEADLINE, tenant=tenant)
         terms = agree(request, self.cluster, call_deadline=None)
         job = Job(
             request_id=str(self.arrivals),
@@ -135,6 +160,17 @@ def measure(cluster: ArgusCluster, *, queued: int, workers: int, seconds: float)
     )
 
 
+def measure_idle(cluster: ArgusCluster, *, tenants: int, workers: int, seconds: float) -> Idle:
+    """Requests one after the other, of so many tenants in turn."""
+    stage = Stage(cluster, workers, busy=False, rate=IDLE_RATE)
+    count, began = 0, time.process_time()
+    while time.process_time() < began + seconds:
+        for number in range(100):
+            stage.serve(f"t{number % tenants}")
+        count += 100
+    return Idle(tenants=tenants, requests_per_second=count / (time.process_time() - began))
+
+
 def _timed(do: Callable[[], object]) -> float:
     began = time.process_time()
     do()
@@ -165,8 +201,14 @@ def main() -> None:
         measure(cluster, queued=queued, workers=options.workers, seconds=options.seconds)
         for queued in options.queued
     ]
+    idle = [
+        measure_idle(cluster, tenants=n, workers=options.workers, seconds=options.seconds)
+        for n in (1, 8)
+    ]
     console = Console()
     console.print(_table(options.label, found))
+    for figures in idle:
+        console.print(f"{figures.requests_per_second:,.0f} requests/s, tenants: {figures.tenants}")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     known = json.loads(options.out.read_text()) if options.out.exists() else {}
     known[options.label] = {
@@ -178,6 +220,7 @@ def main() -> None:
         "variants": len(cluster.spec.variants),
         "workers": options.workers,
         "figures": [asdict(f) for f in found],
+        "idle": [asdict(f) for f in idle],
     }
     options.out.write_text(json.dumps(known, indent=1) + "\n")
     console.print(f"Figures in {options.out}")

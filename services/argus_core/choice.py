@@ -8,9 +8,9 @@ policy is a class with `choose`; `screened` does what no policy may do different
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from argus_core.errors import DeadlineMissed, Exhausted, InvalidRequest, Unavailable
 from argus_core.pricing import NONE, pick
@@ -38,9 +38,8 @@ class Ask:
     """The same where no level takes as little as `room`: others then have less in hand."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """A level as it stands for one request."""
+class Candidate(NamedTuple):
+    """A level as it stands for one request; a tuple, since many are made for each."""
 
     level: Level
     quality: float
@@ -332,7 +331,7 @@ def _refusal(
 
 def _nothing_open(ask: Ask, ranked: Sequence[Candidate]) -> InvalidRequest | Unavailable:
     """Tell what can never be from what is only not now: a worker may load the variant."""
-    held = [replace(c, wait=0.0) for c in ranked]
+    held = [c._replace(wait=0.0) for c in ranked]
     if not (closed := [c for c in held if not _closed(ask, c)]):
         return _never(ask, held)
     variants = sorted({c.level.variant for c in closed})

@@ -2,7 +2,8 @@
 
 The spec's seconds are where `ServiceTimes` starts. What is observed corrects them, level by
 level; a level not seen for long is corrected as the levels of its GPU type are at large, so
-that one slow hour does not close it for good.
+that one slow hour does not close it for good; and where none of these was seen for long either, all
+go back to what the spec says.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ _OUTLIER = 3.0
 """An observation counts for at most this many times the estimate, and at least its inverse."""
 _HALF_LIFE = 300.0
 """Seconds after which an estimate no longer fed counts for half."""
+_LONG_HALF_LIFE = 1800.0
+"""Seconds after which what a GPU type showed at large counts for half."""
+_RENEWED = 1.0
+"""Seconds for which that is not reckoned anew."""
 _FORGOTTEN = 0.1
 """Of what the longest lately is above the mean: by how much each new observation lowers it."""
 FRESH = 60.0
@@ -45,16 +50,16 @@ class ServiceTimes:
     def __init__(self, ladder: Iterable[Level]) -> None:
         self._levels = {level.name: level for level in ladder}
         self._observed: dict[tuple[str, str], _Observed] = {}
-        self._commons: dict[str, float] = {}
-        """Ratio of a GPU type's levels at large, where it is known."""
+        self._commons: dict[str, tuple[float, float]] = {}
+        """Ratio of a GPU type's levels at large, where it is known, and when it was reckoned."""
 
     def expect(self, level: str, gpu_type: str, now: float) -> float:
         """Seconds to expect; more than 0. An unknown GPU type is taken for the slowest."""
-        common = self._common(gpu_type)
+        common = self._common(gpu_type, now)
         seen = self._observed.get((level, gpu_type))
         if seen is None:
             return self._prior(level, gpu_type) * common
-        own = math.exp2(-max(0.0, now - seen.at) / _HALF_LIFE)
+        own = _fade(seen.at, now, _HALF_LIFE)
         ratio = math.exp(own * math.log(seen.ratio) + (1 - own) * math.log(common))
         return self._prior(level, gpu_type) * ratio
 
@@ -62,7 +67,9 @@ class ServiceTimes:
         """Seconds that it may well take: the longest that it took lately, at least `expect`."""
         expected = self.expect(level, gpu_type, now)
         seen = self._observed.get((level, gpu_type))
-        return expected if seen is None else expected * seen.longest / seen.ratio
+        if seen is None:
+            return expected
+        return expected * (1 + (seen.longest / seen.ratio - 1) * _fade(seen.at, now, _HALF_LIFE))
 
     def observe(self, level: str, gpu_type: str, seconds: float, now: float) -> None:
         """Learn that an image took so many seconds, scaled to the default size."""
@@ -89,11 +96,23 @@ class ServiceTimes:
         seconds = self._levels[level].seconds
         return seconds.get(gpu_type) or max(seconds.values())
 
-    def _common(self, gpu_type: str) -> float:
-        if gpu_type not in self._commons:
-            ratios = [seen.ratio for (_, gpu), seen in self._observed.items() if gpu == gpu_type]
-            self._commons[gpu_type] = median_low(ratios) if ratios else 1.0
-        return self._commons[gpu_type]
+    def _common(self, gpu_type: str, now: float) -> float:
+        known, at = self._commons.get(gpu_type, (1.0, -math.inf))
+        if now - at <= _RENEWED:
+            return known
+        ratios = [
+            seen.ratio ** _fade(seen.at, now, _LONG_HALF_LIFE)
+            for (_, gpu), seen in self._observed.items()
+            if gpu == gpu_type
+        ]
+        common = median_low(ratios) if ratios else 1.0
+        self._commons[gpu_type] = common, now
+        return common
+
+
+def _fade(at: float, now: float, half_life: float) -> float:
+    """What counts of something seen then."""
+    return math.exp2(-max(0.0, now - at) / half_life)
 
 
 def pixel_scale(size: ImageSize | None, default: ImageSize) -> float:

@@ -10,15 +10,18 @@ long run, and have a tenant with one image wait for a round of all the others.
 
 Model: a `Turns` for each priority band. A tenant that waits has a tag, in seconds of worker time
 at weight 1: where its next image begins on its own account. The least tag goes first; being
-served moves it on by seconds over weight. The band's clock is the tag of who was served last, and
-who begins to wait begins there, so that nothing is saved up by not asking. Invariants:
+served moves it on by seconds over weight. The band's clock is the furthest tag that was served. Who
+has had less than its share lags behind it, by at most `credit`, so that a few images at once go
+before those of a tenant that takes all that is left over; more is not saved up by not asking. (SFQ
+has no credit: whoever begins to wait begins at the clock. Then a tenant that always waits has, at
+every small burst of another, as many turns as that one.) Invariants:
 
 - the tenant of the least tag among those who can be served is served: nobody idles for fairness;
 - of two who wait all the while for the same workers, served seconds over weight differ by at most
-  the dearest image over weight of either;
-- who waits for what few workers have lags behind the clock, by at most `credit`: then it goes
-  first, and no longer than that;
-- a tenant that does not wait leaves nothing once the clock has passed its tag, or nobody waits.
+  the dearest image over weight of either, and the credit that one had when they began;
+- nobody goes first by reason of less than was its share for longer than `credit`;
+- a tenant that does not wait leaves nothing once the clock is `credit` past its tag, or nobody
+  waits.
 """
 
 from __future__ import annotations
@@ -28,15 +31,20 @@ from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
-CREDIT = 10.0
-"""Seconds of worker time, at weight 1, by which a tag may lag behind the clock."""
+CREDIT = 1.0
+"""Seconds of worker time, where nothing else is said."""
 
 
 class Turns(Generic[K]):
     """The tags of those who wait in one band; not safe for threads."""
 
     def __init__(self, weight: Callable[[K], float], *, credit: float = CREDIT) -> None:
-        """`weight` of a tenant: more than 0; twice as much is twice the seconds."""
+        """Nobody waits.
+
+        Args:
+            weight: of a tenant, more than 0; twice as much is twice the seconds.
+            credit: seconds of worker time, at weight 1, by which a tag may lag behind the clock.
+        """
         self._weight, self._credit = weight, credit
         self._clock = 0.0
         self._tags: dict[K, float] = {}
@@ -63,12 +71,12 @@ class Turns(Generic[K]):
         if not self._waiting:
             self._clock = 0.0
             self._tags.clear()
-        elif self._tags[tenant] <= self._clock:
+        elif self._tags[tenant] <= self._clock - self._credit:
             del self._tags[tenant]
 
     def tag(self, tenant: K) -> float:
         """Where its next image begins; where it would, of one who does not wait."""
-        least = self._clock - (self._credit if tenant in self._waiting else 0.0)
+        least = self._clock - self._credit
         return max(self._tags.get(tenant, least), least)
 
     def first(self, tenants: Iterable[K]) -> K:
@@ -91,8 +99,8 @@ class Turns(Generic[K]):
 
     def _forget(self) -> None:
         if len(self._tags) > len(self._waiting):
-            tags, waiting, clock = self._tags, self._waiting, self._clock
-            self._tags = {t: tag for t, tag in tags.items() if t in waiting or tag > clock}
+            tags, waiting, least = self._tags, self._waiting, self._clock - self._credit
+            self._tags = {t: tag for t, tag in tags.items() if t in waiting or tag > least}
 
 
 def fair_rates(

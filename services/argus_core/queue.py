@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argus_core.errors import Exhausted
-from argus_core.fairness import Turns
+from argus_core.fairness import CREDIT, Turns
 from argus_core.line import NONE, Entry, Leeway, Line, Place, Rank, Served, Tenants
 
 __all__ = ["NONE", "Ahead", "Entry", "Held", "Leeway", "Queues", "Rank"]
@@ -60,8 +60,17 @@ class Queues(Generic[T]):
         limit: int,
         bytes_limit: float = inf,
         weight: Callable[[str], float] = lambda _tenant: 1.0,
+        credit: float = CREDIT,
     ) -> None:
-        """`weight` of a tenant: its share of the time of workers, relative to others."""
+        """Nothing waits.
+
+        Args:
+            limit: entries that may wait.
+            bytes_limit: bytes that they may keep.
+            weight: of a tenant: its share of the time of workers, relative to others.
+            credit: see `argus_core.fairness`.
+        """
+        self._credit = credit
         self._limit, self._bytes_limit, self._weight = limit, bytes_limit, weight
         self._numbers: dict[str, int] = {}
         """Of the queues, in the order in which they were first used."""
@@ -119,7 +128,7 @@ class Queues(Generic[T]):
         tenant: str = "",
         share: float = 1.0,
         reserved: float = 0.0,
-        retry_after: float | None = None,
+        retry_after: Callable[[], float] | None = None,
     ) -> None:
         """Make sure that `count` more may wait, of so many bytes in all.
 
@@ -130,7 +139,7 @@ class Queues(Generic[T]):
             share: of the places: what this tenant may have while others want theirs, 0 to 1. Within
                 it a tenant is let in though the queue is full, as long as a quarter more are not.
             reserved: of the places: what is left for others who have less than their share.
-            retry_after: to be told, in seconds.
+            retry_after: reckons the seconds to be told.
 
         Raises:
             Exhausted: they may not.
@@ -144,7 +153,8 @@ class Queues(Generic[T]):
             most = limit * _OVERFLOW if entitled else limit * (1 - reserved)
             if used + asked > most:
                 raise Exhausted(
-                    f"the queue is full: {used} of {limit:.0f} {words}", retry_after=retry_after
+                    f"the queue is full: {used} of {limit:.0f} {words}",
+                    retry_after=None if retry_after is None else retry_after(),
                 )
 
     def push(self, variant: str, entry: Entry[T]) -> None:
@@ -161,7 +171,7 @@ class Queues(Generic[T]):
         if tenant not in self._names:
             self._names[tenant] = self._free.pop() if self._free else len(self._names)
         if rank.band not in self._turns:
-            self._turns[rank.band] = Turns(self._weight)
+            self._turns[rank.band] = Turns(self._weight, credit=self._credit)
         self._turns[rank.band].join(tenant)
         self._hold(tenant, 1, entry.size)
         self._line.add(entry, self._numbers[variant], self._names[tenant])

@@ -28,6 +28,8 @@ from argus_router.view import Known, Times, View
 
 _MOST_SIZES = 1024
 """Pairs of variant and size that are remembered as proven."""
+_LEARNT = 0.02
+"""Seconds after which it is where something was learnt: not for each of hundreds a second."""
 _RECKONED = 1.0
 """Seconds after which what images take is reckoned anew whatever has changed."""
 
@@ -47,6 +49,7 @@ class Outlook:
         self.crew = crew_of(self._variants, ())
         self._known = self._reckon(0.0)
         self._reckoned_at = -inf
+        self._learnt = False
 
     def meet(self, workers: Iterable[Worker], queues: Queues[Job]) -> None:
         """The workers are these now."""
@@ -61,8 +64,9 @@ class Outlook:
 
     def look(self, queues: Queues[Job], now: float, shares: Shares = ALONE) -> View:
         """The workers and queues as they are now."""
-        if now - self._reckoned_at > _RECKONED:
-            self._known, self._reckoned_at = self._reckon(now), now
+        age = now - self._reckoned_at
+        if age > _RECKONED or (self._learnt and age > _LEARNT):
+            self._known, self._reckoned_at, self._learnt = self._reckon(now), now, False
             queues.weigh(self._known.mean.seconds)
         return View(self._known, queues, now, shares)
 
@@ -107,7 +111,7 @@ class Outlook:
         scale = pixel_scale(job.terms.size, self._spec.default_size)
         own = (seconds - job.fetched) / scale
         self._times.observe(job.settled.level.name, self.gpu_type(worker), own, now)
-        self._reckoned_at = -inf
+        self._learnt = True
 
     def fetched(self, seconds: float, *, found: bool, now: float) -> None:
         """Learn that a start was fetched in so many seconds, or given up after them."""

@@ -74,11 +74,13 @@ class View:
         prices = self._prices(job.tenant)
         starts = {} if self._known.starts_closed else job.starts
         waits = {team: self._wait(team, ahead) for team in self._free_in}
+        scales = {variant: self._known.scale(job, variant) for variant in teams}
         found = [
             self._candidate(
                 index,
                 job,
                 self._known.mean,
+                scale=scales[level.variant],
                 waits=waits[teams[level.variant]],
                 price=prices[level.variant],
                 has_start=level.name in starts,
@@ -100,6 +102,7 @@ class View:
                 index,
                 job,
                 times,
+                scale=self._known.scale(job, level.variant),
                 waits=(0.0, 0.0),
                 price=price,
                 has_start=_has_start(level, job, worker, closed=closed),
@@ -265,12 +268,12 @@ class View:
         job: Job,
         times: Times,
         *,
+        scale: float,
         waits: tuple[float | None, float | None],
         price: float,
         has_start: bool,
     ) -> Candidate:
         level = self._known.ladder[index]
-        scale = self._known.scale(job, level.variant)
         return Candidate(
             level=level,
             quality=job.qualities.get(level.name, level.quality),
@@ -297,6 +300,8 @@ def _has_start(level: Level, job: Job, worker: Worker, *, closed: bool) -> bool:
 
 def _free_in(worker: Worker, now: float) -> list[float]:
     """For each slot, seconds until it is free."""
+    if not worker.running:
+        return [0.0] * worker.slots
     left = [_left(job, now) for job in worker.running][: worker.slots]
     return left + [0.0] * (worker.slots - len(left))
 

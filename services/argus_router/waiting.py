@@ -32,6 +32,8 @@ from argus_router.outlook import Outlook
 from argus_router.tenants import Tenants
 from argus_router.view import View
 
+_CREDIT = 8
+"""Images at the dearest level that a tenant may have before others, if it had less than they."""
 UNDECIDED = ""
 """Queue of jobs whose level waits for a worker to hold its variant."""
 
@@ -54,7 +56,10 @@ class Waiting:
         self._variants = [variant.name for variant in spec.variants]
         self.outlook = Outlook(spec, fetches)
         self.queues: Queues[Job] = Queues(
-            limit=limit, bytes_limit=spec.router.max_queued_bytes, weight=self.tenants.weight
+            limit=limit,
+            bytes_limit=spec.router.max_queued_bytes,
+            weight=self.tenants.weight,
+            credit=_CREDIT * max(max(level.seconds.values()) for level in spec.ladder),
         )
 
     def apply(self, plan: cluster_pb2.Plan) -> None:
@@ -82,11 +87,11 @@ class Waiting:
         tenant = self.tenants.key(jobs[0].terms.request.tenant, self._clock())
         for job in jobs:
             job.tenant = tenant
-        view = self._let_in(jobs)
+        candidates = self._let_in(jobs)
         placed: list[Job] = []
         try:
             for job in jobs:
-                self._place(job, self._look() if placed else view)
+                self._place(job, self._look().candidates(job) if placed else candidates)
                 placed.append(job)
         except ArgusError:
             for job in placed:
@@ -102,7 +107,7 @@ class Waiting:
             return
         known = job.decision is not None
         try:
-            self._place(job, self._look())
+            self._place(job, self._look().candidates(job))
         except ArgusError as error:
             self.fail(job, _excuse(job, error) if known else error)
             return
@@ -147,15 +152,18 @@ class Waiting:
         for entry in self.queues.expire(self._clock()):
             self.fail(entry.item, too_late(entry.item))
 
-    def _let_in(self, jobs: Sequence[Job]) -> View:
-        """Make sure that the images of a request may come in together."""
+    def _let_in(self, jobs: Sequence[Job]) -> Sequence[Candidate]:
+        """Make sure that the images of a request may come in together; the levels of the first."""
         now, first = self._clock(), jobs[0]
         prices = self.outlook.prices
         prices.saw(first.qualities, len(jobs), now)
         prices.room = self._door.room
         view, asks = self._look(), _ask(first, now)
         candidates = view.candidates(first)
-        best = roomiest(asks, _sure(candidates)) or roomiest(asks, candidates)
+        sure = _sure(candidates)
+        best = roomiest(asks, sure)
+        if best is None and len(sure) < len(candidates):
+            best = roomiest(asks, candidates)
         # What no level can do in time though nothing waits, the choice of level finds words for.
         if best is not None:
             self._count(jobs, best, candidates)
@@ -167,9 +175,9 @@ class Waiting:
             tenant=tenant,
             share=shares.share(tenant),
             reserved=self._reserved(tenant, shares),
-            retry_after=self._relief(),
+            retry_after=self._relief,
         )
-        return view
+        return candidates
 
     def _count(self, jobs: Sequence[Job], best: Candidate, candidates: Sequence[Candidate]) -> None:
         """Hold a request against its tenant's quotas, and remember what the tenant asks for."""
@@ -191,7 +199,7 @@ class Waiting:
         queued, limit = len(self.queues), self._limit
         if tenant in shares.over:
             waits = [best.squeezed or 0.0, view.own_wait(first, variant)]
-            best = replace(best, squeezed=max(waits))
+            best = best._replace(squeezed=max(waits))
             queued = self.queues.held(tenant).images
             limit = max(1, int(limit * (1 - self._reserved(tenant, shares))) - len(self.queues))
             limit += queued
@@ -228,11 +236,13 @@ class Waiting:
     def _look(self) -> View:
         return self.outlook.look(self.queues, self._clock(), self._shares())
 
-    def _place(self, job: Job, view: View) -> None:
+    def _place(self, job: Job, candidates: Sequence[Candidate]) -> None:
         """Choose a job's level and queue it; undecided where no worker holds what it needs."""
-        asks, candidates = _ask(job, self._clock()), view.candidates(job)
+        asks, sure = _ask(job, self._clock()), _sure(candidates)
         index = self.outlook.index
-        least = {**quickest(asks, candidates), **quickest(asks, _sure(candidates))}
+        least = quickest(asks, sure)
+        if len(sure) < len(candidates):
+            least = {**quickest(asks, candidates), **least}
         job.quickest = {v: index(c.level) for v, c in least.items()}
         try:
             job.decision = self._policy.choose(asks, candidates)

@@ -1,7 +1,7 @@
 """Shares by what is asked, and buckets that fill."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from argus_core.demand import ALONE, Demand
@@ -43,6 +43,7 @@ def test_weights_share_what_is_short():
     assert shares.over == {"a", "c"}
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from("abc"), st.floats(0.01, 100), min_size=2),
     st.floats(0.1, 50),
@@ -85,6 +86,7 @@ def test_more_than_a_bucket_holds_is_not_refused_for_ever():
     assert bucket.wait(100 * BURST, 0.0) == 0.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0, 20))), st.floats(0.1, 10))
 def test_no_more_is_taken_than_the_rate_and_one_burst(asks, rate):
     bucket, now, taken = Bucket(rate, now=0.0), 0.0, 0.0

@@ -71,6 +71,25 @@ def test_level_that_was_slow_once_is_not_closed_for_good():
     assert times.expect("slow", "cpu", 3000.0) < 1.5
 
 
+def test_what_nobody_has_seen_for_long_goes_back_to_the_profile():
+    times = ServiceTimes([level("a"), level("b")])
+    for now in range(20):
+        times.observe("a", "cpu", 8.0, float(now))
+    assert times.expect("b", "cpu", 20.0) > 4.0
+    assert times.expect("a", "cpu", 20.0) > times.expect("a", "cpu", 3600.0) > 1.5
+    for name in "ab":
+        assert times.expect(name, "cpu", 40_000.0) == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_longest_that_it_took_is_forgotten_too():
+    times = ServiceTimes([level()])
+    for now in range(50):
+        times.observe("a", "cpu", 1.0, float(now))
+    times.observe("a", "cpu", 2.5, 50.0)
+    assert times.longest("a", "cpu", 50.0) == pytest.approx(2.5, rel=0.01)
+    assert times.longest("a", "cpu", 9000.0) == pytest.approx(1.0, abs=0.05)
+
+
 def test_fresh_is_what_was_seen_lately():
     times = ServiceTimes([level()])
     assert not times.fresh("a", "cpu", 0)

@@ -1,7 +1,7 @@
 """Sharing between tenants: by weight, to within one image, saving nothing up, leaving nothing."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -11,8 +11,8 @@ COSTS = st.sampled_from([0.1, 0.5, 1.0, 2.0])
 WEIGHTS = {"a": 1.0, "b": 2.0, "c": 0.5, "d": 4.0}
 
 
-def turns(**options):
-    return Turns(WEIGHTS.__getitem__, **options)
+def turns(*, credit=0.0):
+    return Turns(WEIGHTS.__getitem__, credit=credit)
 
 
 def waiting(*tenants, count=10_000, **options):
@@ -23,6 +23,7 @@ def waiting(*tenants, count=10_000, **options):
     return found
 
 
+@settings(deadline=None)
 @given(st.lists(st.fixed_dictionaries(dict.fromkeys("abcd", COSTS)), min_size=1, max_size=300))
 def test_served_seconds_over_weight_differ_by_at_most_an_image_of_either(costs):
     mine, served = waiting(*WEIGHTS), dict.fromkeys(WEIGHTS, 0.0)
@@ -38,6 +39,7 @@ def test_served_seconds_over_weight_differ_by_at_most_an_image_of_either(costs):
                 assert apart <= dearest[one] + dearest[other] + 1e-6
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500), COSTS, COSTS)
 def test_who_begins_to_wait_is_served_after_at_most_one_of_each_other(count, cost, own):
     mine = waiting("a", "b")
@@ -53,15 +55,19 @@ def test_who_begins_to_wait_is_served_after_at_most_one_of_each_other(count, cos
     assert max(map(before.count, ["a", "b"])) <= 1
 
 
-def test_nothing_is_saved_up_by_not_asking():
-    mine = waiting("a")
-    for _ in range(1000):
+@settings(deadline=None)
+@given(st.integers(1, 1000), st.sampled_from([0.0, 2.0, 5.0]))
+def test_no_more_is_saved_up_by_not_asking_than_the_credit(before, credit):
+    mine = waiting("a", credit=credit)
+    for _ in range(before):
         mine.serve("a", 1.0)
     for _ in range(1000):
-        mine.join("c")
-    mine.serve(mine.first(["a", "c"]), 1.0)
-    mine.serve(mine.first(["a", "c"]), 1.0)
-    assert mine.first(["a", "c"]) == "a"
+        mine.join("b")
+    count = 0
+    while mine.first(["a", "b"]) == "b":
+        mine.serve("b", 1.0)
+        count += 1
+    assert min(before - 1, credit) * WEIGHTS["b"] <= count <= (credit + 1) * WEIGHTS["b"] + 1
 
 
 def test_who_waited_for_scarce_workers_goes_first_no_longer_than_its_credit():
@@ -134,9 +140,21 @@ def test_who_is_gone_is_forgotten_while_others_go_on():
     assert len(mine) == 1
 
 
+def test_credit_is_forgotten_with_who_had_it():
+    mine = waiting("b", credit=3.0)
+    mine.join("a")
+    mine.serve("a", 1.0)
+    mine.leave("a")
+    for _ in range(20):
+        mine.serve("b", 1.0)
+    assert len(mine) == 1
+    assert mine.tag("a") == mine.tag("c")
+
+
 DEMANDS = st.dictionaries(st.sampled_from("abcd"), st.floats(0, 10), min_size=1)
 
 
+@settings(deadline=None)
 @given(DEMANDS, st.floats(0, 20))
 def test_rates_are_max_min_fair(demands, capacity):
     rates = fair_rates(demands, WEIGHTS, capacity)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from argus_core.hedge import Late, gain, pays
@@ -55,6 +55,7 @@ def test_good_conduct_makes_the_next_ejection_shorter():
     assert fail(mine, times=3, now=60.0) == 10.0
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
 def test_never_all_and_never_more_than_the_share(of, most):
     mine = outliers(most=most)
@@ -127,6 +128,7 @@ def test_hedge_is_off_where_slots_are_scarce():
     assert not pays(LATE, idle=1, slots=8)
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 100), st.floats(0.1, 100), st.floats(0.1, 100))
 def test_gain_is_a_chance_that_grows_with_lateness(elapsed, remaining, seconds):
     late = replace(LATE, elapsed=elapsed, longest=0.0, remaining=remaining, seconds=seconds)

@@ -3,7 +3,7 @@
 from math import inf
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -53,6 +53,7 @@ def filled(entries):
     return queues
 
 
+@settings(deadline=None)
 @given(ENTRIES)
 def test_order_is_band_then_deadline_then_arrival(entries):
     queues = filled(entries)
@@ -61,6 +62,7 @@ def test_order_is_band_then_deadline_then_arrival(entries):
     assert queues.pop("ab") is None
 
 
+@settings(deadline=None)
 @given(ENTRIES, st.builds(Rank, st.integers(1, 3), st.floats(0, 100), st.just(-1)))
 def test_work_ahead_is_of_those_that_go_first_at_what_levels_take_now(entries, rank):
     queues = filled(entries)
@@ -94,6 +96,7 @@ def plain_leeway(entries, variants, shares, *, slots, busy, now, first, behind):
     return ample, strained, stretch
 
 
+@settings(deadline=None)
 @given(
     ENTRIES,
     st.sampled_from(["a", "ab", "c"]),
@@ -122,6 +125,7 @@ def test_levels_that_others_may_draw_at_change_the_least_work():
     assert queues.ahead().least == {"a": 1.0, "b": 0.0}
 
 
+@settings(deadline=None)
 @given(ENTRIES, st.floats(0, 100))
 def test_expiry_takes_exactly_those_whose_deadline_is_over(entries, now):
     queues = filled(entries)
@@ -149,7 +153,7 @@ def test_bound_counts_all_queues_together_and_says_when_to_retry():
     queues.require_room(1)
     queues.push("b", entry(arrival=2))
     with pytest.raises(Exhausted) as caught:
-        queues.require_room(1, retry_after=0.5)
+        queues.require_room(1, retry_after=lambda: 0.5)
     assert caught.value.retry_after == 0.5
 
 
@@ -195,6 +199,7 @@ def shared(drawn):
     return make(), order
 
 
+@settings(deadline=None)
 @given(TENANTS)
 def test_turns_go_by_tenant_and_by_deadline_within_one(drawn):
     _, order = shared(drawn)
@@ -205,6 +210,7 @@ def test_turns_go_by_tenant_and_by_deadline_within_one(drawn):
         assert mine == sorted(mine)
 
 
+@settings(deadline=None)
 @given(TENANTS)
 def test_work_ahead_of_each_is_of_those_whose_turn_comes_before(drawn):
     queues, order = shared(drawn)
@@ -217,6 +223,7 @@ def test_work_ahead_of_each_is_of_those_whose_turn_comes_before(drawn):
         assert sum(own.settled.values()) == pytest.approx(sum(takes(e, e.level) for e in mine))
 
 
+@settings(deadline=None)
 @given(TENANTS, st.sampled_from(["", "x", "xy"]), st.booleans())
 def test_leeway_goes_by_turns_too(drawn, ignored, all_of_them):
     queues, order = shared(drawn)

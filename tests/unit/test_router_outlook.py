@@ -5,6 +5,8 @@ import pytest
 from router_support import Rehearsal
 
 BOTH = ("large", "tiny")
+MOMENT = 0.03
+"""Seconds after which what was learnt is reckoned with."""
 
 
 def learnt(stage, level, *seconds):
@@ -14,6 +16,7 @@ def learnt(stage, level, *seconds):
         worker = stage.workers[0]
         stage.waiting.outlook.observe(job, worker, each, stage.now)
         stage.run()
+    stage.now += MOMENT
     view = stage.waiting.outlook.look(stage.waiting.queues, stage.now)
     job = stage.ask()[0]
     return next(c for c in view.candidates(job) if c.level.name == level)
@@ -26,7 +29,7 @@ def test_those_who_wait_take_what_was_learnt_since_they_came():
     assert queues.ahead().settled["tiny"] == pytest.approx(1.0)
     for _ in range(50):
         outlook.observe(waiting[0], stage.workers[0], 0.2, stage.now)
-    outlook.look(queues, stage.now)
+    outlook.look(queues, stage.now + MOMENT)
     assert queues.ahead().settled["tiny"] == pytest.approx(2.0, rel=0.01)
     assert queues.ahead().least["tiny"] == pytest.approx(2.0, rel=0.01)
 
@@ -35,7 +38,7 @@ def test_longest_is_remembered_and_forgotten_step_by_step():
     usual = [0.1] * 10
     assert learnt(Rehearsal(BOTH), "quick", *usual).overrun == pytest.approx(0.0, abs=1e-3)
     once = learnt(Rehearsal(BOTH), "quick", *usual, 0.2)
-    assert once.longest == pytest.approx(0.2, rel=0.05)
+    assert once.longest == pytest.approx(0.2, rel=0.1)
     assert once.seconds < 0.13
     later = learnt(Rehearsal(BOTH), "quick", *usual, 0.2, *usual)
     assert 0.1 < later.longest < 0.17
