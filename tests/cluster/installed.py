@@ -35,7 +35,7 @@ def loaded(node: Kubernetes) -> Kubernetes:
 
 @pytest.fixture
 def installed(loaded: Kubernetes) -> Iterator[Kubernetes]:
-    """The node with both charts installed, as long as a test runs; skips where few minutes count."""
+    """The node with both charts installed, as long as a test runs; skips where minutes count."""
     if not os.environ.get("ARGUS_CLUSTER_ALL"):
         pytest.skip("takes minutes on a real node: run by 'make test-cluster'")
     charts = ROOT / "charts"

@@ -7,7 +7,7 @@ within its deadline was answered.
 import pytest
 
 from cluster.kubernetes import Kubernetes
-from cluster.studio import PATIENCE, WORKERS, Budget, Studio, served, studio
+from cluster.studio import PATIENCE, WORKERS, Budget, Studio, document, served, studio
 from helpers import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -79,3 +79,41 @@ async def test_serving_survives_what_befalls_its_parts(installed: Kubernetes):
             served(traffic)
         await whole(cluster)
     assert max(budget.samples) == WORKERS
+
+
+async def test_what_keeps_a_worker_away_is_told_and_the_others_serve(installed: Kubernetes):
+    with (
+        studio(installed, "away") as cluster,
+        Budget(cluster=installed, namespace=cluster.namespace) as budget,
+    ):
+        await whole(cluster)
+
+        # The node loses GPUs: a pod that is made anew finds none.
+        installed.script("gpus.sh", "2")
+        try:
+            victim = cluster.pods()[0]["metadata"]["name"]
+            installed.kubectl("delete", "pod", victim, "-n", cluster.namespace)
+            await cluster.becomes("Progressing", "True", "Unschedulable")
+            with cluster.load(rate=RATE, seconds=10.0) as traffic:
+                served(traffic)
+            assert cluster.condition("Ready") == ("True", "Serving")
+        finally:
+            installed.script("gpus.sh", "4")
+        await whole(cluster)
+
+        # A new image cannot be pulled: one worker waits for it, the others are left alone.
+        cluster.apply(with_worker(image="argus/worker:there-is-none"))
+        await cluster.becomes("Progressing", "True", "ImageUnavailable")
+        with cluster.load(rate=RATE, seconds=10.0) as traffic:
+            served(traffic)
+        assert ready(cluster) == WORKERS - 1
+        cluster.apply(document("away"))
+        await whole(cluster)
+    assert max(budget.samples) == WORKERS
+
+
+def with_worker(**container):
+    """The cluster's document with a worker that is overridden."""
+    made = document("away")
+    made["spec"]["pools"][0]["podTemplate"]["spec"]["containers"][0] |= container
+    return made
