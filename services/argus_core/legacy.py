@@ -9,7 +9,6 @@ seconds cost nothing this is nothing: all are drawn in full anyway.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from argus_core.choice import Candidate
 from argus_core.latents import in_full, path
@@ -43,4 +42,4 @@ def with_legacy(
         ]  # fmt: skip
         return max(0.0, max(nexts, default=now) - now)
 
-    return [replace(c, legacy=uses * gain(c)) if kept.get(c.level.name) else c for c in candidates]
+    return [c._replace(legacy=uses * gain(c)) if kept.get(c.level.name) else c for c in candidates]
