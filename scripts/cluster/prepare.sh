@@ -14,3 +14,4 @@ command -v go >/dev/null || [ -x "$BIN/k8snode" ] || skip "tests on a Kubernetes
 "$HERE/build.sh" helm kubeconform || skip "tests of the charts" "helm or kubeconform did not build"
 [ "$(id -u)" = 0 ] || skip "tests on a node that runs pods" "it needs root"
 "$HERE/images.sh" || skip "tests on a node that runs pods" "the images did not build"
+"$HERE/argus-images.sh" || skip "tests of Argus on a node" "its images did not build"
