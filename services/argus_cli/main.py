@@ -13,6 +13,7 @@ from argus_cli.commands import (
     compare,
     demo,
     draw,
+    key,
     plan,
     profile,
     simulate,
@@ -42,6 +43,7 @@ app.command()(compare.compare)
 app.command()(evaluate)
 app.command("train-models")(train_models)
 app.command("train-predictor")(train_predictor.train_predictor)
+app.add_typer(key.app, name="key")
 app.command()(version.version)
 
 
