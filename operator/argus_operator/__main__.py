@@ -12,10 +12,11 @@ from dataclasses import replace
 
 import kopf
 
-from argus_core.errors import ArgusError, Unavailable
+from argus_core.errors import ArgusError, NotFound, Unavailable
 from argus_operator.gateway import Gateway
 from argus_operator.handlers import registry_of
 from argus_operator.health import HealthServer, Heartbeats
+from argus_operator.kinds import CLUSTER
 from argus_operator.lease import Lease
 from argus_operator.metrics import Metrics
 from argus_operator.office import Office
@@ -58,10 +59,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     beating = asyncio.create_task(_beat(heartbeats))
     stopping = asyncio.create_task(stop.wait())
     try:
-        async with await Gateway.connect() as gateway:
+        # The lease has connections of its own, as it must not wait behind what many clusters ask.
+        async with await Gateway.connect() as gateway, await Gateway.connect() as own:
             gateway.requests = metrics.requests
             lease = Lease(
-                gateway,
+                own,
                 namespace=settings.lease_namespace,
                 name=settings.lease,
                 identity=settings.identity,
@@ -73,6 +75,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 return
             acquiring.result()
             metrics.leader.set(1)
+            await _kind_is_known(gateway, settings)
             office = Office(gateway, settings, metrics, heartbeats)
             try:
                 await _act(office, lease, settings, stopping)
@@ -82,6 +85,24 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         for task in (beating, stopping):
             task.cancel()
         await health.stop()
+
+
+async def _kind_is_known(gateway: Gateway, settings: Settings) -> None:
+    """Wait until the API server knows ArgusClusters: kopf looks for the kind only once."""
+    where = settings.namespaces[0] if settings.namespaces else None
+    told = False
+    while True:
+        try:
+            await gateway.list(CLUSTER, where)
+        except NotFound:
+            if not told:
+                log.warning("the API server knows no ArgusClusters yet: install charts/argus-crds")
+            told = True
+        except Unavailable as error:
+            log.warning("%s", error)
+        else:
+            return
+        await asyncio.sleep(_BEAT)
 
 
 async def _act(

@@ -43,9 +43,12 @@ log = logging.getLogger(__name__)
 _GAP = 0.5
 """Seconds between two looks at least."""
 _BUSY, _QUIET = 5.0, 60.0
-"""Seconds after which it looks again by itself: while something goes on, and while nothing does."""
+"""Seconds after which it looks again by itself: after a change, and twice as many each time that
+nothing has changed, up to a bound."""
 _PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 """Seconds before what failed is tried again: twice as many each time, up to a bound."""
+_TURN = 900.0
+"""Seconds that it may wait for others to have looked."""
 _PATIENCE = 120.0
 """Seconds within which a look must end, or the operator is said to hang."""
 
@@ -63,7 +66,10 @@ class Keeper:
         settings: Settings,
         metrics: Metrics,
         heartbeats: Heartbeats,
+        room: asyncio.Semaphore,
     ) -> None:
+        """`room` bounds how many keepers look at once."""
+        self._room = room
         self._namespace, self._name, self._uid = namespace, name, uid
         self._gateway, self._settings = gateway, settings
         self._metrics, self._heartbeats = metrics, heartbeats
@@ -85,17 +91,19 @@ class Keeper:
         who, trouble, pause = f"{self._namespace}/{self._name}", "", _PAUSE
         try:
             while True:
-                self._heartbeats.beat(who, within=_PATIENCE)
                 self._woken.clear()
                 try:
-                    with self._metrics.reconciles.time():
-                        if not await self._look():
-                            return
+                    async with self._room:
+                        self._heartbeats.beat(who, within=_PATIENCE)
+                        with self._metrics.reconciles.time():
+                            if not await self._look():
+                                return
                 except ArgusError as error:
                     self._metrics.failures.inc()
                     if trouble != str(error):
                         trouble = str(error)
                         log.warning("%s: %s; tried again", who, error)
+                    self._heartbeats.beat(who, within=pause + _TURN)
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
                     continue
@@ -108,7 +116,7 @@ class Keeper:
                 await self._controller.end()
 
     async def _rest(self, who: str) -> None:
-        self._heartbeats.beat(who, within=self._period + _PATIENCE)
+        self._heartbeats.beat(who, within=2 * self._period + _TURN)
         await asyncio.sleep(_GAP)
         try:
             async with asyncio.timeout(self._period * random.uniform(0.8, 1.2)):
@@ -146,10 +154,8 @@ class Keeper:
             await self._label(pods, controller)
         sight = self._sight(cluster, pods, controller, accounts, paused=paused)
         self._metrics.see(sight)
-        await self._teller.tell(found, sight, controller.control.crew.states)
-        settled = all(account.away == 0 and not account.outdated for account in accounts)
-        asked = sight.outcome.met + sight.outcome.missed > 0
-        self._period = _QUIET if settled and not asked else _BUSY
+        moved = await self._teller.tell(found, sight, controller.control.crew.states)
+        self._period = _BUSY if moved else min(2 * self._period, _QUIET)
 
     async def _pods(self) -> list[Pod]:
         selector = names.selector(self._name)

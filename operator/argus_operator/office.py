@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
 
+_AT_ONCE = 8
+"""Looks at clusters at once: more would only wait for one another."""
+
 
 class Office:
     """Opens a keeper for every cluster that is told of, and closes it when the cluster is gone."""
@@ -27,6 +30,7 @@ class Office:
         self._gateway, self._settings = gateway, settings
         self._metrics, self._heartbeats = metrics, heartbeats
         self._keepers: dict[Key, tuple[str, Keeper, asyncio.Task[None]]] = {}
+        self._room = asyncio.Semaphore(_AT_ONCE)
 
     def cluster(self, kind: str | None, thing: dict[str, Any]) -> None:
         """A cluster is there, has changed, or is gone (`DELETED`)."""
@@ -70,6 +74,7 @@ class Office:
             settings=self._settings,
             metrics=self._metrics,
             heartbeats=self._heartbeats,
+            room=self._room,
         )
         task = asyncio.create_task(keeper.run(), name="/".join(key))
         task.add_done_callback(_complain)

@@ -44,16 +44,21 @@ class Teller:
         self.told_plan = 0
         """Id of the plan that was told of last."""
 
-    async def tell(self, found: Object, sight: Sight, states: States) -> None:
-        """Write what was seen into the status of `found`, and what is new as events."""
+    async def tell(self, found: Object, sight: Sight, states: States) -> bool:
+        """Write what was seen into the status of `found`, and what is new as events.
+
+        Returns whether the status differed.
+        """
         conditions = verdict.conditions(sight)
         generation = found["metadata"]["generation"]
         told = _conditions(found, conditions)
         body = report.body(sight)
-        await self._patch(found, {**body, "observedGeneration": generation, "conditions": told})
+        status = {**body, "observedGeneration": generation, "conditions": told}
+        differed = await self._patch(found, status)
         await self._announce_plan(sight)
         await self._announce_conditions(conditions, found.get("status", {}))
         await self._announce_switches(sight, states)
+        return differed
 
     async def tell_invalid(self, found: Object, message: str) -> None:
         """What was right before goes on; only the status says that this is not."""
@@ -63,11 +68,11 @@ class Teller:
         await self._patch(found, {**standing, "conditions": [*ready, *others]})
         await self._herald.tell("InvalidDocument", message, warning=True)
 
-    async def _patch(self, found: Object, status: Mapping[str, Any]) -> None:
+    async def _patch(self, found: Object, status: Mapping[str, Any]) -> bool:
         """Write the status where it differs; what it no longer says is taken away."""
         standing = found.get("status", {})
         if standing == status:
-            return
+            return False
         gone = dict.fromkeys(standing.keys() - status.keys(), None)
         if "plan" in standing and "plan" in status:
             missing = standing["plan"].keys() - status["plan"].keys()
@@ -75,6 +80,7 @@ class Teller:
         meta = found["metadata"]
         patch = {"status": {**gone, **status}}
         await self._gateway.merge(CLUSTER, meta["namespace"], meta["name"], patch, part="status")
+        return True
 
     async def _announce_plan(self, sight: Sight) -> None:
         """An event for a new plan that moves somebody."""

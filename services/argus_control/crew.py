@@ -69,7 +69,7 @@ class Crew:
 
     def meet(self, addresses: Mapping[str, str]) -> None:
         """The workers that are up listen here now."""
-        if self._closed:
+        if self._closed or addresses == self._addresses:
             return
         for name in self.loadouts:
             if addresses.get(name) == self._addresses.get(name):
