@@ -103,7 +103,9 @@ async def attempt(
             if not begun:
                 begun = True
                 began()
-            if kind == "progress":
+            # Of two attempts only the one that is further is told of.
+            if kind == "progress" and event.progress.step > job.step:
+                job.step = event.progress.step
                 job.sink.progressed(job, event.progress)
     except grpc.aio.AioRpcError as error:
         return _verdict(error, start=job.start, begun=begun)

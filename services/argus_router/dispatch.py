@@ -129,6 +129,7 @@ class Dispatcher:
 
     def _bind(self, job: Job, worker: Worker) -> None:
         job.state, job.worker, job.began = JobState.RUNNING, worker.name, self._clock()
+        job.step = 0
         self._begin(job, worker)
 
     def _begin(self, job: Job, worker: Worker) -> None:

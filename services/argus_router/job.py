@@ -104,6 +104,8 @@ class Job:
     worker: str = ""
     began: float = 0.0
     """When it was last handed to a worker."""
+    step: int = 0
+    """The furthest that was told of since it was last taken from the queue."""
     fetched: float = 0.0
     """Seconds that fetching its start took; 0 where there was none."""
     context: Context = field(default_factory=copy_context, repr=False)

@@ -88,11 +88,16 @@ async def test_prompt_that_kills_workers_is_refused_before_it_kills_them_all():
         assert code == grpc.StatusCode.FAILED_PRECONDITION
         assert "different workers" in message
         assert (await status(stage.draw("poison", seed=5)))[0] == code
+        async with stage.session.post(
+            "/v1/images/generations", json={"prompt": "poison"}
+        ) as answer:
+            assert answer.status == 400
+            assert (await answer.json())["error"]["code"] == "failed_precondition"
         for worker in workers:
             worker.automatic = True
         assert (await collect(stage.draw("a red circle")))[-1].result.attempts == 1
         assert await happened(stage, "quarantined") == 1
-        assert await happened(stage, "refused") == 1
+        assert await happened(stage, "refused") == 2
     assert sum(bool(worker.calls) for worker in workers) <= 3
 
 
@@ -201,9 +206,17 @@ async def test_first_that_comes_after_all_ends_the_second():
         call = stage.draw(deadline=duration(5.0))
         late, (other,) = await who(*workers)
         await eventually(lambda: other.calls)
+        late.calls[0].step(3)
+        assert (await call.read()).HasField("accepted")
+        assert (await call.read()).progress.step == 3
+        for step in range(1, 4):
+            other.calls[0].step(step)
+        late.calls[0].step(4)
         late.calls[0].finish()
-        result = (await collect(call))[-1].result
+        events = await collect(call)
+        result = events[-1].result
         assert result.worker == late.state.worker
+        assert [e.progress.step for e in events if e.HasField("progress")] in ([4], [])
         await eventually(lambda: other.calls[0].cancelled)
         assert await happened(stage, "hedge_won") == 0
 
