@@ -32,10 +32,10 @@ from rich.table import Table
 
 from argus_cli.document import load_document
 from argus_cli.local.cluster import LocalCluster
-from argus_cli.local.mode import Mode
-from argus_cli.local.planning import Planning
 from argus_cli.simulate.ladder import levels_of
 from argus_client import AsyncClient, Order, Picture, Retry
+from argus_control.mode import Mode
+from argus_control.planning import Planning
 from argus_core.errors import ArgusError
 from argus_core.policies.registry import make
 from argus_core.simulator.engine import simulate

@@ -292,10 +292,9 @@ def _sum(candidate: Candidate) -> str:
 
 def _praise(ask: Ask, taken: Candidate, possible: Sequence[Candidate]) -> str:
     name = taken.level.name
-    if len(possible) == 1:
-        return f"{name} is the only level open to the request"
-    if taken.legacy:
-        return f"{name} is worth {_sum(taken)}: the prompt is likely to come again"
+    if len(possible) == 1 or taken.legacy:
+        again = f"worth {_sum(taken)}: the prompt is likely to come again"
+        return f"{name} is {again if taken.legacy else 'the only level open to the request'}"
     best = max(possible, key=lambda c: c.quality)
     if taken.quality == best.quality:
         return f"{name} is the best level open to the request, and it is in time"

@@ -207,11 +207,11 @@ class ClusterSpec(Model):
         if not isinstance(data, dict) or "workers" not in data:
             return data
         workers, pools = data["workers"], data.get("pools")
-        alone = isinstance(pools, list) and len(pools) == 1 and isinstance(pools[0], dict)
-        if not alone or "workers" in pools[0]:
+        pool = pools[0] if isinstance(pools, list) and len(pools) == 1 else None
+        if not isinstance(pool, dict) or "workers" in pool:
             raise ValueError("workers: only where there is one pool, which has none of its own")
         rest = {key: value for key, value in data.items() if key != "workers"}
-        return {**rest, "pools": [{**pools[0], "workers": workers}]}
+        return {**rest, "pools": [{**pool, "workers": workers}]}
 
     @model_validator(mode="after")
     def _holds_together(self) -> ClusterSpec:
