@@ -11,7 +11,7 @@ tag=$(sed -n 's/^version = "\(.*\)"/\1/p' "$ROOT/pyproject.toml")
 version=$("${PYTHON:-python3}" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 options=(--build-arg "PYTHON=$(python_image "$version")" --file "$ROOT/images/Dockerfile"
   --ignorefile "$ROOT/images/Dockerfile.dockerignore")
-[ -n "${FULL:-}" ] || options+=(--build-arg WORKER_PACKAGES=packages-mounted --build-arg PREDICTOR_PACKAGES=packages-mounted)
+[ -n "${FULL:-}" ] || options+=(--build-arg MOUNTED=/opt/packages)
 # pip needs to trust whom this machine trusts.
 [ ! -f /etc/ssl/certs/ca-certificates.crt ] || options+=(--volume /etc/ssl/certs:/etc/ssl/certs:ro)
 
