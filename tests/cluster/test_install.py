@@ -11,11 +11,12 @@ from argus_shapes.detector import detect, judge
 from cluster.installed import RESTRICTED
 from cluster.kubernetes import Kubernetes
 from cluster.page import commands, follow
+from helpers import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def test_the_page_installs_draws_shows_and_takes_away(loaded: Kubernetes, tmp_path):
+async def test_the_page_installs_draws_shows_and_takes_away(loaded: Kubernetes, tmp_path):
     page = commands("install.md")
     follow(loaded, page["Operator"], tmp_path)
     loaded.kubectl(
@@ -45,6 +46,10 @@ def test_the_page_installs_draws_shows_and_takes_away(loaded: Kubernetes, tmp_pa
 
     follow(loaded, page["Take it away"], tmp_path)
     kinds = "all,configmaps,serviceaccounts,networkpolicies,poddisruptionbudgets"
-    left = loaded.get(kinds, "-n", "studio")["items"]
-    assert {each["metadata"]["name"] for each in left} <= {"default", "kube-root-ca.crt"}
+
+    def left():
+        found = loaded.get(kinds, "-n", "studio")["items"]
+        return {each["metadata"]["name"] for each in found} - {"default", "kube-root-ca.crt"}
+
+    await eventually(lambda: not left(), timeout=120, interval=0.5)
     loaded.kubectl("delete", "namespace", "studio", "argus-system")
