@@ -98,11 +98,12 @@ class Keeper:
                         with self._metrics.reconciles.time():
                             if not await self._look():
                                 return
-                except ArgusError as error:
+                except Exception as error:
                     self._metrics.failures.inc()
-                    if trouble != str(error):
-                        trouble = str(error)
-                        log.warning("%s: %s; tried again", who, error)
+                    if trouble != repr(error):
+                        trouble = repr(error)
+                        bug = None if isinstance(error, ArgusError) else error
+                        log.warning("%s: %s; tried again", who, error, exc_info=bug)
                     self._heartbeats.beat(who, within=pause + _TURN)
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)

@@ -88,6 +88,6 @@ class Office:
 
 
 def _complain(task: asyncio.Task[None]) -> None:
-    """A keeper ends only when its cluster is gone; its heartbeat stops if it was a bug."""
+    """A keeper ends only when its cluster is gone; anything else is a bug of ours."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("the keeper of %s ended by a bug", task.get_name(), exc_info=error)

@@ -159,6 +159,8 @@ class Control:
     async def _turn(self) -> None:
         await asyncio.sleep(self._planning.interval)
         reports = [self._reports.popleft() for _ in range(len(self._reports))]
+        if not reports and self.outcomes.newest is None:
+            return
         self.switches.hear(self.crew.states)
         crew, switch_seconds = self._held(), dict(self.switches.seconds)
         plan = await asyncio.to_thread(self._decide, reports, crew, switch_seconds)

@@ -151,7 +151,7 @@ class Kubelet:
         return router
 
     async def _roster(self, cluster: str) -> roster.Roster:
-        """What DNS would say of the names in the router's file."""
+        """What DNS would say of the workers' Service."""
         standing = None
         while True:
             known = frozenset(

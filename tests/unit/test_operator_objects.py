@@ -1,6 +1,6 @@
 """From a document to the objects of Kubernetes."""
 
-import json
+import importlib
 
 import pytest
 import yaml
@@ -94,10 +94,12 @@ def test_services_read_the_document_without_what_is_the_operators():
     assert parse_cluster(document).spec.pools[0].workers == 4
 
 
-def test_routers_are_told_every_worker_by_its_name_in_dns():
-    workers = json.loads(built()["ConfigMap", "demo"]["data"]["workers.json"])
-    assert [w["worker"] for w in workers] == [f"demo-cpu-{n}" for n in range(4)]
-    assert workers[0]["address"] == "demo-cpu-0.demo-workers.here.svc:9000"
+def test_routers_find_workers_by_the_name_of_their_service():
+    objects = built()
+    args = container(objects, "Deployment", "demo-router")["args"]
+    assert "--worker=dns:///demo-workers.here.svc:9000" in args
+    spec = objects["Service", "demo-workers"]["spec"]
+    assert (spec["clusterIP"], spec["publishNotReadyAddresses"]) == ("None", True)
 
 
 def template(objects, kind, name):
@@ -178,3 +180,10 @@ def test_labels_of_long_variants_fit():
     held = names.holding(["v" * 63, "w" * 62 + "x"])
     assert len(held) == 3
     assert all(len(key.partition("/")[2]) <= 63 for key in held)
+
+
+@pytest.mark.parametrize("role", ["worker", "router", "predictor"])
+def test_the_services_take_the_arguments_that_they_are_given(role):
+    service = importlib.import_module(f"argus_{role}.__main__")
+    kind, name = ("StatefulSet", "demo-cpu") if role == "worker" else ("Deployment", f"demo-{role}")
+    service._parser().parse_args(container(built(), kind, name)["args"])

@@ -21,7 +21,7 @@ def build(cluster: ArgusCluster, settings: Settings, owner: Object) -> list[Obje
     """
     found = [
         *access.objects(cluster, settings),
-        *document.objects(cluster, settings),
+        *document.objects(cluster),
         *predictor.objects(cluster, settings),
         *workers.objects(cluster, settings),
         *routers.objects(cluster, settings),

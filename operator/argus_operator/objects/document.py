@@ -1,16 +1,13 @@
-"""The document as the services read it, and where the workers are."""
+"""The document as the services read it."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import yaml
 
 from argus_core.spec import ArgusCluster, ClusterSpec
-from argus_operator import names
 from argus_operator.objects.common import metadata
-from argus_operator.settings import Settings
 
 _OURS: Any = {
     # Heeded by the operator alone.
@@ -25,7 +22,7 @@ _OURS: Any = {
 }
 
 
-def objects(cluster: ArgusCluster, settings: Settings) -> list[dict[str, Any]]:
+def objects(cluster: ArgusCluster) -> list[dict[str, Any]]:
     """The ConfigMap that all pods mount."""
     name = cluster.metadata.name
     return [
@@ -33,10 +30,7 @@ def objects(cluster: ArgusCluster, settings: Settings) -> list[dict[str, Any]]:
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": metadata(name, name),
-            "data": {
-                "cluster.yaml": yaml.safe_dump(_document(cluster), sort_keys=False),
-                "workers.json": json.dumps(_workers(cluster, settings.ports.worker)),
-            },
+            "data": {"cluster.yaml": yaml.safe_dump(_document(cluster), sort_keys=False)},
         }
     ]
 
@@ -58,15 +52,3 @@ def _document(cluster: ArgusCluster) -> dict[str, Any]:
         "metadata": where,
         "spec": spec,
     }
-
-
-def _workers(cluster: ArgusCluster, port: int) -> list[dict[str, str]]:
-    """Every worker under its name in DNS, which stays when its pod is made anew."""
-    name = cluster.metadata.name
-    domain = f"{names.workers_service(name)}.{cluster.metadata.namespace}.svc"
-    workers = [
-        names.worker(name, pool.name, number)
-        for pool in cluster.spec.pools
-        for number in range(pool.workers)
-    ]
-    return [{"worker": worker, "address": f"{worker}.{domain}:{port}"} for worker in workers]

@@ -78,9 +78,10 @@ def _deployment(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
 def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
     name, seconds = cluster.metadata.name, grace(cluster.spec)
     grpc, http = settings.ports.router_grpc, settings.ports.router_http
+    workers = names.workers_service(name)
     arguments = [
         f"--cluster={DOCUMENT_PATH}/cluster.yaml",
-        f"--workers-file={DOCUMENT_PATH}/workers.json",
+        f"--worker=dns:///{workers}.{cluster.metadata.namespace}.svc:{settings.ports.worker}",
         f"--grpc=0.0.0.0:{grpc}",
         f"--http=0.0.0.0:{http}",
         f"--grace={seconds:g}",
