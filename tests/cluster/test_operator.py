@@ -260,6 +260,31 @@ async def test_a_pinned_worker_keeps_what_it_is_pinned_to(api_server: Kubernetes
         assert list(cluster.kubelet.workers["demo-cpu-1"].state.loadout) == ["large"]
 
 
+@pytest.mark.slow
+async def test_real_workers_hold_what_they_are_told_and_draw(api_server: Kubernetes, tmp_path):
+    variants = [
+        {"name": name, "model": "builtin:shapes-tiny", "family": "shapes"}
+        for name in ("large", "tiny")
+    ]
+    async with studio(api_server, "real", tmp_path, real=True) as cluster:
+        await cluster.apply(document(variants=variants))
+        await cluster.becomes("Ready", "True", "Serving", within=180)
+        await cluster.becomes("Progressing", "False", "Settled", within=180)
+        assert sorted((await cluster.labels()).values()) == ["large", "tiny"]
+        (name,) = cluster.kubelet.routers
+        address = f"{cluster.kubelet.addresses[name]}:8000"
+        async with AsyncClient(address) as client:
+            (picture,) = await client.draw(Order(prompt="a large red circle", deadline=60))
+        assert picture.worker in await cluster.pods()
+        # A container that ends comes back with what its pod was told, whoever runs the operator.
+        await cluster.operator.kill()
+        pods = await cluster.pods()
+        assert {p["metadata"]["annotations"]["argus.dev/loadout"] for p in pods.values()} == {
+            "large",
+            "tiny",
+        }
+
+
 async def _is(found, wanted):
     return await found == wanted
 
