@@ -23,6 +23,10 @@ python() {
   read -r prefix version < <("${PYTHON:-python3}" -c \
     'import sys; print(sys.base_prefix, "%d.%d" % sys.version_info[:2])')
   buildah_here inspect "$(python_image "$version")" >/dev/null 2>&1 && return
+  if [ "$prefix" = /usr ]; then
+    say "the Python of .venv is the system's, which cannot be put into an image alone"
+    return 1
+  fi
   say "making a Python $version image"
   debootstrap --variant=minbase --include=ca-certificates,libsqlite3-0,libffi8,libreadline8,libbz2-1.0,libssl3,zlib1g,liblzma5,libncursesw6 \
     bookworm "$tree" "$(apt-get indextargets --format '$(SITE) $(RELEASE)' | awk '$2 == "bookworm" { print $1; exit }')" >"$scratch/log" 2>&1 ||
