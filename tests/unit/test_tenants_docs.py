@@ -1,5 +1,6 @@
 """The examples of docs/tenants.md and docs/faults.md do what the pages say."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from argus_core.spec import parse_cluster
 from router_support import cluster_of
 
 DOCS = Path(__file__).parents[2] / "docs"
+RESULTS = DOCS.parent / "bench" / "results"
 
 
 def blocks(page, kind):
@@ -41,3 +43,15 @@ def test_defaults_in_the_tables_are_those_of_the_model(page):
     assert rows
     for name, told in rows:
         assert known[name] == (True if told == "yes" else float(told)), name
+
+
+def test_figures_of_fairness_are_those_that_were_measured_and_keep_the_goal():
+    figures = json.loads((RESULTS / "fairness.json").read_text())["figures"]
+    page = (DOCS / "tenants.md").read_text()
+    for f in figures:
+        latencies = f"{f['p50'] * 1000:.0f} ms | {f['p99'] * 1000:.0f} ms"
+        assert f"| {f['scene']} | {f['tenant']} | {latencies} | {f['quality']:.2f} |" in page
+        assert f["late"] == 0
+    quiet = {f["scene"]: f for f in figures if f["tenant"] == "quiet"}
+    assert quiet["at fifty times"]["p99"] <= 1.2 * quiet["at its share"]["p99"]
+    assert quiet["at fifty times"]["refused"] == 0
