@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
-from argus_worker.families.protocol import Rows
+from argus_worker.families.protocol import Family, Rows
 from argus_worker.sample import Sample
 
 
@@ -37,19 +37,32 @@ def predict(samples: Sequence[Sample]) -> list[torch.Tensor]:
     unconditional = dict(zip(map(id, guided), predictions, strict=False))
     conditional = predictions[len(guided) :]
     return [
-        _guide(unconditional.get(id(sample)), row, sample.order.guidance_scale)
+        _guide(family, unconditional.get(id(sample)), row, sample.order.guidance_scale)
         for sample, row in zip(samples, conditional, strict=True)
     ]
 
 
 def _join(negative: list[Rows], samples: Sequence[Sample]) -> Rows:
     standing = [*negative, *(sample.conditioning.positive for sample in samples)]
-    return {name: torch.cat([rows[name] for rows in standing]) for name in standing[0]}
+    return {name: _stack([rows[name] for rows in standing]) for name in standing[0]}
+
+
+def _stack(rows: list[torch.Tensor]) -> torch.Tensor:
+    """One below the other; shorter prompts are filled up with zeros, which their mask rows tell."""
+    if rows[0].dim() > 1:
+        longest = max(row.shape[1] for row in rows)
+        rows = [
+            row
+            if row.shape[1] == longest
+            else torch.cat([row, row.new_zeros(1, longest - row.shape[1], *row.shape[2:])], dim=1)
+            for row in rows
+        ]
+    return torch.cat(rows)
 
 
 def _guide(
-    unconditional: torch.Tensor | None, conditional: torch.Tensor, scale: float
+    family: Family, unconditional: torch.Tensor | None, conditional: torch.Tensor, scale: float
 ) -> torch.Tensor:
     if unconditional is None:
         return conditional
-    return unconditional + scale * (conditional - unconditional)
+    return family.guide(unconditional, conditional, scale)

@@ -48,7 +48,7 @@ def load_module(kind: Any, folder: Path, name: str, *, dtype: torch.dtype) -> An
     Raises:
         BadModel: weights are missing, of another shape, or not safetensors.
     """
-    _require(folder, name)
+    require(folder, name)
     module, info = kind.from_pretrained(
         folder / name,
         use_safetensors=True,
@@ -65,7 +65,7 @@ def load_module(kind: Any, folder: Path, name: str, *, dtype: torch.dtype) -> An
 
 def load_tokenizer(kind: Any, folder: Path, name: str) -> Any:
     """One tokenizer."""
-    _require(folder, name)
+    require(folder, name)
     return kind.from_pretrained(folder / name, local_files_only=True, trust_remote_code=False)
 
 
@@ -75,7 +75,7 @@ def load_scheduler(folder: Path) -> Any:
     Raises:
         BadModel: diffusers has no such scheduler, or it takes more than one step a timestep.
     """
-    _require(folder, "scheduler")
+    require(folder, "scheduler")
     config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
     name = str(config.get("_class_name"))
     kind: Any = getattr(diffusers, name, None)
@@ -92,7 +92,7 @@ def load_scheduler(folder: Path) -> Any:
 def resumable(scheduler: Any) -> bool:
     """Whether the latent is all that a step needs, so that a schedule can begin in its midst."""
     trial = _tried(scheduler)
-    return not any(hasattr(trial, history) for history in ("model_outputs", "ets"))
+    return not any(hasattr(trial, history) for history in ("model_outputs", "ets", "derivatives"))
 
 
 def _tried(scheduler: Any) -> Any:
@@ -104,6 +104,7 @@ def _tried(scheduler: Any) -> Any:
     return trial
 
 
-def _require(folder: Path, name: str) -> None:
+def require(folder: Path, name: str) -> None:
+    """BadModel where the folder lacks a component."""
     if not (folder / name).is_dir():
         raise BadModel(f"{folder} has no {name}")

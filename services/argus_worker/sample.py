@@ -20,18 +20,17 @@ class Sample:
     def __init__(self, order: Order, *, device: torch.device) -> None:
         self.order, family = order, order.held.family
         self.scheduler = copy.deepcopy(family.scheduler)
-        family.set_timesteps(self.scheduler, order.steps)
+        family.set_timesteps(self.scheduler, order.steps, width=order.width, height=order.height)
         if hasattr(self.scheduler, "set_begin_index"):
             self.scheduler.set_begin_index(order.skipped_steps)
         self._draws = "generator" in inspect.signature(self.scheduler.step).parameters
         self.done = order.skipped_steps
         """Steps behind it, skipped ones included."""
         self.captured: list[Captured] = []
-        guided = family.guided(order.guidance_scale)
         self.conditioning: Conditioning = family.encode(
             order.prompt,
             order.negative_prompt,
-            guided=guided,
+            scale=order.guidance_scale,
             width=order.width,
             height=order.height,
         )
@@ -79,10 +78,14 @@ class Sample:
             generator=noise.generator(order.seed, 0),
             dtype=family.dtype,
         )
-        sigma = getattr(self.scheduler, "init_noise_sigma", 1.0)
-        return drawn * sigma
+        return drawn * family.noise_scale(self.scheduler)
 
 
 def _clean(scheduler: Any, at: int, latent: torch.Tensor, prediction: torch.Tensor) -> torch.Tensor:
-    """Flow schedulers do not tell the clean latent: it lies straight along the velocity."""
+    """Flow schedulers do not tell the clean latent: it lies straight along the velocity.
+
+    DPM-Solver keeps it as its history.
+    """
+    if kept := getattr(scheduler, "model_outputs", None):
+        return kept[-1]
     return latent - scheduler.sigmas[at].to(latent.dtype) * prediction

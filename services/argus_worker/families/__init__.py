@@ -14,7 +14,19 @@ GROUP = "argus.families"
 
 _FAMILIES = {
     "shapes": "argus_worker.families.shapes:ShapesFamily",
+    "sd15": "argus_worker.families.sd15:Sd15Family",
     "sdxl": "argus_worker.families.sdxl:SdxlFamily",
+    "sdxl-turbo": "argus_worker.families.sdxl_few:SdxlTurboFamily",
+    "sdxl-lightning": "argus_worker.families.sdxl_few:SdxlLightningFamily",
+    "pixart": "argus_worker.families.pixart:PixArtFamily",
+    "sd3": "argus_worker.families.sd3:Sd3Family",
+    "flux": "argus_worker.families.flux:FluxFamily",
+    "flux-schnell": "argus_worker.families.flux:FluxSchnellFamily",
+    "sana": "argus_worker.families.sana:SanaFamily",
+    "sana-sprint": "argus_worker.families.sana_sprint:SanaSprintFamily",
+    "z-image": "argus_worker.families.z_image:ZImageFamily",
+    "qwen-image": "argus_worker.families.qwen_image:QwenImageFamily",
+    "flux2-klein": "argus_worker.families.flux2_klein:Flux2KleinFamily",
 }
 
 
@@ -33,3 +45,8 @@ def find_family(name: str) -> type[Family]:
         loaded: type[Family] = added[name].load()
         return loaded
     raise BadModel(f"no family {name!r}; there are {', '.join(sorted({*_FAMILIES, *added}))}")
+
+
+def names() -> tuple[str, ...]:
+    """Of the families that come with Argus."""
+    return tuple(_FAMILIES)

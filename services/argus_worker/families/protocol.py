@@ -1,6 +1,7 @@
 """What the engine asks of a model family; a new family is one file and one registration.
 
-The engine knows latents, timesteps and conditions, never a family's name. All tensors that a
+The engine knows latents, timesteps and conditions, never a family's name; what most families do
+alike is in `base`. All tensors that a
 family gives out have one sample a row, so that rows of several requests can stand together.
 """
 
@@ -9,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from PIL.Image import Image
+
+from argus_worker.families.facts import Facts
 
 Rows = dict[str, torch.Tensor]
 """Conditioning of a forward: tensors by name, each with one sample a row."""
@@ -73,6 +76,8 @@ class Family(Protocol):
     """A template that is only ever copied."""
     dtype: torch.dtype
     """Of the latents."""
+    FACTS: ClassVar[Facts]
+    """What holds of every model of the family; `argus ladder check` reads it."""
 
     @classmethod
     def load(cls, folder: Path, *, dtype: torch.dtype) -> Self:
@@ -87,18 +92,28 @@ class Family(Protocol):
         """Tokens of a prompt, marks included."""
         ...
 
-    def guided(self, scale: float) -> bool:
-        """Whether this guidance scale asks for a second, unconditional row."""
-        ...
-
     def encode(
-        self, prompt: str, negative: str, *, guided: bool, width: int, height: int
+        self, prompt: str, negative: str, *, scale: float, width: int, height: int
     ) -> Conditioning:
-        """Turn one prompt into conditioning on the device."""
+        """Turn one prompt into conditioning on the device; the scale says whether it is guided.
+
+        Rows of several prompts may differ in length: the shorter are then filled up with zeros at
+        the end of their second dimension, so such rows need a mask beside them.
+        """
         ...
 
-    def set_timesteps(self, scheduler: Any, steps: int) -> None:
-        """Give a copy of the scheduler its full schedule."""
+    def guide(
+        self, unconditional: torch.Tensor, conditional: torch.Tensor, scale: float
+    ) -> torch.Tensor:
+        """One prediction of two, each `[1, ...]`."""
+        ...
+
+    def set_timesteps(self, scheduler: Any, steps: int, *, width: int, height: int) -> None:
+        """Give a copy of the scheduler its full schedule for an image of so many pixels."""
+        ...
+
+    def noise_scale(self, scheduler: Any) -> float | torch.Tensor:
+        """What unit noise is multiplied by; read after `set_timesteps`."""
         ...
 
     def latent_shape(self, width: int, height: int) -> tuple[int, ...]:

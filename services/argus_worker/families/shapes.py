@@ -13,11 +13,22 @@ from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
 from argus_shapes import pipeline as shapes
 from argus_worker.components import load_module, load_scheduler, load_tokenizer, read_index
+from argus_worker.families.base import Usual
+from argus_worker.families.facts import Facts
 from argus_worker.families.protocol import Conditioning, Limits, Rows
 
 
-class ShapesFamily:
+class ShapesFamily(Usual):
     """Drives an `argus_shapes.pipeline.ShapesPipeline`; the latent is the picture."""
+
+    FACTS = Facts(
+        side_multiple=16,
+        min_side=48,
+        max_side=48,
+        max_pixels=48 * 48,
+        latent_space="pixels",
+        max_steps=1000,
+    )
 
     def __init__(
         self, *, tokenizer: Any, text_encoder: Any, transformer: Any, scheduler: Any
@@ -56,20 +67,20 @@ class ShapesFamily:
         """Words and the end mark."""
         return len(self._counter(prompt, padding=False, truncation=False).input_ids)
 
-    def guided(self, scale: float) -> bool:
-        """As in the pipeline: anything but 1."""
-        return scale != 1.0
-
     def encode(
         self,
         prompt: str,
         negative: str,
         *,
-        guided: bool,
+        scale: float,
         width: int,  # noqa: ARG002 - the model knows one size
         height: int,  # noqa: ARG002
     ) -> Conditioning:
-        """Text states and mask; an empty negative prompt is the unconditional one."""
+        """Text states and mask; an empty negative prompt is the unconditional one.
+
+        As in the pipeline, anything but 1 is guided.
+        """
+        guided = scale != 1.0
         tokens = self._tokenizer(
             [prompt, negative] if guided else [prompt],
             padding="max_length",
@@ -84,7 +95,7 @@ class ShapesFamily:
         ]
         return Conditioning(positive=rows[0], negative=rows[1] if guided else None)
 
-    def set_timesteps(self, scheduler: Any, steps: int) -> None:
+    def set_timesteps(self, scheduler: Any, steps: int, *, width: int, height: int) -> None:  # noqa: ARG002
         """Noise shares from 1 down, evenly."""
         scheduler.set_timesteps(sigmas=shapes.sigmas(steps))
 

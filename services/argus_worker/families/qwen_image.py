@@ -1,0 +1,101 @@
+"""Qwen-Image: Qwen2.5-VL as text encoder, a very large transformer, a video VAE of one frame."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from diffusers import (
+    AutoencoderKLQwenImage,
+    QwenImagePipeline,
+    QwenImageTransformer2DModel,
+)
+from PIL.Image import Image
+from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer
+
+from argus_worker.families.base import FlowFamily, pack, unpack
+from argus_worker.families.facts import Facts
+from argus_worker.families.protocol import Conditioning, Rows
+
+
+class QwenImageFamily(FlowFamily):
+    """Drives the components of a `QwenImagePipeline`; our guidance is its `true_cfg_scale`."""
+
+    PIPELINE = QwenImagePipeline
+    TOKENIZERS: ClassVar = {"tokenizer": Qwen2Tokenizer}
+    MODULES: ClassVar = {
+        "text_encoder": Qwen2_5_VLForConditionalGeneration,
+        "transformer": QwenImageTransformer2DModel,
+        "vae": AutoencoderKLQwenImage,
+    }
+    MAX_TOKENS = 512
+    FACTS = Facts(
+        side_multiple=16,
+        min_side=256,
+        max_side=2048,
+        max_pixels=1664 * 1664,
+        latent_space="qwen-image-vae",
+        dtypes=("float32", "bfloat16"),
+    )
+
+    def encode(
+        self,
+        prompt: str,
+        negative: str,
+        *,
+        scale: float,
+        width: int,  # noqa: ARG002 - the model is not told
+        height: int,  # noqa: ARG002
+    ) -> Conditioning:
+        """States of the words, a mask of ones; a blank stands for no negative prompt."""
+        guided = scale > 1.0
+        return Conditioning(
+            positive=self._rows(prompt),
+            negative=self._rows(negative or " ") if guided else None,
+        )
+
+    def guide(
+        self, unconditional: torch.Tensor, conditional: torch.Tensor, scale: float
+    ) -> torch.Tensor:
+        """Classifier-free, with every token's length kept at that of the conditional prediction."""
+        guided = pack(super().guide(unconditional, conditional, scale))
+        lengths = torch.norm(pack(conditional), dim=-1, keepdim=True)
+        kept = guided * (lengths / torch.norm(guided, dim=-1, keepdim=True))
+        return unpack(kept, conditional)
+
+    def latent_shape(self, width: int, height: int) -> tuple[int, ...]:
+        """`[1, 16, height / 8, width / 8]`, unpacked."""
+        scale = self._pipeline.vae_scale_factor
+        return (1, self._net.config.in_channels // 4, height // scale, width // scale)
+
+    def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, rows: Rows) -> torch.Tensor:
+        """Flow velocity."""
+        _, _, height, width = latents.shape
+        prediction = self._net(
+            hidden_states=pack(latents),
+            timestep=timesteps.to(latents.dtype) / 1000,
+            encoder_hidden_states=rows["states"],
+            # A prompt that stands alone has nothing to hide; without a mask attention is quicker.
+            encoder_hidden_states_mask=rows["mask"] if len(latents) > 1 else None,
+            img_shapes=[[(1, height // 2, width // 2)]] * len(latents),
+            return_dict=False,
+        )[0]
+        return unpack(prediction, latents)
+
+    def decode(self, latent: torch.Tensor) -> Image:
+        """Through the VAE, as the one frame of a video."""
+        config = self._vae.config
+        latent = latent.to(self._vae.dtype).unsqueeze(2)
+        mean, deviation = (
+            torch.tensor(values).view(1, -1, 1, 1, 1).to(latent)
+            for values in (config.latents_mean, config.latents_std)
+        )
+        frames = self._vae.decode(latent * deviation + mean, return_dict=False)[0]
+        return self._picture(frames[:, :, 0])
+
+    def _rows(self, prompt: str) -> Rows:
+        states, _ = self._pipeline.encode_prompt(
+            prompt, self._net.device, max_sequence_length=self.MAX_TOKENS
+        )
+        mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
+        return {"states": states, "mask": mask}

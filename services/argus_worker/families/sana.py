@@ -1,0 +1,78 @@
+"""Sana: Gemma as text encoder, linear attention, a VAE that shrinks sides by 32."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, ClassVar
+
+import torch
+from diffusers import AutoencoderDC, SanaPipeline, SanaTransformer2DModel
+from transformers import Gemma2Model, GemmaTokenizer
+
+from argus_worker.families.base import PipelineFamily
+from argus_worker.families.facts import Facts
+from argus_worker.families.protocol import Conditioning, Rows
+
+
+class SanaFamily(PipelineFamily):
+    """Drives the components of a `SanaPipeline`, at the size asked for: no binning."""
+
+    PIPELINE = SanaPipeline
+    TOKENIZERS: ClassVar = {"tokenizer": GemmaTokenizer}
+    MODULES: ClassVar = {
+        "text_encoder": Gemma2Model,
+        "transformer": SanaTransformer2DModel,
+        "vae": AutoencoderDC,
+    }
+    MAX_TOKENS = 300
+    WIDE = True
+    PATCH = 1
+    FACTS = Facts(
+        side_multiple=32,
+        min_side=256,
+        max_side=2048,
+        max_pixels=2 * 1024 * 1024,
+        latent_space="sana-dc-ae",
+        ships="DPMSolverMultistepScheduler",
+        dtypes=("float32", "bfloat16"),
+    )
+
+    def encode(
+        self,
+        prompt: str,
+        negative: str,
+        *,
+        scale: float,
+        width: int,  # noqa: ARG002 - the model is not told
+        height: int,  # noqa: ARG002
+    ) -> Conditioning:
+        """States and mask, filled up to the bound; the prompt stands behind Sana's instruction."""
+        guided = scale > 1.0
+        plus, mask, minus, mask_minus = self._pipeline.encode_prompt(
+            prompt,
+            guided,
+            negative_prompt=negative,
+            device=self._net.device,
+            complex_human_instruction=self._instruction(),
+        )
+        return Conditioning(
+            positive={"states": plus, "mask": mask},
+            negative={"states": minus, "mask": mask_minus} if guided else None,
+        )
+
+    def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, rows: Rows) -> torch.Tensor:
+        """Flow velocity, in the latents' dtype."""
+        net = self._net
+        prediction: torch.Tensor = net(
+            latents.to(net.dtype),
+            encoder_hidden_states=rows["states"].to(net.dtype),
+            encoder_attention_mask=rows["mask"],
+            timestep=timesteps * net.config.timestep_scale,
+            return_dict=False,
+        )[0]
+        return prediction[:, : latents.shape[1]].to(latents.dtype)
+
+    def _instruction(self) -> Any:
+        """What the pipeline's call puts before a prompt."""
+        call = inspect.signature(type(self._pipeline).__call__)
+        return call.parameters["complex_human_instruction"].default
