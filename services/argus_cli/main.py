@@ -14,6 +14,7 @@ from argus_cli.commands import (
     demo,
     draw,
     key,
+    load,
     plan,
     profile,
     simulate,
@@ -36,6 +37,8 @@ app.command()(draw.draw)
 app.command()(status.status)
 app.command()(assign.assign)
 app.command()(demo.demo)
+app.command()(load.load)
+app.command("check-load")(load.check)
 app.command()(profile.profile)
 app.command()(plan.plan)
 app.command()(simulate.simulate)

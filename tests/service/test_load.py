@@ -1,0 +1,138 @@
+"""Load on a real router: requests go out at their moments, and each is told of once."""
+
+import asyncio
+import json
+
+import pytest
+
+from argus_cli.load import checking, figures, report, sendings
+from argus_cli.load.sending import Line, Load, Sending
+from argus_client import Order
+from argus_core.errors import InvalidRequest
+from helpers import eventually
+from router_support import LONG, ScriptedWorker, cluster_of, staged
+
+
+def sending(at, *, deadline=20.0, **fields):
+    return Sending(at=at, prompt=0, order=Order(prompt="x", deadline=deadline), **fields)
+
+
+async def loaded(stage, planned, *, most=1000, clients=2):
+    """The records of a load."""
+    load = Load(Line(endpoint=stage.grpc, clients=clients), planned, most=most)
+    await load.run()
+    return sorted(load.records, key=lambda r: r.number)
+
+
+def worker(**fields):
+    made = ScriptedWorker("w0", "large", "tiny", slots=8)
+    made.automatic = True
+    return made
+
+
+async def test_each_request_is_told_of_once_with_what_became_of_it():
+    async with staged(worker()) as stage:
+        records = await loaded(stage, [sending(0.01 * n) for n in range(40)])
+    assert not checking.problems(records, expected=40, grace=2.0)
+    assert {r.code for r in records} == {"OK"}
+    assert {r.level for r in records} <= {"best", "good", "quick"}
+    assert all(r.request_id and r.worker == "w0" and r.attempts == 1 for r in records)
+    assert all(r.intended <= r.sent <= r.first <= r.last for r in records)
+
+
+async def test_requests_do_not_wait_for_one_another():
+    slow = ScriptedWorker("w0", "large", "tiny")
+    cluster = cluster_of(seconds=LONG, slo={"deadlineSeconds": 600})
+    async with staged(slow, cluster=cluster) as stage:
+        load = Load(Line(endpoint=stage.grpc), [sending(0.0, deadline=600)] * 5, most=1000)
+        running = asyncio.create_task(load.run())
+        # None is answered, and all are sent.
+        await eventually(lambda: load.under_way == 5)
+        await eventually(lambda: stage.waiting + stage.running == 5)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert [r.code for r in load.records] == ["UNANSWERED"] * 5
+
+
+async def test_what_would_be_too_many_at_once_is_dropped_and_counted():
+    slow = ScriptedWorker("w0", "large", "tiny")
+    async with staged(slow) as stage:
+        load = Load(Line(endpoint=stage.grpc), [sending(0.0)] * 5, most=2)
+        running = asyncio.create_task(load.run())
+        await eventually(lambda: len(load.records) == 3)
+        assert {r.code for r in load.records} == {"DROPPED"}
+        await eventually(lambda: slow.calls)
+        slow.automatic = True
+        for call in slow.calls:
+            call.finish()
+        await running
+    assert figures.figures(load.records, duration=1.0).dropped == 3
+
+
+async def test_errors_are_answers_with_their_codes():
+    async with staged(worker()) as stage:
+        hasty = Sending(at=0.0, prompt=0, order=Order(prompt="x", deadline=1e-6))
+        wrong = Sending(at=0.0, prompt=0, order=Order(prompt="x", deadline=20.0, level="none"))
+        records = await loaded(stage, [hasty, wrong])
+    assert [r.code for r in records] == ["DEADLINE_EXCEEDED", "INVALID_ARGUMENT"]
+    assert all(r.answers == 1 and r.message for r in records)
+
+
+def test_a_report_holds_every_figure_and_a_picture(tmp_path):
+    records = []
+    whole = figures.figures(records, duration=1.0)
+    found = report.document({"endpoint": "x"}, whole, {})
+    report.write(tmp_path / "report.json", found)
+    report.draw(records, tmp_path / "report.png")
+    assert json.loads((tmp_path / "report.json").read_text())["kind"] == "ArgusLoad"
+    assert (tmp_path / "report.png").stat().st_size > 1000
+
+
+def planned(**changed):
+    given = {
+        "trace": None, "rate": 50.0, "duration": 10.0, "speed": 1.0, "prompts": None, "tenants": {},
+        "deadline": 5.0, "level": "", "minimum_quality": None, "seed": 1,
+    }  # fmt: skip
+    return sendings.planned(**{**given, **changed})
+
+
+def test_moments_are_random_at_a_rate_and_the_same_for_a_seed():
+    found = planned()
+    assert len(found) == pytest.approx(500, abs=100)
+    assert [s.at for s in found] == sorted(s.at for s in found)
+    assert found == planned()
+    assert found != planned(seed=2)
+
+
+def test_a_trace_is_played_faster(tmp_path):
+    trace = tmp_path / "trace.csv"
+    trace.write_text("arrival_s,prompt_id\n0,0\n4,1\n8,0\n")
+    found = planned(trace=str(trace), rate=None, duration=None, speed=2.0)
+    assert [s.at for s in found] == [0.0, 2.0, 4.0]
+    assert found[0].order.prompt == found[2].order.prompt != found[1].order.prompt
+
+
+def test_tenants_have_their_shares():
+    found = planned(tenants={"a": 3.0, "b": 1.0})
+    share = sum(s.tenant == "a" for s in found) / len(found)
+    assert share == pytest.approx(0.75, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "option"),
+    [
+        ({"rate": None}, "--trace"),
+        ({"rate": -1.0}, "--rate"),
+        ({"trace": "no such file"}, "--trace"),
+    ],
+)
+def test_what_is_wrong_names_the_option(changed, option):
+    with pytest.raises(InvalidRequest, match=option):
+        planned(**changed)
+
+
+def test_shares_of_tenants_are_numbers_above_zero():
+    assert sendings.shares("--tenant", ["a", "b=2.5"]) == {"a": 1.0, "b": 2.5}
+    for text in ("a=0", "=1", "a=x", "a=inf"):
+        with pytest.raises(InvalidRequest, match="--tenant"):
+            sendings.shares("--tenant", [text])
