@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from argus_core.errors import NotFound
 from argus_core.spread import Loadout
 from argus_operator import report, verdict
 from argus_operator.conditions import Condition, written
@@ -79,7 +80,12 @@ class Teller:
             status = {**status, "plan": {**status["plan"], **dict.fromkeys(missing, None)}}
         meta = found["metadata"]
         patch = {"status": {**gone, **status}}
-        await self._gateway.merge(CLUSTER, meta["namespace"], meta["name"], patch, part="status")
+        try:
+            await self._gateway.merge(
+                CLUSTER, meta["namespace"], meta["name"], patch, part="status"
+            )
+        except NotFound:
+            return False  # It is gone since it was read, as the next look will find.
         return True
 
     async def _announce_plan(self, sight: Sight) -> None:

@@ -144,6 +144,14 @@ class Kubelet:
         for name in list(self._uids):
             await self._end(name)
 
+    async def restart(self, pod: dict[str, Any]) -> str:
+        """Start a real worker's container anew in its pod; returns where it listens."""
+        name = pod["metadata"]["name"]
+        await self.processes[name].die()
+        assert self._real is not None
+        self.processes[name] = await Process.start(pod, self.addresses[name], self._real)
+        return f"{self.addresses[name]}:9000"
+
     async def _look(self) -> None:
         pods = {pod["metadata"]["name"]: pod for pod in await self._pods()}
         for name in [n for n, uid in self._uids.items() if _uid(pods.get(n)) != uid]:
