@@ -1,0 +1,204 @@
+"""What the router itself costs: latency that it adds, its processor time, its memory.
+
+    python bench/router_overhead.py --rate 500 --seconds 300 --predictor
+
+A real router process over workers that answer at once (`support.instant`), put under an open loop
+by this process. Since nothing is drawn, a request takes what the router, the predictor and the wire
+take. `--profile` has py-spy draw a flame graph of the router meanwhile. Prints tables and writes
+JSON; figures of several runs stand side by side in one file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from argus_cli.load.figures import figures
+from argus_cli.load.sending import Line, Load, Sending
+from argus_client import Order
+from argus_core.simulator.arrivals import poisson
+from argus_shapes.captions import sample
+from support import results
+
+RESULTS = results.FOLDER / "router_overhead.json"
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE = ROOT / "manifests" / "samples" / "shapes-cached.yaml"
+PROMPTS = 200
+"""That come back, so that the predictor remembers their embeddings after the first time."""
+WARM = 3.0
+"""Seconds of load before anything is measured."""
+DEADLINE = 10.0
+_START = 120.0
+_LOOK = 1.0
+
+
+def document(folder: Path) -> Path:
+    """The small family without cached starts, as if its levels took nearly nothing."""
+    found = yaml.safe_load(SAMPLE.read_text())
+    spec = found["spec"]
+    del spec["latentStore"]
+    spec["ladder"] = [level for level in spec["ladder"] if not level.get("skippedSteps")]
+    for place, level in enumerate(spec["ladder"]):
+        level["seconds"] = {"cpu": 0.005 - 0.0005 * place}
+    spec["pools"] = [{"name": "cpu", "workers": 2, "gpuType": "cpu", "slots": 64}]
+    spec["router"] = {"maxQueued": 4096, "loggedShare": 0}
+    file = folder / "cluster.yaml"
+    file.write_text(yaml.safe_dump(found, sort_keys=False))
+    return file
+
+
+@asynccontextmanager
+async def process(*arguments: str) -> AsyncIterator[tuple[psutil.Process, dict[str, str]]]:
+    """A service's process, and what it announced."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", *arguments, stdout=asyncio.subprocess.PIPE, cwd=ROOT / "bench",
+        env={**os.environ, "OMP_NUM_THREADS": "1", "ARGUS_LOG_LEVEL": "WARNING"},
+    )  # fmt: skip
+    try:
+        assert child.stdout is not None
+        line = await asyncio.wait_for(child.stdout.readline(), _START)
+        yield psutil.Process(child.pid), json.loads(line)
+    finally:
+        child.terminate()
+        await child.wait()
+
+
+def sendings(rate: float, seconds: float, seed: int) -> list[Sending]:
+    """At random moments, among a few prompts."""
+    rng, captions = np.random.default_rng(seed), random.Random(seed)
+    texts = [sample(captions).caption for _ in range(PROMPTS)]
+    return [
+        Sending(at=float(at), prompt=at_ % PROMPTS,
+                order=Order(prompt=texts[at_ % PROMPTS], deadline=DEADLINE))
+        for at_, at in enumerate(poisson(np.array([rate]), seconds, rng))
+    ]  # fmt: skip
+
+
+async def watched(router: psutil.Process, rows: list[dict[str, float]]) -> None:
+    """Memory and processor time of the router, once a second."""
+    while True:
+        spent = router.cpu_times()
+        rows.append({"rss_mib": router.memory_info().rss / 2**20, "cpu": spent.user + spent.system})
+        await asyncio.sleep(_LOOK)
+
+
+async def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """One run."""
+    with tempfile.TemporaryDirectory() as name:
+        async with AsyncExitStack() as stack:
+            file = document(Path(name))
+            spec = yaml.safe_load(file.read_text())["spec"]
+            variants = ",".join(variant["name"] for variant in spec["variants"])
+            addresses = []
+            for worker in ("w0", "w1"):
+                begun = process("support.instant", "--name", worker, "--loadout", variants)
+                addresses.append((await stack.enter_async_context(begun))[1]["address"])
+            arguments = ["argus_router", "--cluster", str(file), "--grpc", "127.0.0.1:0",
+                         "--http", "127.0.0.1:0"]  # fmt: skip
+            for address in addresses:
+                arguments += ["--worker", address]
+            if options.predictor:
+                begun = process("argus_predictor", "--cluster", str(file), "--address",
+                                "127.0.0.1:0")  # fmt: skip
+                arguments += ["--predictor", (await stack.enter_async_context(begun))[1]["address"]]
+            router, told = await stack.enter_async_context(process(*arguments))
+            line = Line(endpoint=told["grpc"], clients=4)
+            warm = Load(line, sendings(min(options.rate, 50), WARM, 1), most=10_000)
+            await warm.run()
+            if options.profile:
+                _profile(router.pid, options)
+            rows: list[dict[str, float]] = []
+            watch = asyncio.create_task(watched(router, rows))
+            load = Load(line, sendings(options.rate, options.seconds, 2), most=20_000)
+            await load.run()
+            watch.cancel()
+    return _told(load, rows, options)
+
+
+def _profile(pid: int, options: argparse.Namespace) -> None:
+    spy = shutil.which("py-spy", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if spy is None:
+        print("SKIPPED the flame graph: there is no py-spy (pip install py-spy)")
+        return
+    out = results.FOLDER / "router_overhead.svg"
+    command = [spy, "record", "--output", str(out), "--pid", str(pid), "--rate", "200",
+               "--duration", str(int(min(30, options.seconds)))]  # fmt: skip
+    subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+
+
+def _told(
+    load: Load, rows: Sequence[dict[str, float]], options: argparse.Namespace
+) -> dict[str, Any]:
+    found = figures(load.records, duration=options.seconds)
+    taken = [r.last - r.sent for r in load.records
+             if r.code == "OK" and r.last is not None and r.sent is not None]  # fmt: skip
+    each = [1000 * float(v) for v in np.quantile(taken, (0.5, 0.9, 0.99, 0.999))]
+    minutes = [round(row["rss_mib"], 1) for row in rows[:: int(60 / _LOOK)]]
+    return {
+        "rate": options.rate,
+        "seconds": options.seconds,
+        "predictor": options.predictor,
+        "requests": found.requests,
+        "delivered": found.delivered,
+        "codes": dict(found.codes),
+        "added_ms": dict(zip(("p50", "p90", "p99", "p99.9"), each, strict=True)),
+        "generator_late_ms_p99": 1000 * found.lag["p99"],
+        "router_cpu_ms_each": 1000 * (rows[-1]["cpu"] - rows[0]["cpu"]) / found.requests,
+        "router_rss_mib_by_minute": [*minutes, round(rows[-1]["rss_mib"], 1)],
+        "load_average": [round(value, 1) for value in psutil.getloadavg()],
+    }
+
+
+def show(runs: Sequence[dict[str, Any]]) -> Table:
+    """All runs."""
+    table = Table("requests/s", "predictor", "delivered", "added p50 ms", "p99 ms", "p99.9 ms",
+                  "router CPU ms each", "RSS MiB", "generator late p99 ms")  # fmt: skip
+    for run in runs:
+        added = run["added_ms"]
+        memory = run["router_rss_mib_by_minute"]
+        table.add_row(f"{run['rate']:g}", "yes" if run["predictor"] else "priors only",
+                      f"{run['delivered']} of {run['requests']}", f"{added['p50']:.2f}",
+                      f"{added['p99']:.2f}", f"{added['p99.9']:.2f}",
+                      f"{run['router_cpu_ms_each']:.2f}", f"{memory[0]:.0f} to {memory[-1]:.0f}",
+                      f"{run['generator_late_ms_p99']:.1f}")  # fmt: skip
+    return table
+
+
+def main() -> None:
+    """Measure, show, write beside what was measured before."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rate", type=float, default=500.0, help="requests a second")
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--predictor", action="store_true", help="with a real one; else priors")
+    parser.add_argument("--profile", action="store_true", help="a flame graph of the router")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    run = asyncio.run(measure(options))
+    before = results.read(options.out).get("runs", [])
+    alike = ("rate", "predictor")
+    runs = [old for old in before if any(old[key] != run[key] for key in alike)] + [run]
+    runs.sort(key=lambda each: (each["predictor"], each["rate"]))
+    question = "What does the router itself cost?"
+    results.write({"question": question, **results.origin(sys.argv), "runs": runs}, options.out)
+    Console().print(show(runs))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""A worker that answers at once, to see what everything before it costs. It draws nothing.
+
+python -m support.instant --name w0 --loadout first,second      (in bench/)
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from argus_protos.v1 import cluster_pb2, worker_pb2
+from argus_protos.v1.worker_pb2_grpc import (
+    WorkerServiceServicer,
+    add_WorkerServiceServicer_to_server,
+)
+from argus_rpc import lifecycle
+from argus_rpc.server import Server
+
+STEPS = 3
+"""That are told of, before the picture: five messages a call."""
+_PICTURE = b"\x89PNG" + bytes(10_000)
+_SLOTS = 64
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Instant(WorkerServiceServicer):
+    """Always ready; answers every call with the same bytes."""
+
+    def __init__(self, name: str, loadout: list[str]) -> None:
+        self._state = cluster_pb2.WorkerState(
+            worker=name, pool="cpu", phase=cluster_pb2.WORKER_PHASE_READY, loadout=loadout,
+            slots=_SLOTS,
+        )  # fmt: skip
+        started = worker_pb2.ExecuteStarted(worker=name)
+        image = cluster_pb2.Image(format=cluster_pb2.IMAGE_FORMAT_PNG, data=_PICTURE)
+        image.size.width = image.size.height = 48
+        self._told = [
+            worker_pb2.ExecuteResponse(started=started),
+            *(worker_pb2.ExecuteResponse(progress=worker_pb2.ExecuteProgress(step=n, steps=STEPS))
+              for n in range(1, STEPS + 1)),
+            worker_pb2.ExecuteResponse(result=worker_pb2.ExecuteResult(image=image)),
+        ]  # fmt: skip
+
+    async def Execute(  # noqa: N802 - the proto's name
+        self, request: worker_pb2.ExecuteRequest, context: Context
+    ) -> AsyncIterator[worker_pb2.ExecuteResponse]:
+        """See the proto."""
+        del request, context
+        for told in self._told:
+            yield told
+
+    async def Watch(  # noqa: N802 - the proto's name
+        self, request: worker_pb2.WatchRequest, context: Context
+    ) -> AsyncIterator[worker_pb2.WatchResponse]:
+        """See the proto."""
+        del request, context
+        while True:
+            yield worker_pb2.WatchResponse(state=self._state)
+            await asyncio.sleep(5.0)
+
+
+async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
+    # Calls that it does not have are UNIMPLEMENTED.
+    servicer = Instant(options.name, options.loadout.split(","))  # type: ignore[abstract]
+    server = Server(
+        address="127.0.0.1:0",
+        servicers=[(add_WorkerServiceServicer_to_server, servicer)],
+        services=["argus.v1.WorkerService"],
+    )
+    port = await server.start()
+    print(json.dumps({"address": f"127.0.0.1:{port}"}), flush=True)
+    await stop.wait()
+    await server.stop(0)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--name", default="w0")
+    parser.add_argument("--loadout", required=True)
+    options = parser.parse_args()
+    lifecycle.die_with_parent()
+    lifecycle.run("instant", lambda stop: _serve(options, stop))
+
+
+if __name__ == "__main__":
+    main()
