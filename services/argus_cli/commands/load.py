@@ -112,7 +112,9 @@ async def _run(
     from argus_cli.local.endpoint import find_or_start  # noqa: PLC0415 - brings grpc
 
     async with AsyncExitStack() as stack:
-        address = endpoint or await stack.enter_async_context(find_or_start(console))
+        address = endpoint or ""
+        if not address:
+            address = await stack.enter_async_context(find_or_start(console))
         under = made(address)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, TimeRemainingColumn(), console=console) as bar:

@@ -145,9 +145,16 @@ class LocalCluster:
         spec = self._document.spec.router
         http = self.router.get("http", f"http://127.0.0.1:{spec.http_port}")
         grpc = self.router.get("grpc", f"127.0.0.1:{spec.grpc_port}")
+        return [*self.beside, "--grpc", grpc, "--http", http.removeprefix("http://")]
+
+    @property
+    def beside(self) -> list[str]:
+        """Options of a router over these workers and this predictor, but for its addresses.
+
+        For one beside the cluster's own; it hears of no plan.
+        """
         options = ["--workers-file", str(self._folder / "workers.json")]
-        options += ["--predictor", self._predictor, "--grace", str(GRACE)]
-        return [*options, "--grpc", grpc, "--http", http.removeprefix("http://")]
+        return [*options, "--predictor", self._predictor, "--grace", str(GRACE)]
 
     @property
     def _predictor(self) -> str:
