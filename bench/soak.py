@@ -5,7 +5,7 @@
 A whole cluster of real processes with its latents in a real Redis, and a second router beside the
 first, under 1.2 times what its fastest level carries. Every twenty seconds something breaks: a
 worker is killed, a worker hangs, the predictor is killed, the store goes down, one router is
-restarted, then the other. Clients know both routers, and come again where one is away. Every request
+restarted, then the other. Clients know both routers, and come again where one is away. Each request
 is then checked (`argus_cli.load.checking`). Prints what broke and what became of requests, and
 writes JSON.
 """
