@@ -129,7 +129,7 @@ def test_a_model_that_is_nowhere_is_refused(model):
 
 
 def test_an_unknown_family_is_refused_with_those_known():
-    with pytest.raises(BadModel, match="sdxl, shapes"):
+    with pytest.raises(BadModel, match="sdxl-turbo, shapes"):
         find_family("unheard-of")
 
 

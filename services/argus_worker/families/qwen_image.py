@@ -38,6 +38,13 @@ class QwenImageFamily(FlowFamily):
         dtypes=("float32", "bfloat16"),
     )
 
+    def tokens(self, prompt: str) -> int:
+        """Of the prompt and what stands behind it in the encoder's form of a talk."""
+        (counter,) = self._counters
+        said = self._pipeline.prompt_template_encode.format(prompt)
+        before: int = self._pipeline.prompt_template_encode_start_idx
+        return len(counter(said, truncation=False).input_ids) - before
+
     def encode(
         self,
         prompt: str,

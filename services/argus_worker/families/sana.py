@@ -15,7 +15,10 @@ from argus_worker.families.protocol import Conditioning, Rows
 
 
 class SanaFamily(PipelineFamily):
-    """Drives the components of a `SanaPipeline`, at the size asked for: no binning."""
+    """Drives the components of a `SanaPipeline`, at the size asked for: no binning.
+
+    Of its 300 tokens the pipeline sets two aside for marks, of which Gemma puts one.
+    """
 
     PIPELINE = SanaPipeline
     TOKENIZERS: ClassVar = {"tokenizer": GemmaTokenizer}
@@ -24,7 +27,7 @@ class SanaFamily(PipelineFamily):
         "transformer": SanaTransformer2DModel,
         "vae": AutoencoderDC,
     }
-    MAX_TOKENS = 300
+    MAX_TOKENS = 299
     WIDE = True
     PATCH = 1
     FACTS = Facts(
