@@ -14,6 +14,7 @@ from argus_cli.commands import (
     demo,
     draw,
     key,
+    ladder,
     load,
     plan,
     profile,
@@ -41,6 +42,7 @@ app.command()(load.load)
 app.command("check-load")(load.check)
 app.command()(profile.profile)
 app.command()(plan.plan)
+app.add_typer(ladder.app, name="ladder")
 app.command()(simulate.simulate)
 app.command()(compare.compare)
 app.command()(evaluate)

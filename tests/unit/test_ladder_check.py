@@ -1,0 +1,111 @@
+"""A ladder is held to what families can do, and the field that asks for more is named."""
+
+import json
+from pathlib import Path
+
+import diffusers
+import pytest
+import yaml
+
+from argus_cli.commands.ladder import _facts, _folder
+from argus_cli.rungs import HISTORY, problems
+from argus_core.spec import parse_cluster
+from argus_worker.components import resumable
+
+SAMPLES = sorted((Path(__file__).parents[2] / "manifests/samples").glob("*.yaml"))
+
+
+def document(family="sdxl", model="some/model", dtype="bfloat16", spec=None, **level):
+    """A cluster of one variant and one level, with changes to either."""
+    rung = {"name": "only", "variant": "v", "steps": 4, "quality": 1.0, "seconds": {"h100": 1.0}}
+    spec = {
+        "pools": [{"name": "p", "workers": 1, "gpuType": "h100"}],
+        "variants": [{"name": "v", "model": model, "family": family, "dtype": dtype}],
+        "ladder": [{**rung, **level}],
+        **(spec or {}),
+    }
+    head = {"apiVersion": "argus.dev/v1alpha1", "kind": "ArgusCluster", "metadata": {"name": "c"}}
+    return parse_cluster({**head, "spec": spec}).spec
+
+
+def found(spec):
+    return {(problem.field, problem.problem) for problem in problems(spec, _facts, _folder)}
+
+
+def fields(spec):
+    return sorted(field for field, _ in found(spec))
+
+
+STORE = {"latentStore": {"url": "directory:/tmp/latents"}}
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_every_sample_can_be_drawn(path):
+    assert not found(parse_cluster(yaml.safe_load(path.read_text())).spec)
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"family": "unheard-of"}, "spec.variants[0].family"),
+        ({"family": "pixart", "dtype": "float16"}, "spec.variants[0].dtype"),
+        ({"family": "sdxl-turbo", "steps": 5}, "spec.ladder[0].steps"),
+        ({"family": "flux-schnell", "steps": 8}, "spec.ladder[0].steps"),
+        ({"family": "sdxl-lightning", "guidanceScale": 2}, "spec.ladder[0].guidanceScale"),
+        ({"spec": {"defaultSize": {"width": 1000, "height": 1024}}}, "spec.defaultSize.width"),
+        ({"spec": {"defaultSize": {"width": 1024, "height": 128}}}, "spec.defaultSize.height"),
+        ({"spec": {"defaultSize": {"width": 2048, "height": 2048}}}, "spec.defaultSize"),
+    ],
+)
+def test_what_a_family_cannot_do_is_told_by_field(changed, field):
+    if changed.get("family") == "sdxl-turbo":
+        changed = {**changed, "spec": {"defaultSize": {"width": 512, "height": 512}}}
+    assert fields(document(**changed)) == [field]
+
+
+@pytest.mark.parametrize("family", ["sdxl-lightning", "z-image", "flux2-klein", "sana-sprint"])
+def test_families_of_few_steps_have_none_to_skip(family):
+    spec = document(family=family, skippedSteps=2, spec=STORE)
+    assert any("few steps" in text for _, text in found(spec))
+
+
+def ladder(**skipping):
+    level = {"variant": "v", "steps": 20, "quality": 1.0, "seconds": {"h100": 1.0}}
+    full = {**level, "name": "full", "guidanceScale": 5}
+    return {"ladder": [full, {**full, "name": "cut", "skippedSteps": 8, **skipping}]}
+
+
+def test_cached_starts_are_let_pass_where_all_is_given():
+    assert not found(document(spec={**STORE, **ladder()}))
+
+
+@pytest.mark.parametrize("changed", [{"steps": 21}, {"guidanceScale": 4}])
+def test_latents_must_come_from_a_level_of_the_same_schedule(changed):
+    ((field, text),) = found(document(spec={**STORE, **ladder(**changed)}))
+    assert field == "spec.ladder[1].skippedSteps"
+    assert "leaves latents" in text
+
+
+def test_cached_starts_need_a_store():
+    ((field, text),) = found(document(spec=ladder()))
+    assert (field, "latentStore" in text) == ("spec.ladder[1].skippedSteps", True)
+
+
+def test_the_scheduler_that_public_models_come_with_counts():
+    ((_, text),) = found(document(family="pixart", spec={**STORE, **ladder()}))
+    assert "DPMSolverMultistepScheduler needs its history" in text
+
+
+def test_a_folders_own_scheduler_counts_for_more(tmp_path):
+    config = tmp_path / "scheduler" / "scheduler_config.json"
+    config.parent.mkdir()
+    for name, refused in (("DDIMScheduler", False), ("PNDMScheduler", True)):
+        config.write_text(json.dumps({"_class_name": name}))
+        spec = document(family="pixart", model=str(tmp_path), spec={**STORE, **ladder()})
+        assert bool(found(spec)) == refused
+
+
+@pytest.mark.parametrize("name", HISTORY)
+def test_schedulers_told_to_keep_history_do(name):
+    """The list holds against diffusers: what is refused here, the worker would refuse, too."""
+    assert not resumable(getattr(diffusers, name)())
