@@ -93,7 +93,7 @@ async def test_what_keeps_a_worker_away_is_told_and_the_others_serve(installed: 
         try:
             victim = cluster.pods()[0]["metadata"]["name"]
             installed.kubectl("delete", "pod", victim, "-n", cluster.namespace)
-            await cluster.becomes("Progressing", "True", "Unschedulable")
+            await cluster.becomes("Progressing", "False", "Unschedulable")
             with cluster.load(rate=RATE, seconds=10.0) as traffic:
                 served(traffic)
             assert cluster.condition("Ready") == ("True", "Serving")
@@ -103,7 +103,7 @@ async def test_what_keeps_a_worker_away_is_told_and_the_others_serve(installed: 
 
         # A new image cannot be pulled: one worker waits for it, the others are left alone.
         cluster.apply(with_worker(image="argus/worker:there-is-none"))
-        await cluster.becomes("Progressing", "True", "ImageUnavailable")
+        await cluster.becomes("Progressing", "False", "ImageUnavailable")
         with cluster.load(rate=RATE, seconds=10.0) as traffic:
             served(traffic)
         assert ready(cluster) == WORKERS - 1
