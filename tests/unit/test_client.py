@@ -4,11 +4,12 @@ import asyncio
 import io
 import random
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
-from argus_client import Accepted, AsyncClient, Client, Order, Picture
+from argus_client import Accepted, AsyncClient, Client, Order, Picture, Tls
 from argus_client.retry import Retry
 from argus_client.workers import assign_and_wait
 from argus_core.errors import DeadlineMissed, Exhausted, InvalidRequest, Unavailable
@@ -20,6 +21,7 @@ from argus_protos.v1.worker_pb2_grpc import (
 )
 from argus_rpc.convert import duration, seconds
 from argus_rpc.server import Server
+from helpers import eventually
 
 QUICK = Retry(attempts=3, first_delay=0.01, longest_delay=0.02)
 ORDER = Order(prompt="a red circle", seed=3, deadline=20.0)
@@ -36,9 +38,11 @@ class Peer(ImageServiceServicer):
 
     def __init__(self, *script):
         self.script, self.requests, self.cancelled = list(script), [], asyncio.Event()
+        self.metadata = []
 
     async def Generate(self, request, context):
         self.requests.append(request)
+        self.metadata.append(dict(context.invocation_metadata()))
         events, error = self.script.pop(0)
         for event in events:
             yield event
@@ -178,6 +182,112 @@ async def test_silent_server_is_given_up_after_the_deadline():
     async with client_of(Peer(([], "hang"))) as client:
         with pytest.raises(DeadlineMissed):
             await client.draw(Order(prompt="p", deadline=0.2))
+
+
+async def test_progress_comes_with_the_preview_that_was_asked_for():
+    def step(number, *, data=None):
+        progress = images_pb2.Progress(step=number, steps=8)
+        if data:
+            progress.preview.data = data
+        return images_pb2.GenerateResponse(progress=progress)
+
+    peer = Peer(([accepted(), step(1), step(2, data=png()), result()], None))
+    heard = []
+    async with client_of(peer) as client:
+        await client.draw(replace(ORDER, preview_every_steps=2), on_progress=heard.append)
+    assert peer.requests[0].preview_every_steps == 2
+    assert [(told.step, told.steps) for told in heard] == [(1, 8), (2, 8)]
+    assert [told.preview for told in heard] == [None, png()]
+
+
+async def test_tries_are_told_with_what_they_ended_in():
+    peer = Peer(([], Unavailable("away", retry_after=0.01)), ([result()], None))
+    heard = []
+    async with client_of(peer) as client:
+        await client.draw(ORDER, on_retry=lambda error, delay: heard.append((str(error), delay)))
+    ((said, delay),) = heard
+    assert said == "away"
+    assert 0.01 <= delay <= 0.0125
+
+
+@pytest.mark.parametrize(("field", "word"), [("priority", "urgent"), ("image_format", "gif")])
+def test_word_that_the_wire_does_not_have_is_refused_at_once(field, word):
+    with pytest.raises(InvalidRequest) as caught:
+        Order(prompt="p", **{field: word})
+    assert caught.value.violations[0].field == field
+
+
+async def test_number_that_does_not_fit_its_field_is_refused_unsent():
+    peer = Peer()
+    async with client_of(peer) as client:
+        with pytest.raises(InvalidRequest):
+            await client.draw(Order(prompt="p", seed=-1))
+    assert not peer.requests
+
+
+async def test_tenant_and_key_go_with_every_call():
+    peer = Peer(([result()], None), ([result()], None))
+
+    def use(address):
+        with Client(address, tenant="shop", api_key="argus-key") as client:
+            client.draw(ORDER)
+
+    async with serving((add_ImageServiceServicer_to_server, peer)) as address:
+        async with AsyncClient(address, tenant="shop", api_key="argus-key") as client:
+            await client.draw(ORDER)
+        await asyncio.to_thread(use, address)
+    for metadata in peer.metadata:
+        assert metadata["argus-tenant"] == "shop"
+        assert metadata["authorization"] == "Bearer argus-key"
+    assert len(peer.metadata) == 2
+
+
+async def test_router_that_is_gone_is_passed_over():
+    peer = Peer(*[([result()], None)] * 8)
+    async with (
+        serving((add_ImageServiceServicer_to_server, peer)) as address,
+        AsyncClient(f"127.0.0.1:1,{address}", retry=QUICK) as client,
+    ):
+        for _ in range(8):
+            assert len(await client.draw(ORDER)) == 1
+    assert len(peer.requests) == 8
+
+
+async def test_several_routers_each_serve_their_share():
+    one, two = (Peer(*[([result()], None)] * 20) for _ in range(2))
+
+    async def both_were_asked(client):
+        await client.draw(ORDER)
+        return one.requests and two.requests
+
+    async with (
+        serving((add_ImageServiceServicer_to_server, one)) as first,
+        serving((add_ImageServiceServicer_to_server, two)) as second,
+        AsyncClient(f"{first},{second}", retry=QUICK) as client,
+    ):
+        await eventually(lambda: both_were_asked(client), timeout=20, interval=0.05)
+
+
+async def test_client_of_threads_tries_again_and_gives_up_in_time():
+    slept = []
+
+    def use(address):
+        with Client(address, retry=QUICK, sleep=slept.append) as client:
+            client.draw(ORDER)
+            with pytest.raises(DeadlineMissed):
+                client.draw(Order(prompt="p", deadline=0.2))
+
+    peer = Peer(([], Exhausted("full", retry_after=3)), ([result()], None), ([], "hang"))
+    async with serving((add_ImageServiceServicer_to_server, peer)) as address:
+        await asyncio.to_thread(use, address)
+    (delay,) = slept
+    assert 3 <= delay <= 3.75
+
+
+@pytest.mark.parametrize("given", [{"ca": "/no/such/file"}, {"certificate": "/some/file"}])
+def test_tls_that_cannot_be_is_refused_when_the_client_is_made(given):
+    with pytest.raises(InvalidRequest):
+        Client("localhost:1", tls=Tls(**given))
 
 
 async def test_closing_the_events_cancels_the_request():
