@@ -56,9 +56,9 @@ class PipelineFamily(Usual):
     """Components that a folder may leave out."""
     DENOISER: ClassVar[str] = "transformer"
     """Component whose forward is a step."""
-    COUNTED: ClassVar[tuple[str, ...]] = ("tokenizer",)
+    COUNTED: tuple[str, ...] = ("tokenizer",)
     """Tokenizers whose bound a prompt must keep."""
-    MAX_TOKENS: ClassVar[int] = 77
+    MAX_TOKENS: int = 77
     """Tokens of a prompt, marks included."""
     WIDE: ClassVar[bool] = False
     """Whether latents are float32 whatever the weights are."""

@@ -88,4 +88,4 @@ class FluxSchnellFamily(FluxFamily):
     """Flux.1 schnell: 1 to 4 steps, no guidance, prompts half as long."""
 
     MAX_TOKENS = 256
-    FACTS: Facts = dataclasses.replace(FluxFamily.FACTS, max_steps=4, guided=False, resumable=False)
+    FACTS = dataclasses.replace(FluxFamily.FACTS, max_steps=4, guided=False, resumable=False)

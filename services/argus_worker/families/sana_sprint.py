@@ -11,7 +11,6 @@ from diffusers import SanaSprintPipeline, SCMScheduler
 from PIL.Image import Image
 
 from argus_worker import components
-from argus_worker.families.facts import Facts
 from argus_worker.families.protocol import Conditioning, Rows
 from argus_worker.families.sana import SanaFamily
 
@@ -20,7 +19,7 @@ class SanaSprintFamily(SanaFamily):
     """Drives the components of a `SanaSprintPipeline`; guidance is a number, as for Flux."""
 
     PIPELINE = SanaSprintPipeline
-    FACTS: Facts = dataclasses.replace(SanaFamily.FACTS, max_steps=4, resumable=False, ships="")
+    FACTS = dataclasses.replace(SanaFamily.FACTS, max_steps=4, resumable=False, ships="")
 
     @classmethod
     def load_scheduler(cls, folder: Path) -> Any:

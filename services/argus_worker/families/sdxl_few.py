@@ -13,14 +13,13 @@ from typing import Any
 from diffusers import EulerDiscreteScheduler
 
 from argus_worker import components
-from argus_worker.families.facts import Facts
 from argus_worker.families.sdxl import SdxlFamily
 
 
 class SdxlTurboFamily(SdxlFamily):
     """SDXL-Turbo: 1 to 4 steps, made for 512 pixels a side."""
 
-    FACTS: Facts = dataclasses.replace(
+    FACTS = dataclasses.replace(
         SdxlFamily.FACTS,
         max_side=1024,
         max_pixels=2 * 512 * 512,
@@ -33,7 +32,7 @@ class SdxlTurboFamily(SdxlFamily):
 class SdxlLightningFamily(SdxlFamily):
     """SDXL-Lightning: 2, 4 or 8 steps, each number with weights (or a LoRA) of its own."""
 
-    FACTS: Facts = dataclasses.replace(SdxlFamily.FACTS, max_steps=8, guided=False, resumable=False)
+    FACTS = dataclasses.replace(SdxlFamily.FACTS, max_steps=8, guided=False, resumable=False)
 
     @classmethod
     def load_scheduler(cls, folder: Path) -> Any:
