@@ -39,6 +39,8 @@ _REASONS = {
     grpc.StatusCode.INVALID_ARGUMENT: "refused",
 }
 _THERE = ("shed", "refused")
+_LATE = 3
+"""Answers in a row that do not come in time before it counts as lost: one may, where it is busy."""
 _ASK_AGAIN = 1.0
 """Seconds between questions to a predictor that is lost."""
 
@@ -62,6 +64,8 @@ class Predictor:
             PredictorServiceStub(self._channel) if self._channel else None
         )
         self._lost = False
+        self._late = 0
+        """Answers in a row that did not come in time."""
         self._ask_at = 0.0
 
     def start(self) -> None:
@@ -133,6 +137,9 @@ class Predictor:
         return Prediction(qualities=self._priors, fallback=reason)
 
     def _note(self, fallback: str) -> None:
+        self._late = self._late + 1 if fallback == "timeout" else 0
+        if 0 < self._late < _LATE and not self._lost:
+            return
         if fallback and not self._lost:
             log.warning("predictor lost (%s): levels are chosen by their priors", fallback)
         elif not fallback and self._lost:

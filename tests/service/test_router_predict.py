@@ -1,5 +1,6 @@
 """What the router makes of a predictor that does not take a prompt."""
 
+import asyncio
 import time
 
 import pytest
@@ -35,3 +36,38 @@ async def test_predictor_that_does_not_take_a_prompt_is_asked_for_the_next(error
     assert refused.fallback == fallback
     assert refused.qualities == {"best": 1.0, "good": 0.9, "quick": 0.6}
     assert (taken.fallback, taken.qualities["best"]) == ("", 0.5)
+
+
+class Late(ScriptedPredictor):
+    """Does not answer as long as it is told to be late."""
+
+    late = True
+
+    async def Predict(self, request, context):
+        if self.late:
+            self.asked.append(request)
+            await asyncio.Event().wait()
+        return await super().Predict(request, context)
+
+
+async def test_predictor_is_lost_once_several_answers_in_a_row_are_late_and_not_by_one(
+    monkeypatch,
+):
+    predictor, now = Late(best=0.5, good=0.4, quick=0.3), [0.0]
+    async with predicting(predictor) as address:
+        asking = Predictor(cluster_of().spec, address, clock=lambda: now[0])
+        monkeypatch.setattr(predict, "_PATIENCE", 0.05)
+        told = [(await asking.predict("x", slack=1000)).fallback for _ in range(4)]
+        # From the fourth on it is asked once a second only.
+        assert told == ["timeout", "timeout", "timeout", "lost"]
+        monkeypatch.setattr(predict, "_PATIENCE", 10.0)
+        predictor.late, now[0] = False, 2.0
+        assert (await asking.predict("x", slack=1000)).qualities["best"] == 0.5
+        predictor.late = True
+        monkeypatch.setattr(predict, "_PATIENCE", 0.05)
+        assert (await asking.predict("x", slack=1000)).fallback == "timeout"
+        monkeypatch.setattr(predict, "_PATIENCE", 10.0)
+        predictor.late = False
+        # One late answer was no loss: the next is asked at once.
+        assert (await asking.predict("x", slack=1000)).qualities["best"] == 0.5
+        await asking.close()
