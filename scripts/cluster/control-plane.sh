@@ -23,13 +23,21 @@ A
     --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" \
     --initial-cluster "$NODE=$peer" >"$LOG/etcd.log" 2>&1 &
   api_server "$api" "$etcd" "$@" &
-  "$K8S" controllers --kubeconfig "$PKI/controllers.kubeconfig" --leader-elect=false --secure-port 0 \
+  # On a busy machine these give up before the API server is healthy.
+  again "$K8S" controllers --kubeconfig "$PKI/controllers.kubeconfig" --leader-elect=false --secure-port 0 \
     --root-ca-file "$PKI/ca.crt" --service-account-private-key-file "$PKI/sa.key" \
     --use-service-account-credentials --cluster-signing-cert-file "$PKI/ca.crt" \
     --cluster-signing-key-file "$PKI/ca.key" --allocate-node-cidrs --cluster-cidr 10.244.0.0/16 \
-    --service-cluster-ip-range $SVC_CIDR >"$LOG/controllers.log" 2>&1 &
-  "$K8S" scheduler --kubeconfig "$PKI/scheduler.kubeconfig" --leader-elect=false --secure-port 0 \
-    >"$LOG/scheduler.log" 2>&1 &
+    --service-cluster-ip-range $SVC_CIDR >>"$LOG/controllers.log" 2>&1 &
+  again "$K8S" scheduler --kubeconfig "$PKI/scheduler.kubeconfig" --leader-elect=false --secure-port 0 \
+    >>"$LOG/scheduler.log" 2>&1 &
+}
+
+again() { # command
+  while :; do
+    "$@" || true
+    sleep 0.2
+  done
 }
 
 # The API server, started anew when it ends, unless api.sh holds it down.
