@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Builds what the tests on a Kubernetes need, and says aloud what cannot be had here; never fails,
 # since each test says itself what it lacks.
+#   ARGUS_CLUSTER=control-plane   only what the API alone needs
+#   ARGUS_CLUSTER_PATIENCE=240    seconds that Go may build for
 set -u
 . "$(dirname "$0")/env.sh"
 
@@ -10,8 +12,11 @@ skip() {
 }
 
 command -v go >/dev/null || [ -x "$BIN/k8snode" ] || skip "tests on a Kubernetes" "there is no Go to build it with"
-"$HERE/build.sh" || skip "tests on a Kubernetes" "it did not build"
-"$HERE/build.sh" helm kubeconform || skip "tests of the charts" "helm or kubeconform did not build"
+build() { timeout "${ARGUS_CLUSTER_PATIENCE:-3600}" "$HERE/build.sh" "$@"; }
+build || skip "tests on a Kubernetes" "it did not build, or not in time; 'make cluster-tools' takes its time"
+build helm kubeconform || skip "tests of the charts" "helm or kubeconform did not build, or not in time"
+[ "${ARGUS_CLUSTER:-}" != control-plane ] ||
+  skip "tests on a node that runs pods" "only the control plane was asked for; 'make test-cluster' runs them"
 [ "$(id -u)" = 0 ] || skip "tests on a node that runs pods" "it needs root"
 "$HERE/images.sh" || skip "tests on a node that runs pods" "the images did not build"
 "$HERE/argus-images.sh" || skip "tests of Argus on a node" "its images did not build"
