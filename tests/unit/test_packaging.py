@@ -30,6 +30,13 @@ def test_the_light_services_bring_no_torch(extra):
     assert not {name for name in packages if name.startswith(("torch", "nvidia", "diffusers"))}
 
 
+def test_the_client_brings_neither_torch_nor_a_web_server():
+    packages = resolved("client")
+    assert {"grpcio", "protobuf"} <= packages
+    heavy = ("torch", "nvidia", "aiohttp", "numpy", "pillow")
+    assert not {name for name in packages if name.startswith(heavy)}
+
+
 def test_the_worker_brings_torch():
     assert {"torch", "diffusers"} <= resolved("worker")
 
