@@ -1,7 +1,9 @@
 """What holds of every family: the engine's loop against its pipeline's call, and against itself."""
 
+import asyncio
 import dataclasses
 import inspect
+import weakref
 
 import pytest
 import torch
@@ -9,8 +11,11 @@ import torch
 from argus_core.errors import InvalidRequest
 from argus_core.spec import Variant
 from argus_worker import batch, noise
+from argus_worker.engine import Engine
 from argus_worker.families import names
 from argus_worker.latents import unpack
+from argus_worker.masters import Masters
+from argus_worker.order import Drawn, Progress
 from argus_worker.sample import Sample
 from engine_support import CAPTION, hold, order
 from families_support import CASES
@@ -74,7 +79,7 @@ def called(case, pipeline, output="latent", **changed):
     modern = "callback_on_step_end" in takes
     hook = {"callback_on_step_end": keep} if modern else {"callback": legacy}
     outcome = pipeline(
-        CAPTION,
+        prompt=CAPTION,
         num_inference_steps=case.steps,
         width=case.side,
         height=case.side,
@@ -200,3 +205,52 @@ def test_noise_is_the_seeds_own(made):
     one = sample(made)
     drawn = torch.randn(one.latent.shape, generator=noise.generator(1, 0))
     assert torch.allclose(one.latent, drawn * one.latent.flatten()[0] / drawn.flatten()[0])
+
+
+@pytest.fixture
+async def engine():
+    """An engine with nothing to load: on a CPU masters are what serves."""
+    engine = Engine(Masters({}, device=CPU, limit_bytes=0), device=CPU, threads=1, slots=1)
+    engine.start()
+    yield engine
+    await engine.stop(10.0)
+
+
+async def told(engine, wish):
+    """What the engine has told of an order once it let go of it; and its outbox, for the rest."""
+    ended = asyncio.Event()
+    job = engine.submit(wish, deadline=engine.clock() + 100, on_end=ended.set)
+    await asyncio.wait_for(ended.wait(), 60)
+    return list(job.outbox._events), job.outbox
+
+
+async def test_a_cancel_at_any_step_leaves_nothing_behind(made, engine, monkeypatch):
+    case, _, held = made
+    plain, scheduler = held.family.predict, repr(vars(held.family.scheduler))
+    left, forwards = [], 0
+
+    def predict(*arguments):
+        nonlocal forwards
+        forwards += 1
+        left.extend(weakref.ref(running.sample) for running in engine._running)
+        if forwards == stop_after:
+            engine._running[0].job.cancel()
+        return plain(*arguments)
+
+    monkeypatch.setattr(held.family, "predict", predict)
+    for stop_after in range(1, case.steps):
+        forwards = 0
+        events, _ = await told(engine, order(held, **wish(case)))
+        assert forwards == stop_after
+        assert not any(isinstance(event, Drawn) for event in events)
+        assert [event.step for event in events if isinstance(event, Progress)][-1:] == [stop_after]
+        assert not engine._running
+    monkeypatch.undo()
+    _, outbox = await told(engine, order(held, **wish(case)))
+    while not isinstance(done := await outbox.get(10.0), Drawn):
+        pass
+    with torch.inference_mode():
+        alone = held.family.decode(run(sample(made))[0])
+    assert done.image.tobytes() == alone.tobytes()
+    assert not any(ref() for ref in left), "cancelled samples must be gone"
+    assert repr(vars(held.family.scheduler)) == scheduler, "the template is only ever copied"
