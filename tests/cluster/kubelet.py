@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-import sys
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -73,58 +71,15 @@ class Worker(ScriptedWorker):
         self.address = address
 
 
-class Process:
-    """A real worker: the process that a pod's container would be, with the small models."""
-
-    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
-        self.name, self._process = name, process
-
-    @classmethod
-    async def start(cls, pod: dict[str, Any], address: str, folder: Path) -> Process:
-        """Run the container's own arguments, as the pod's environment fills them in."""
-        (container,) = pod["spec"]["containers"]
-        told = pod["metadata"].get("annotations", {}).get(names.LOADOUT, "")
-        filled = {
-            "$(POD_NAME)": pod["metadata"]["name"],
-            "$(ARGUS_LOADOUT)": told,
-            "0.0.0.0": address,
-            "/etc/argus": str(folder),
-        }
-        arguments = []
-        for argument in container["args"]:
-            for placeholder, value in filled.items():
-                argument = argument.replace(placeholder, value)  # noqa: PLW2901
-            arguments.append(argument)
-        with (folder / f"{pod['metadata']['name']}.log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "argus_worker", *arguments, "--die-with-parent"),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-            )
-        assert process.stdout is not None
-        await process.stdout.readline()  # It listens now.
-        return cls(pod["metadata"]["name"], process)
-
-    async def die(self) -> None:
-        """End it at once."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
-
-
 class Kubelet:
     """Runs the pods of a namespace from the moment that it sees them."""
 
-    def __init__(self, gateway: Gateway, namespace: str, *, real: Path | None = None) -> None:
-        """`real` is a folder for real workers' files; None for workers that only obey."""
-        self._real = real
+    def __init__(self, gateway: Gateway, namespace: str) -> None:
         self._gateway, self._namespace = gateway, namespace
         self._net = f"127.{random.randint(1, 254)}.{random.randint(0, 254)}"
         self._numbers = itertools.count(1)
         self.workers: dict[str, Worker] = {}
         """By pod's name."""
-        self.processes: dict[str, Process] = {}
-        """Real workers, likewise."""
         self.routers: dict[str, Router] = {}
         self.addresses: dict[str, str] = {}
         """By pod's name: its IP."""
@@ -143,14 +98,6 @@ class Kubelet:
     async def close(self) -> None:
         for name in list(self._uids):
             await self._end(name)
-
-    async def restart(self, pod: dict[str, Any]) -> str:
-        """Start a real worker's container anew in its pod; returns where it listens."""
-        name = pod["metadata"]["name"]
-        await self.processes[name].die()
-        assert self._real is not None
-        self.processes[name] = await Process.start(pod, self.addresses[name], self._real)
-        return f"{self.addresses[name]}:9000"
 
     async def _look(self) -> None:
         pods = {pod["metadata"]["name"]: pod for pod in await self._pods()}
@@ -171,10 +118,7 @@ class Kubelet:
     async def _begin(self, name: str, pod: dict[str, Any]) -> None:
         labels = pod["metadata"]["labels"]
         role, address = labels[names.ROLE], f"{self._net}.{next(self._numbers)}"
-        if role == names.WORKER and self._real is not None:
-            await self._document(labels[names.CLUSTER], self._real)
-            self.processes[name] = await Process.start(pod, address, self._real)
-        elif role == names.WORKER:
+        if role == names.WORKER:
             told = pod["metadata"].get("annotations", {}).get(names.LOADOUT, "")
             worker = Worker(name, labels[names.POOL], tuple(filter(None, told.split(","))))
             await worker.listen(f"{address}:9000")
@@ -192,10 +136,6 @@ class Kubelet:
             ],
         }
         await self._gateway.merge(POD, self._namespace, name, {"status": status}, part="status")
-
-    async def _document(self, cluster: str, folder: Path) -> None:
-        found = await self._gateway.get(CONFIG_MAP, self._namespace, cluster)
-        (folder / "cluster.yaml").write_text(found["data"]["cluster.yaml"])
 
     async def _router(self, cluster: str, address: str) -> Router:
         found = await self._gateway.get(CONFIG_MAP, self._namespace, cluster)
@@ -215,9 +155,7 @@ class Kubelet:
         standing = None
         while True:
             known = frozenset(
-                f"{self.addresses[name]}:9000"
-                for name in (*self.workers, *self.processes)
-                if name in self.addresses
+                f"{self.addresses[name]}:9000" for name in self.workers if name in self.addresses
             )
             if known != standing:
                 standing = known
@@ -227,8 +165,7 @@ class Kubelet:
     async def _end(self, name: str) -> None:
         self._uids.pop(name)
         self.addresses.pop(name, None)
-        worker = self.workers.pop(name, None) or self.processes.pop(name, None)
-        if worker is not None:
+        if worker := self.workers.pop(name, None):
             await worker.die()
         if router := self.routers.pop(name, None):
             await router.stop(0)
@@ -239,9 +176,9 @@ def _uid(pod: dict[str, Any] | None) -> str:
 
 
 @asynccontextmanager
-async def running_kubelet(gateway: Gateway, namespace: str, *, real: Path | None = None):
+async def running_kubelet(gateway: Gateway, namespace: str):
     """A kubelet for as long as the block runs."""
-    kubelet = Kubelet(gateway, namespace, real=real)
+    kubelet = Kubelet(gateway, namespace)
     task = asyncio.create_task(kubelet.run())
     try:
         yield kubelet

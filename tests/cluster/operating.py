@@ -129,21 +129,16 @@ class Studio:
 
 @asynccontextmanager
 async def studio(
-    cluster: Kubernetes,
-    namespace: str,
-    folder: Path,
-    *,
-    begins: bool = True,
-    real: bool = False,
+    cluster: Kubernetes, namespace: str, folder: Path, *, begins: bool = True
 ) -> AsyncIterator[Studio]:
-    """A namespace with an operator of its own, and pods that run; `real` workers, if asked for."""
+    """A namespace with an operator of its own, and pods that run."""
     crd = str(Path(__file__).parents[2] / "manifests/crds/argusclusters.argus.dev.yaml")
     cluster.kubectl("apply", "--server-side", "-f", crd)
     cluster.kubectl("wait", "--for=condition=Established", "crd/argusclusters.argus.dev")
     with cluster.namespace(namespace):
         async with (
             await Gateway.connect(str(cluster.kubeconfig)) as gateway,
-            running_kubelet(gateway, namespace, real=folder if real else None) as kubelet,
+            running_kubelet(gateway, namespace) as kubelet,
         ):
             made = Studio(cluster, namespace, gateway, kubelet, folder)
             if begins:

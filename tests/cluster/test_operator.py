@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from argus_client import AsyncClient, Order, workers
+from argus_client import AsyncClient, Order
 from argus_client.retry import Retry
 from argus_operator.kinds import (
     CLUSTER,
@@ -258,34 +258,6 @@ async def test_a_pinned_worker_keeps_what_it_is_pinned_to(api_server: Kubernetes
             await cluster.becomes("PlanCurrent", "True", "Followed")
             await eventually(lambda: _is(_holds(cluster, "demo-cpu-0"), ["tiny"]), PATIENCE, 0.2)
         assert list(cluster.kubelet.workers["demo-cpu-1"].state.loadout) == ["large"]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-async def test_real_workers_hold_what_they_are_told_and_draw(api_server: Kubernetes, tmp_path):
-    variants = [
-        {"name": name, "model": "builtin:shapes-tiny", "family": "shapes"}
-        for name in ("large", "tiny")
-    ]
-    async with studio(api_server, "real", tmp_path, real=True) as cluster:
-        await cluster.apply(document(variants=variants))
-        await cluster.becomes("Ready", "True", "Serving", within=180)
-        await cluster.becomes("Progressing", "False", "Settled", within=180)
-        assert sorted((await cluster.labels()).values()) == ["large", "tiny"]
-        (name,) = cluster.kubelet.routers
-        address = f"{cluster.kubelet.addresses[name]}:8000"
-        async with AsyncClient(address) as client:
-            (picture,) = await client.draw(Order(prompt="a large red circle", deadline=60))
-        assert picture.worker in await cluster.pods()
-        # A container that is started anew holds what its pod was told, without an operator.
-        await cluster.operator.kill()
-        pod = (await cluster.pods())["demo-cpu-0"]
-        address = await cluster.kubelet.restart(pod)
-        async with asyncio.timeout(PATIENCE), aclosing(workers.watch(address)) as states:
-            async for state in states:
-                if state.loadout:
-                    break
-        assert ",".join(state.loadout) == pod["metadata"]["annotations"]["argus.dev/loadout"]
 
 
 async def _is(found, wanted):
