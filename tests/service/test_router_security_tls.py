@@ -16,7 +16,6 @@ from helpers import eventually
 from router_support import ScriptedWorker, collect
 from security_support import Authority, Client, guarded, stubs, write
 
-
 NO_CONNECTION = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 
 
