@@ -1,4 +1,4 @@
-"""Every example of the page about clients runs as it stands, against a real router."""
+"""Every example of the pages about clients and interfaces runs as it stands, on a real router."""
 
 import asyncio
 import json
@@ -13,12 +13,18 @@ import pytest
 from router_support import PNG, ScriptedWorker, staged
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "client.md"
+PAGES = ("client.md", "api.md")
 GRPCURL = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3"
 BIN = ROOT / ".cache" / "bin"
 BUILD = 500.0
 """Seconds that grpcurl may take to be built, once."""
-EXAMPLES = re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+EXAMPLES = [
+    example
+    for page in PAGES
+    for example in re.findall(
+        r"^```(\w+)\n(.*?)^```", (ROOT / "docs" / page).read_text(), re.DOTALL | re.MULTILINE
+    )
+]
 PATHS = os.pathsep.join(str(ROOT / room) for room in ("models", "services", "operator"))
 
 pytestmark = pytest.mark.timeout(600)

@@ -73,7 +73,11 @@ async def test_key_opens_both_fronts(served):
         assert await code_of(describe(images, bearer(SHOP))) == "OK"
 
 
-@pytest.mark.parametrize("key", ["", "nonsense", new_key(), SHOP[:-1], SHOP + "x", "\xff"])
+@pytest.mark.parametrize(
+    "key",
+    ["", "nonsense", new_key(), SHOP[:-1], SHOP + "x", "\xff"],
+    ids=["none", "nonsense", "another", "too short", "too long", "not ASCII"],
+)
 async def test_unknown_key_opens_neither(served, key):
     _, address, url, _ = served
     headers = {"Authorization": f"Bearer {key}"}
@@ -176,6 +180,7 @@ def test_tenant_may_have_several_keys_and_two_tenants_never_one():
 @pytest.mark.parametrize(
     "text",
     ["shop", "shop: key", f"shop: {SHOP}", "Shop: sha256:" + "0" * 64, "shop: sha256:" + "0" * 63],
+    ids=["no key", "no digest", "the key itself", "no tenant's name", "too short"],
 )
 def test_line_that_makes_no_sense_is_refused_and_not_told(text):
     with pytest.raises(InvalidRequest) as caught:
