@@ -74,6 +74,8 @@ LEAVES = [
     errors.Unavailable("draining", retry_after=0.25),
     errors.DeadlineMissed("0.5 s ago"),
     errors.NotBuilt("not yet"),
+    errors.Unauthenticated("no key"),
+    errors.Forbidden("another's key"),
 ]
 
 
