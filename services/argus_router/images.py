@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import grpc
@@ -11,6 +13,7 @@ import grpc
 from argus_protos.v1 import images_pb2
 from argus_protos.v1.images_pb2_grpc import ImageServiceServicer
 from argus_router.gate import AUTHORIZATION, Gate, values
+from argus_router.limits import Limits, within
 from argus_router.request import TENANT
 from argus_router.service import Service
 from argus_router.wire import request_of
@@ -21,8 +24,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class Images(ImageServiceServicer):
     """Translates; decides nothing."""
 
-    def __init__(self, service: Service, gate: Gate) -> None:
-        self._service, self._gate = service, gate
+    def __init__(self, service: Service, gate: Gate, limits: Limits) -> None:
+        self._service, self._gate, self._limits = service, gate, limits
 
     async def Generate(  # noqa: N802 - the proto's name
         self, request: images_pb2.GenerateRequest, context: Context
@@ -32,7 +35,8 @@ class Images(ImageServiceServicer):
         events = self._service.draw(asked, call_deadline=context.time_remaining())
         async with aclosing(events):
             async for event in events:
-                yield event
+                with within(self._limits.take, partial(_cut, context)):
+                    yield event
 
     async def DescribeCluster(  # noqa: N802 - the proto's name
         self, request: images_pb2.DescribeClusterRequest, context: Context
@@ -45,3 +49,11 @@ class Images(ImageServiceServicer):
     def _tenant(self, context: Context) -> str:
         told = context.invocation_metadata() or ()
         return self._gate.tenant(values(told, AUTHORIZATION), values(told, TENANT))
+
+
+def _cut(context: Context) -> None:
+    """Have a client that took nothing hear why its call is over, once it takes something."""
+    told = context.abort(grpc.StatusCode.CANCELLED, "the answer was not taken in time")
+    task = asyncio.ensure_future(told)
+    # It always ends in an error of gRPC's own, which nobody waits for.
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())

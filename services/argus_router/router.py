@@ -106,7 +106,7 @@ class Router:
         self._server = Server(
             address=grpc,
             servicers=[
-                (add_ImageServiceServicer_to_server, Images(self.service, gate)),
+                (add_ImageServiceServicer_to_server, Images(self.service, gate, limits)),
                 (add_ControlServiceServicer_to_server, Control(self.service, clock=clock)),
             ],
             services=["argus.v1.ImageService", "argus.v1.ControlService"],

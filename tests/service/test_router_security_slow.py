@@ -1,0 +1,138 @@
+"""Clients that are slow on purpose: each is cut off, and leaves nothing behind."""
+
+import asyncio
+import itertools
+
+import grpc
+import pytest
+
+from argus_protos.v1 import cluster_pb2, images_pb2, worker_pb2
+from argus_router.limits import Limits
+from helpers import eventually
+from router_support import ScriptedWorker, collect
+from security_support import guarded, stubs
+
+BRIEF = Limits(head=0.3, body=0.3, take=0.3)
+LARGE = bytes(8 * 1024 * 1024)
+"""More than the buffers of a connection hold."""
+
+
+def draw_large(call):
+    image = cluster_pb2.Image(format=1, size=call.request.size, data=LARGE)
+    result = worker_pb2.ExecuteResult(image=image)
+    call.orders.put_nowait(worker_pb2.ExecuteResponse(result=result))
+
+
+@pytest.fixture
+async def served():
+    worker = ScriptedWorker("w0", "large")
+    async with guarded(worker, limits=BRIEF) as (router, address, url):
+        await eventually(lambda: router.service.ready)
+        yield router, worker, address, url
+
+
+async def connect(url):
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    # So small that what the router sends must wait for us to read.
+    return await asyncio.open_connection(host, int(port), limit=1024)
+
+
+def post(body):
+    head = f"POST /v1/images/generations HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /v1/images/gen", post(b"")[:-2]])
+async def test_head_that_does_not_come_is_not_waited_for(served, sent):
+    _, _, _, url = served
+    reader, writer = await connect(url)
+    writer.write(sent)
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+
+
+async def test_head_that_comes_byte_by_byte_is_not_waited_for(served):
+    _, _, _, url = served
+    reader, writer = await connect(url)
+    closed = asyncio.create_task(reader.read())
+    head = (bytes([byte]) for byte in itertools.chain(post(b"x"), itertools.repeat(120)))
+
+    async def drip():
+        writer.write(next(head))
+        return closed.done()
+
+    await eventually(drip, interval=0.05)
+    assert not await closed
+    writer.close()
+
+
+async def test_body_that_does_not_come_is_refused(served):
+    _, _, _, url = served
+    reader, writer = await connect(url)
+    writer.write(post(b'{"prompt": "a red circle"}')[:-5])
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    writer.close()
+
+
+@pytest.mark.parametrize("body", [b'{"prompt": "x"}', b'{"prompt": "x", "stream": true}'])
+async def test_answer_that_nobody_takes_is_not_kept(served, body):
+    _, worker, _, url = served
+    _, writer = await connect(url)
+    writer.transport.pause_reading()
+    writer.write(post(body))
+    await eventually(lambda: worker.calls)
+    draw_large(worker.calls[0])
+    await eventually(lambda: not open_requests())
+    writer.close()
+
+
+async def test_answer_that_is_taken_slowly_comes_to_its_end(served):
+    _, worker, _, url = served
+    reader, writer = await connect(url)
+    writer.write(post(b'{"prompt": "x"}'))
+    await eventually(lambda: worker.calls)
+    draw_large(worker.calls[0])
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    length = int(head.partition("content-length: ")[2].partition("\r")[0])
+    assert length > len(LARGE)
+    got = 0
+    while got < length:
+        got += len(await reader.read(length // 40))
+    assert got == length
+    writer.close()
+
+
+def open_requests():
+    """Handlers of the HTTP front that are at work."""
+    return [t for t in asyncio.all_tasks() if "pour" in str(t.get_stack())]
+
+
+async def test_stream_that_nobody_reads_is_ended_over_grpc(served):
+    router, worker, address, _ = served
+    async with grpc.aio.insecure_channel(
+        address, options=[("grpc.max_receive_message_length", -1)]
+    ) as channel:
+        call = stubs(channel)[0].Generate(images_pb2.GenerateRequest(prompt="x", count=2))
+        await call.wait_for_connection()
+        await eventually(lambda: worker.calls)
+        for number in (1, 2):
+            await eventually(lambda number=number: len(worker.calls) == number)
+            draw_large(worker.calls[-1])
+        await eventually(lambda: router.service._under_way == 0)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await collect(call)
+    assert caught.value.code() == grpc.StatusCode.CANCELLED
+    assert "not taken" in caught.value.details()
+
+
+async def test_client_that_is_half_closed_still_gets_its_answer(served):
+    _, worker, _, url = served
+    worker.automatic = True
+    reader, writer = await connect(url)
+    writer.write(post(b'{"prompt": "x"}'))
+    writer.write_eof()
+    answer = await asyncio.wait_for(reader.read(), 10)
+    assert not answer or answer.startswith(b"HTTP/1.1 200 ")
+    await eventually(lambda: all(call.cancelled for call in worker.calls) or answer)
+    writer.close()
