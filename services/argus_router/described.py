@@ -82,6 +82,14 @@ SCHEMAS: dict[str, Schema] = {
         **_EVENT,
         argus=_object(*_OPTIONAL, request_id=_TEXT, **_DRAWN),
     ),
+    "Event": _object(
+        event={"enum": ["image_generation.partial_image", "image_generation.completed", "error"]},
+        data={
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"anyOf": list(map(ref, ("PartialImage", "CompletedImage", "Error")))},
+        },
+    ),
     "Error": _object(
         error=_object(
             message=_TEXT,

@@ -97,7 +97,7 @@ def _generate(*, keyed: bool) -> Schema:
         "headers": {"x-request-id": {"schema": {"type": "string"}}},
         "content": {
             "application/json": {"schema": ref("Images")},
-            "text/event-stream": {"schema": {"type": "string"}},
+            "text/event-stream": {"schema": ref("Event")},
         },
     }
     return {
