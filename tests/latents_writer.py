@@ -2,6 +2,9 @@
 
 import asyncio
 import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "bench"))
 
 from latents_support import entry_of, open_at, some_latents
 

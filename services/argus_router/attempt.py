@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -93,9 +94,9 @@ async def attempt(
     Cancelling this cancels the work at the worker.
     """
     call = stub.Execute(_message(job, remaining), timeout=remaining, metadata=tracing.onward())
-    begun = False
+    events, begun = aiter(call), False
     try:
-        async for event in call:
+        async for event in events:
             kind = event.WhichOneof("event")
             heard()
             if kind == "result":
@@ -111,6 +112,9 @@ async def attempt(
         return _verdict(error, start=job.start, begun=begun)
     finally:
         call.cancel()
+        # A span of the call ends with its events, and not before these are done with.
+        with suppress(AttributeError):
+            await events.aclose()  # type: ignore[attr-defined]
     return Lost(Unavailable("the worker ended the call without a result"))
 
 

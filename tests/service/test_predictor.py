@@ -147,9 +147,11 @@ async def test_predictor_that_hangs_costs_no_more_than_its_patience(scripted, pr
     assert (prediction.qualities, prediction.fallback) == (PRIORS, "timeout")
     # 50 ms, and what a busy machine adds.
     assert prediction.seconds < 0.5
-    again = await predictor.predict("x", slack=10)
-    assert (again.fallback, again.seconds) == ("lost", 0.0)
-    assert scripted.asked == 1
+    again = [await predictor.predict("x", slack=10) for _ in range(3)]
+    # One may be late; after three it is asked once a second only, and nobody waits for it.
+    assert [one.fallback for one in again] == ["timeout", "timeout", "lost"]
+    assert again[-1].seconds == 0.0
+    assert scripted.asked == 3
 
 
 @pytest.mark.parametrize(
