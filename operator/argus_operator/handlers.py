@@ -32,8 +32,6 @@ def registry_of(office: Office) -> kopf.OperatorRegistry:
         logging.getLogger("kopf.objects").setLevel(logging.WARNING)
         # Looking out for new kinds takes rights to all CRDs, and there is one kind of ours.
         settings.scanning.disabled = True
-        # Neither kinds nor namespaces come and go here, so no right to look at them is needed.
-        settings.scanning.disabled = True
         settings.networking.request_timeout = _REQUEST
         settings.watching.server_timeout = _WATCH
         settings.watching.client_timeout = _WATCH + _REQUEST

@@ -33,6 +33,7 @@ A
     >>"$LOG/scheduler.log" 2>&1 &
 }
 
+# Begins a command anew whenever it ends.
 again() { # command
   while :; do
     "$@" || true

@@ -72,18 +72,11 @@ network() {
 }
 
 # As systemd would: the kubelet gives up where containerd is not ready yet.
-kept_alive() {
-  while :; do
-    "$@" || true
-    sleep 0.3
-  done
-}
-
 agents() {
   containerd --config "$RUN/containerd.toml" >"$LOG/containerd.log" 2>&1 &
-  kept_alive "$K8S" kubelet --config "$RUN/kubelet.yaml" --kubeconfig "$PKI/kubelet.kubeconfig" \
+  again "$K8S" kubelet --config "$RUN/kubelet.yaml" --kubeconfig "$PKI/kubelet.kubeconfig" \
     --root-dir "$RUN/kubelet" --hostname-override $NODE --node-ip $NODE_IP >"$LOG/kubelet.log" 2>&1 &
-  kept_alive "$K8S" proxy --config "$RUN/proxy.yaml" >"$LOG/proxy.log" 2>&1 &
+  again "$K8S" proxy --config "$RUN/proxy.yaml" >"$LOG/proxy.log" 2>&1 &
 }
 
 mounts
