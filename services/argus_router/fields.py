@@ -22,6 +22,8 @@ FORMATS = ("png", "webp", "jpeg")
 PRIORITIES = ("low", "normal", "high")
 QUALITIES = ("auto", "low", "medium", "high", "xhigh", "max", "standard", "hd")
 _SIDE = "([1-9][0-9]{0,2}|[1-7][0-9]{3}|80[0-9]{2}|81[0-8][0-9]|819[0-2])"
+_SEEN = r"[^\s\u001c-\u001f\u0085\ufeff]"
+"""Something to see: what JavaScript, Python and Rust take for space is not the same."""
 _MOST_SEED = 2**64 - MAX_COUNT
 """So that the seeds of as many images as can be asked for are below 2^64."""
 
@@ -59,7 +61,8 @@ ARGUS: Mapping[str, Field] = {
     ),
     "minimum_quality": Field(
         schema={"type": "number", "minimum": 0, "maximum": 1},
-        description="Never draw below this predicted quality; absent: the cluster's.",
+        description="Never draw below this predicted quality, which some level must be expected to "
+        "reach; absent: the cluster's.",
         example=0.5,
     ),
     "level": _text("Draw at this level and no other; goes before `model`.", "auto"),
@@ -82,7 +85,7 @@ ARGUS: Mapping[str, Field] = {
 
 FIELDS: Mapping[str, Field] = {
     "prompt": Field(
-        schema={"type": "string", "maxLength": MAX_TEXT_BYTES, "pattern": r"\S"},
+        schema={"type": "string", "maxLength": MAX_TEXT_BYTES, "pattern": _SEEN},
         description="What to draw; at most 8192 bytes of UTF-8.",
         example="a red circle on a blue ground",
         told="must not be empty",
