@@ -125,8 +125,12 @@ async def test_a_smaller_budget_is_obeyed_and_told(api_server: Kubernetes, tmp_p
         cluster.cluster.kubectl("scale", "argus/demo", "--replicas=2", "-n", "scale")
         await eventually(lambda: _is(_count(cluster), 2), PATIENCE, 0.2)
         await cluster.becomes("WithinBudget", "True")
-        status = await cluster.status()
-        assert (status["workers"], status["summary"]["workers"][-1]) == (2, "2")
+
+        async def told():
+            status = await cluster.status()
+            return (status["workers"], status["summary"]["workers"][-1]) == (2, "2")
+
+        await eventually(told, PATIENCE, 0.2)
         await eventually(lambda: _is(_variants(cluster), {"large", "tiny"}), PATIENCE, 0.2)
 
 
