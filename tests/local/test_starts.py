@@ -83,7 +83,7 @@ async def test_prompt_asked_again_begins_from_its_own_latent(tmp_path):
         image = await begun(client)
         assert first.decision.start_similarity is None
         assert image.decision.start_similarity > 0.99
-        assert image.drawing < first.drawing
+        assert image.timing.drawing < first.timing.drawing
 
 
 async def test_latent_of_another_tenant_is_none(tmp_path):
