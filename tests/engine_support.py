@@ -100,10 +100,9 @@ async def collect(stream: AsyncIterator) -> list[worker_pb2.ExecuteResponse]:
     return [response async for response in stream]
 
 
-def build_sdxl(scheduler) -> StableDiffusionXLPipeline:
-    """A pipeline of SDXL's classes, a few thousand random weights each."""
-    torch.manual_seed(0)
-    text = CLIPTextConfig(
+def clip_config() -> CLIPTextConfig:
+    """Of a text encoder of CLIP's class with a few thousand weights."""
+    return CLIPTextConfig(
         vocab_size=514,
         hidden_size=16,
         intermediate_size=32,
@@ -114,6 +113,12 @@ def build_sdxl(scheduler) -> StableDiffusionXLPipeline:
         eos_token_id=513,
         pad_token_id=513,
     )
+
+
+def build_sdxl(scheduler) -> StableDiffusionXLPipeline:
+    """A pipeline of SDXL's classes, a few thousand random weights each."""
+    torch.manual_seed(0)
+    text = clip_config()
     pipeline = StableDiffusionXLPipeline(
         tokenizer=_tokenizer(),
         tokenizer_2=_tokenizer(),

@@ -18,7 +18,6 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
 )
 from transformers import (
-    CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
     Gemma2Config,
@@ -37,7 +36,7 @@ from transformers import (
 
 from argus_worker.families.base import unpack
 from argus_worker.noise import generator as keyed
-from engine_support import BETAS, _byte, _tokenizer, _vae, build_sdxl
+from engine_support import BETAS, _byte, _tokenizer, _vae, build_sdxl, clip_config
 
 torch.set_num_threads(1)
 
@@ -76,19 +75,7 @@ class Case:
 
 def _clip(kind):
     torch.manual_seed(1)
-    return kind(
-        CLIPTextConfig(
-            vocab_size=514,
-            hidden_size=16,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            projection_dim=16,
-            bos_token_id=512,
-            eos_token_id=513,
-            pad_token_id=513,
-        )
-    ).eval()
+    return kind(clip_config()).eval()
 
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -19,7 +19,7 @@ from PIL.Image import Image
 
 from argus_worker import components
 from argus_worker.families.facts import Facts
-from argus_worker.families.protocol import BadModel, Limits
+from argus_worker.families.protocol import BadModel, Conditioning, Limits
 
 
 class Usual:
@@ -64,6 +64,8 @@ class PipelineFamily(Usual):
     """Whether latents are float32 whatever the weights are."""
     PATCH: ClassVar[int] = 2
     """Latent pixels a side that the denoiser takes as one."""
+    PACKED: ClassVar[bool] = False
+    """Whether the denoiser's channels are those of squares of 2 by 2 latent pixels, see `pack`."""
     NATIVE: ClassVar[int] = 1024
     """Pixels a side where a request names no size and the config tells none."""
     FACTS: ClassVar[Facts]
@@ -133,7 +135,8 @@ class PipelineFamily(Usual):
     def latent_shape(self, width: int, height: int) -> tuple[int, ...]:
         """`[1, channels, height / 8, width / 8]`, or whatever the VAE's scale is."""
         scale = self._pipeline.vae_scale_factor
-        return (1, self._net.config.in_channels, height // scale, width // scale)
+        channels = self._net.config.in_channels // (4 if self.PACKED else 1)
+        return (1, channels, height // scale, width // scale)
 
     def decode(self, latent: torch.Tensor) -> Image:
         """Through the VAE."""
@@ -174,6 +177,33 @@ class PipelineFamily(Usual):
         )
 
 
+class MaskedFamily(PipelineFamily):
+    """Told the states of the words, filled up to the bound, and a mask of those that count."""
+
+    def encode(
+        self,
+        prompt: str,
+        negative: str,
+        *,
+        scale: float,
+        width: int,  # noqa: ARG002 - the model is not told
+        height: int,  # noqa: ARG002
+    ) -> Conditioning:
+        """States and mask."""
+        guided = scale > 1.0
+        plus, mask, minus, mask_minus = self._pipeline.encode_prompt(
+            prompt, guided, negative_prompt=negative, device=self._net.device, **self._encoding()
+        )
+        return Conditioning(
+            positive={"states": plus, "mask": mask},
+            negative={"states": minus, "mask": mask_minus} if guided else None,
+        )
+
+    def _encoding(self) -> dict[str, Any]:
+        """Further arguments of the pipeline's own encoding."""
+        return {}
+
+
 class FlowFamily(PipelineFamily):
     """Flow matching with a transformer: noise shares from 1 down, shifted by the length."""
 
@@ -203,6 +233,17 @@ class FlowFamily(PipelineFamily):
         low, high = config.get("base_shift", 0.5), config.get("max_shift", self.MAX_SHIFT)
         slope: float = (high - low) / (most - least)
         return (rows // 2) * (columns // 2) * slope + low - slope * least
+
+
+def talked(counter: Any, prompt: str, *, thinking: bool) -> int:
+    """Tokens of a prompt in the form of a talk, as a language model is asked."""
+    said = counter.apply_chat_template(
+        [{"role": "user", "content": prompt}],
+        tokenize=False,
+        add_generation_prompt=True,
+        enable_thinking=thinking,
+    )
+    return len(counter(said, truncation=False).input_ids)
 
 
 def pack(latents: torch.Tensor) -> torch.Tensor:

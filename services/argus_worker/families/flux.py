@@ -30,6 +30,7 @@ class FluxFamily(FlowFamily):
     }
     COUNTED = ("tokenizer_2",)
     MAX_TOKENS = 512
+    PACKED = True
     FACTS = Facts(
         side_multiple=16,
         min_side=256,
@@ -58,11 +59,6 @@ class FluxFamily(FlowFamily):
         guidance = torch.tensor([scale], dtype=torch.float32, device=states.device)
         rows = {"states": states, "pooled": pooled, "guidance": guidance}
         return Conditioning(positive=rows, negative=None)
-
-    def latent_shape(self, width: int, height: int) -> tuple[int, ...]:
-        """`[1, 16, height / 8, width / 8]`, unpacked."""
-        scale = self._pipeline.vae_scale_factor
-        return (1, self._net.config.in_channels // 4, height // scale, width // scale)
 
     def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, rows: Rows) -> torch.Tensor:
         """Flow velocity."""

@@ -10,7 +10,7 @@ from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 from PIL.Image import Image
 from transformers import Qwen2Tokenizer, Qwen3ForCausalLM
 
-from argus_worker.families.base import FlowFamily
+from argus_worker.families.base import FlowFamily, talked
 from argus_worker.families.facts import Facts
 from argus_worker.families.protocol import Conditioning, Rows
 
@@ -44,13 +44,7 @@ class Flux2KleinFamily(FlowFamily):
     def tokens(self, prompt: str) -> int:
         """Of the prompt in the encoder's form of a talk."""
         (counter,) = self._counters
-        said = counter.apply_chat_template(
-            [{"role": "user", "content": prompt}],
-            tokenize=False,
-            add_generation_prompt=True,
-            enable_thinking=False,
-        )
-        return len(counter(said, truncation=False).input_ids)
+        return talked(counter, prompt, thinking=False)
 
     def encode(
         self,

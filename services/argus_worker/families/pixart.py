@@ -8,12 +8,12 @@ import torch
 from diffusers import AutoencoderKL, PixArtSigmaPipeline, PixArtTransformer2DModel
 from transformers import T5EncoderModel, T5Tokenizer
 
-from argus_worker.families.base import PipelineFamily
+from argus_worker.families.base import MaskedFamily
 from argus_worker.families.facts import Facts
-from argus_worker.families.protocol import Conditioning, Rows
+from argus_worker.families.protocol import Rows
 
 
-class PixArtFamily(PipelineFamily):
+class PixArtFamily(MaskedFamily):
     """Drives the components of a `PixArtSigmaPipeline`, at the size asked for: no binning."""
 
     PIPELINE = PixArtSigmaPipeline
@@ -33,25 +33,6 @@ class PixArtFamily(PipelineFamily):
         ships="DPMSolverMultistepScheduler",
         dtypes=("float32", "bfloat16"),
     )
-
-    def encode(
-        self,
-        prompt: str,
-        negative: str,
-        *,
-        scale: float,
-        width: int,  # noqa: ARG002 - the model is not told
-        height: int,  # noqa: ARG002
-    ) -> Conditioning:
-        """States and mask, filled up to the bound."""
-        guided = scale > 1.0
-        plus, mask, minus, mask_minus = self._pipeline.encode_prompt(
-            prompt, guided, negative_prompt=negative, device=self._net.device
-        )
-        return Conditioning(
-            positive={"states": plus, "mask": mask},
-            negative={"states": minus, "mask": mask_minus} if guided else None,
-        )
 
     def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, rows: Rows) -> torch.Tensor:
         """Noise; the variance that the model also tells is not used."""

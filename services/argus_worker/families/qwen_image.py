@@ -29,6 +29,7 @@ class QwenImageFamily(FlowFamily):
         "vae": AutoencoderKLQwenImage,
     }
     MAX_TOKENS = 512
+    PACKED = True
     FACTS = Facts(
         side_multiple=16,
         min_side=256,
@@ -69,11 +70,6 @@ class QwenImageFamily(FlowFamily):
         lengths = torch.norm(pack(conditional), dim=-1, keepdim=True)
         kept = guided * (lengths / torch.norm(guided, dim=-1, keepdim=True))
         return unpack(kept, conditional)
-
-    def latent_shape(self, width: int, height: int) -> tuple[int, ...]:
-        """`[1, 16, height / 8, width / 8]`, unpacked."""
-        scale = self._pipeline.vae_scale_factor
-        return (1, self._net.config.in_channels // 4, height // scale, width // scale)
 
     def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, rows: Rows) -> torch.Tensor:
         """Flow velocity."""

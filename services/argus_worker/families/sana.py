@@ -9,12 +9,12 @@ import torch
 from diffusers import AutoencoderDC, SanaPipeline, SanaTransformer2DModel
 from transformers import Gemma2Model, GemmaTokenizer
 
-from argus_worker.families.base import PipelineFamily
+from argus_worker.families.base import MaskedFamily
 from argus_worker.families.facts import Facts
-from argus_worker.families.protocol import Conditioning, Rows
+from argus_worker.families.protocol import Rows
 
 
-class SanaFamily(PipelineFamily):
+class SanaFamily(MaskedFamily):
     """Drives the components of a `SanaPipeline`, at the size asked for: no binning.
 
     Of its 300 tokens the pipeline sets two aside for marks, of which Gemma puts one.
@@ -40,29 +40,6 @@ class SanaFamily(PipelineFamily):
         dtypes=("float32", "bfloat16"),
     )
 
-    def encode(
-        self,
-        prompt: str,
-        negative: str,
-        *,
-        scale: float,
-        width: int,  # noqa: ARG002 - the model is not told
-        height: int,  # noqa: ARG002
-    ) -> Conditioning:
-        """States and mask, filled up to the bound; the prompt stands behind Sana's instruction."""
-        guided = scale > 1.0
-        plus, mask, minus, mask_minus = self._pipeline.encode_prompt(
-            prompt,
-            guided,
-            negative_prompt=negative,
-            device=self._net.device,
-            complex_human_instruction=self._instruction(),
-        )
-        return Conditioning(
-            positive={"states": plus, "mask": mask},
-            negative={"states": minus, "mask": mask_minus} if guided else None,
-        )
-
     def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, rows: Rows) -> torch.Tensor:
         """Flow velocity, in the latents' dtype."""
         net = self._net
@@ -75,7 +52,7 @@ class SanaFamily(PipelineFamily):
         )[0]
         return prediction[:, : latents.shape[1]].to(latents.dtype)
 
-    def _instruction(self) -> Any:
-        """What the pipeline's call puts before a prompt."""
-        call = inspect.signature(type(self._pipeline).__call__)
-        return call.parameters["complex_human_instruction"].default
+    def _encoding(self) -> dict[str, Any]:
+        """The prompt stands behind Sana's instruction, which the pipeline's call has."""
+        call, name = inspect.signature(type(self._pipeline).__call__), "complex_human_instruction"
+        return {name: call.parameters[name].default}

@@ -47,7 +47,7 @@ class SanaSprintFamily(SanaFamily):
     ) -> Conditioning:
         """States, mask, and the guidance scale."""
         states, mask = self._pipeline.encode_prompt(
-            prompt, device=self._net.device, complex_human_instruction=self._instruction()
+            prompt, device=self._net.device, **self._encoding()
         )
         guidance = torch.tensor([scale], dtype=torch.float32, device=states.device)
         guidance = guidance.to(states.dtype) * self._net.config.guidance_embeds_scale

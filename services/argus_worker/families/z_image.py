@@ -8,7 +8,7 @@ import torch
 from diffusers import AutoencoderKL, ZImagePipeline, ZImageTransformer2DModel
 from transformers import Qwen2Tokenizer, Qwen3Model
 
-from argus_worker.families.base import FlowFamily
+from argus_worker.families.base import FlowFamily, talked
 from argus_worker.families.facts import Facts
 from argus_worker.families.protocol import Conditioning, Rows
 
@@ -43,13 +43,7 @@ class ZImageFamily(FlowFamily):
     def tokens(self, prompt: str) -> int:
         """Of the prompt in the encoder's form of a talk."""
         (counter,) = self._counters
-        said = counter.apply_chat_template(
-            [{"role": "user", "content": prompt}],
-            tokenize=False,
-            add_generation_prompt=True,
-            enable_thinking=True,
-        )
-        return len(counter(said, truncation=False).input_ids)
+        return talked(counter, prompt, thinking=True)
 
     def encode(
         self,
