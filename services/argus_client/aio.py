@@ -14,7 +14,7 @@ import grpc
 from argus_client.opening import Tls, metadata, open_async
 from argus_client.order import Order
 from argus_client.patience import Heard, Patience, nothing, timeout
-from argus_client.picture import Accepted, Event, Picture, Progress, event_of
+from argus_client.picture import Accepted, Collected, Event, Picture, Progress, event_of
 from argus_client.retry import Retry
 from argus_core.errors import ArgusError
 from argus_protos.v1 import cluster_pb2, control_pb2, images_pb2
@@ -162,16 +162,11 @@ class AsyncClient:
         on_accepted: Callable[[Accepted], None],
         on_progress: Callable[[Progress], None],
     ) -> list[Picture]:
-        drawn = []
+        drawn = Collected(on_accepted, on_progress)
         async with aclosing(self._generate_once(order, patience)) as events:
             async for event in events:
-                if isinstance(event, Picture):
-                    drawn.append(event)
-                elif isinstance(event, Progress):
-                    on_progress(event)
-                else:
-                    on_accepted(event)
-        return sorted(drawn, key=lambda picture: picture.index)
+                drawn.hear(event)
+        return drawn.pictures()
 
     async def _generate_once(self, order: Order, patience: Patience) -> AsyncGenerator[Event]:
         remaining = patience.begin()

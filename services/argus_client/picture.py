@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -184,6 +185,29 @@ class Picture:
 
 
 Event = Accepted | Progress | Picture
+
+
+class Collected:
+    """The pictures among a request's events; the others are told to whoever wants to hear."""
+
+    def __init__(
+        self, on_accepted: Callable[[Accepted], None], on_progress: Callable[[Progress], None]
+    ) -> None:
+        self._on_accepted, self._on_progress = on_accepted, on_progress
+        self._drawn: list[Picture] = []
+
+    def hear(self, event: Event) -> None:
+        """The next event."""
+        if isinstance(event, Picture):
+            self._drawn.append(event)
+        elif isinstance(event, Progress):
+            self._on_progress(event)
+        else:
+            self._on_accepted(event)
+
+    def pictures(self) -> list[Picture]:
+        """In their order."""
+        return sorted(self._drawn, key=lambda picture: picture.index)
 
 
 def event_of(response: images_pb2.GenerateResponse) -> Event:

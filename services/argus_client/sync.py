@@ -13,7 +13,7 @@ import grpc
 from argus_client.opening import Tls, metadata, open_sync
 from argus_client.order import Order
 from argus_client.patience import Heard, Patience, nothing, timeout
-from argus_client.picture import Accepted, Event, Picture, Progress, event_of
+from argus_client.picture import Accepted, Collected, Event, Picture, Progress, event_of
 from argus_client.retry import Retry
 from argus_core.errors import ArgusError
 from argus_protos.v1 import images_pb2
@@ -111,16 +111,11 @@ class Client:
         on_accepted: Callable[[Accepted], None],
         on_progress: Callable[[Progress], None],
     ) -> list[Picture]:
-        drawn = []
+        drawn = Collected(on_accepted, on_progress)
         with closing(self._generate_once(order, patience)) as events:
             for event in events:
-                if isinstance(event, Picture):
-                    drawn.append(event)
-                elif isinstance(event, Progress):
-                    on_progress(event)
-                else:
-                    on_accepted(event)
-        return sorted(drawn, key=lambda picture: picture.index)
+                drawn.hear(event)
+        return drawn.pictures()
 
     def _generate_once(self, order: Order, patience: Patience) -> Generator[Event]:
         remaining = patience.begin()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from argus_core.errors import InvalidRequest
+from argus_rpc.fresh import stamp
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ async def followed(path: Path) -> Roster:
     """The addresses in a file, now and whenever they change."""
     mark: object = None
     while True:
-        if (seen := _mark(path)) != mark:
+        if (seen := stamp(path)) != mark:
             mark = seen
             if (addresses := _read(path)) is not None:
                 yield addresses
@@ -159,14 +160,6 @@ def _read(path: Path) -> frozenset[str] | None:
     except (OSError, UnicodeDecodeError, InvalidRequest) as error:
         log.warning("%s is not used, the standing workers stay: %s", path, error)
         return None
-
-
-def _mark(path: Path) -> tuple[int, int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 def _lines(text: str) -> list[Any]:

@@ -19,7 +19,7 @@ from argus_core.errors import InvalidRequest
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Stamp = tuple[tuple[int, int, int] | None, ...]
+Stamp = tuple[int, int, int] | None
 EVERY = 1.0
 """Seconds between two looks at the files, at least."""
 
@@ -45,7 +45,7 @@ class Fresh(Generic[T]):
             InvalidRequest: naming the file that cannot be read.
         """
         self._paths, self._read, self._clock = tuple(paths), read, clock
-        self._stamp, self._looked = self._look(), clock()
+        self._stamps, self._looked = self._look(), clock()
         try:
             self._value = read()
         except (OSError, ValueError, InvalidRequest) as error:
@@ -59,8 +59,8 @@ class Fresh(Generic[T]):
         """What the files say; what they said before, where they make no sense now."""
         if (now := self._clock()) - self._looked >= EVERY:
             self._looked = now
-            if (stamp := self._look()) != self._stamp:
-                self._stamp = stamp
+            if (seen := self._look()) != self._stamps:
+                self._stamps = seen
                 self._renew()
         return self._value
 
@@ -72,11 +72,12 @@ class Fresh(Generic[T]):
         else:
             log.info("%s: read anew", self._named)
 
-    def _look(self) -> Stamp:
-        return tuple(map(_stamp, self._paths))
+    def _look(self) -> tuple[Stamp, ...]:
+        return tuple(map(stamp, self._paths))
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def stamp(path: Path) -> Stamp:
+    """Of a file: another once it has changed; None where there is none."""
     try:
         found = path.stat()
     except OSError:

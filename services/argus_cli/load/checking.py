@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from argus_cli.load.record import DROPPED, OK, UNANSWERED, Record
+import grpc
 
-CANONICAL = frozenset({
-    OK, "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
-    "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",
-    "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
-})  # fmt: skip
+from argus_cli.load.record import DROPPED, UNANSWERED, Record
+
+CANONICAL = frozenset(code.name for code in grpc.StatusCode)
 """gRPC's codes."""
 _UNEXPLAINED = frozenset({"UNKNOWN", "INTERNAL", "DATA_LOSS"})
 """Codes that no fault of a part may bring about."""
