@@ -25,7 +25,6 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -39,10 +38,9 @@ from argus_core.errors import ArgusError
 from argus_predictor.encoder import Encoder
 from argus_shapes.captions import parse
 from argus_shapes.detector import detect, judge
-from support import data, replay, results
+from support import data, replay, results, small
 
 RESULTS = results.FOLDER / "cached_starts.json"
-SAMPLE = Path(__file__).parents[1] / "manifests" / "samples" / "shapes-cached.yaml"
 BANDS = (-1.0, 0.8, 0.9, 0.95, 0.98, 0.995, 1.01)
 """Edges of the bands of similarity."""
 DEADLINE = 10.0
@@ -89,16 +87,11 @@ def prompts(count: int, seed: int) -> list[str]:
 
 def document(folder: Path, *, starts: bool) -> Path:
     """The sample, with a store of its own, or without any start."""
-    sample = yaml.safe_load(SAMPLE.read_text())
-    spec = sample["spec"]
-    if starts:
-        spec["latentStore"]["url"] = f"directory:{folder / 'latents'}"
-    else:
-        del spec["latentStore"]
-        spec["ladder"] = [level for level in spec["ladder"] if not level.get("skippedSteps")]
-    file = folder / f"{'with' if starts else 'without'}.yaml"
-    file.write_text(yaml.safe_dump(sample, sort_keys=False))
-    return file
+    if not starts:
+        return small.written(small.without_starts(), folder)
+    found = small.document()
+    found["spec"]["latentStore"]["url"] = f"directory:{folder / 'latents'}"
+    return small.written(found, folder)
 
 
 async def send(

@@ -36,11 +36,12 @@ from argus_core.choice import PricePolicy
 from argus_core.errors import ArgusError, Exhausted
 from argus_core.queue import Rank
 from argus_core.spec import ArgusCluster
-from argus_protos.v1 import cluster_pb2, worker_pb2
+from argus_protos.v1 import worker_pb2
 from argus_router.fleet import Worker
 from argus_router.job import Job, JobState
 from argus_router.request import Request, agree
 from argus_router.waiting import Waiting, too_late
+from support import idle
 
 RESULTS = Path(__file__).parent / "results" / "fairness.json"
 TENANTS = 8
@@ -84,7 +85,10 @@ class Stage:
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         variants = [variant.name for variant in cluster.spec.variants]
-        self._workers = [self._worker(number, variants) for number in range(workers)]
+        self._workers = [
+            idle.worker(number, variants, self.cluster, lambda: self.now)
+            for number in range(workers)
+        ]
         self.waiting.meet(self._workers)
 
     def load(self, tenant: str, rate: float, until: float) -> None:
@@ -172,17 +176,6 @@ class Stage:
         else:
             self.waiting.fail(job, too_late(job))
         self._pump()
-
-    def _worker(self, number: int, loadout: list[str]) -> Worker:
-        worker = Worker(f"w{number}", clock=lambda: self.now)
-        worker.state = cluster_pb2.WorkerState(
-            worker=worker.address,
-            pool=self.cluster.spec.pools[0].name,
-            phase=cluster_pb2.WORKER_PHASE_READY,
-            loadout=loadout,
-            slots=1,
-        )
-        return worker
 
 
 def _owner(job: Job) -> str:

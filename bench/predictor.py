@@ -27,7 +27,6 @@ from typing import Any
 
 import grpc
 import numpy as np
-import yaml
 
 from argus_predictor.encoder import Encoder
 from argus_predictor.quantised import whole
@@ -36,11 +35,10 @@ from argus_protos.v1.predictor_pb2 import PredictRequest
 from argus_protos.v1.predictor_pb2_grpc import PredictorServiceStub
 from argus_rpc.channel import open_channel
 from argus_shapes.captions import sample
-from support import data
+from support import data, small
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results" / "predictor.json"
-SAMPLE = ROOT / "manifests" / "samples" / "shapes-cached.yaml"
 SERVER, CLIENT = 0, 1
 """Cores."""
 SHED = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -69,12 +67,11 @@ def percentiles(seconds: Sequence[float]) -> Figures:
 @asynccontextmanager
 async def serving(head: str) -> AsyncIterator[tuple[PredictorServiceStub, Callable[[], float]]]:
     """A process of its own on a core of its own, and its seconds of work so far."""
-    document = yaml.safe_load(SAMPLE.read_text("utf-8"))
+    document = small.document()
     with tempfile.TemporaryDirectory() as folder:
         document["spec"]["predictor"] = {"head": head}
         document["spec"]["latentStore"]["url"] = f"directory:{folder}/latents"
-        path = Path(folder) / "cluster.yaml"
-        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        path = small.written(document, Path(folder))
         process = await asyncio.create_subprocess_exec(
             *("taskset", "-c", str(SERVER), sys.executable, "-m", "argus_predictor"),
             *("--cluster", str(path), "--die-with-parent"),

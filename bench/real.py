@@ -17,7 +17,6 @@ import csv
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,18 +24,19 @@ from statistics import fmean, median
 from typing import Any
 
 import numpy as np
-import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from argus_cli.document import load_document
+from argus_cli.load.figures import figures
+from argus_cli.load.record import OK, Record
+from argus_cli.load.sending import Line, Load, Sending
 from argus_cli.local.cluster import LocalCluster
 from argus_cli.simulate.ladder import levels_of
-from argus_client import AsyncClient, Order, Picture, Retry
+from argus_client import AsyncClient, Order, Picture
 from argus_control.mode import Mode
 from argus_control.planning import Planning
-from argus_core.errors import ArgusError
 from argus_core.policies.registry import make
 from argus_core.simulator.engine import simulate
 from argus_core.simulator.scenario import Floats, Ints, Prompts, Scenario
@@ -45,11 +45,10 @@ from argus_core.spec import parse_cluster
 from argus_predictor import heads
 from argus_predictor.encoder import Encoder
 from argus_shapes import head_path
-from support import data, results
+from support import data, results, small
 from support.loads import carried
 
 RESULTS = results.FOLDER / "real.json"
-SAMPLE = Path(__file__).parents[1] / "manifests" / "samples" / "shapes-cached.yaml"
 TRACE = "azure_1to8.csv"
 SYSTEMS: Mapping[str, str] = {"argus": "argus", "best": "clipper-ha", "fastest": "clipper-ht"}
 """In the real system, and the policy that the simulator plays for it."""
@@ -64,16 +63,6 @@ VARIATION = 0.15
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What became of a request: where it was drawn, or else its error."""
-
-    level: str = ""
-    seconds: float = 0.0
-    """From when it should have been sent until its picture was there."""
-    error: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Captions:
     """What is asked for, what it is worth, and what the predictor says of it."""
 
@@ -84,7 +73,7 @@ class Captions:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Load:
+class Asked:
     """What is asked for, and when; the same for every system."""
 
     captions: Captions
@@ -97,12 +86,9 @@ class Load:
 
 def document(workers: int) -> dict[str, Any]:
     """The small family without cached starts."""
-    found: dict[str, Any] = yaml.safe_load(SAMPLE.read_text())
-    spec = found["spec"]
-    del spec["latentStore"]
-    spec["ladder"] = [level for level in spec["ladder"] if not level.get("skippedSteps")]
-    spec["pools"][0]["workers"] = workers
-    spec["router"] = {"maxQueued": 4096}
+    found = small.without_starts()
+    found["spec"]["pools"][0]["workers"] = workers
+    found["spec"]["router"] = {"maxQueued": 4096}
     return found
 
 
@@ -115,29 +101,20 @@ def alone(found: Mapping[str, Any], level: str) -> dict[str, Any]:
     return {**found, "spec": spec}
 
 
-class Running:
-    """A cluster of a document, and a client of it, for the length of a block."""
-
-    def __init__(self, found: Mapping[str, Any], folder: Path, mode: Mode) -> None:
-        file = folder / "cluster.yaml"
-        file.write_text(yaml.safe_dump(dict(found), sort_keys=False))
-        self._cluster = LocalCluster(*load_document(file), planning=Planning(mode=mode))
-
-    async def __aenter__(self) -> AsyncClient:
-        await self._cluster.__aenter__()
-        self._client = AsyncClient(self._cluster.router["grpc"], retry=Retry(attempts=1))
-        return self._client
-
-    async def __aexit__(self, *what: object) -> None:
-        await self._client.close()
-        await self._cluster.__aexit__(*what)
+def cluster_of(found: Mapping[str, Any], folder: Path, mode: Mode) -> LocalCluster:
+    """A whole cluster of a document."""
+    loaded = load_document(small.written(found, folder))
+    return LocalCluster(*loaded, planning=Planning(mode=mode))
 
 
 async def timed(found: dict[str, Any], folder: Path, captions: Captions) -> dict[str, float]:
     """Seconds of an image by level, with every worker at work."""
     workers, seconds = found["spec"]["pools"][0]["workers"], {}
     for level in [one["name"] for one in found["spec"]["ladder"]]:
-        async with Running(alone(found, level), folder, Mode.OFF) as client:
+        async with (
+            cluster_of(alone(found, level), folder, Mode.OFF) as cluster,
+            AsyncClient(cluster.router["grpc"]) as client,
+        ):
             await _drawn(client, captions.texts[:workers], workers)
             pictures = await _drawn(client, captions.texts[:TIMED], workers)
         seconds[level] = median(picture.timing.drawing for picture in pictures)
@@ -155,27 +132,22 @@ async def _drawn(client: AsyncClient, texts: Sequence[str], at_once: int) -> lis
     return await asyncio.gather(*map(one, texts))
 
 
-async def sent(client: AsyncClient, load: Load, bar: Progress) -> list[Answer]:
+async def sent(endpoint: str, asked: Asked, bar: Progress) -> list[Record]:
     """Every request at its moment, whatever becomes of the others."""
-    task = bar.add_task("requests", total=len(load.ids))
-    began = time.monotonic() + 0.5
-
-    async def one(text: str, at: float) -> Answer:
-        await asyncio.sleep(max(0.0, began + at - time.monotonic()))
-        try:
-            (picture,) = await client.draw(Order(prompt=text, deadline=load.deadline))
-        except ArgusError as error:
-            return Answer(error=error.code)
-        finally:
-            bar.advance(task)
-        return Answer(level=picture.decision.level, seconds=time.monotonic() - began - at)
-
-    asked = [
-        (load.captions.texts[i], float(at)) for i, at in zip(load.ids, load.arrivals, strict=True)
-    ]
-    found = await asyncio.gather(*(one(*each) for each in asked))
+    task = bar.add_task("requests", total=len(asked.ids))
+    load = Load(Line(endpoint=endpoint), sendings(asked), most=len(asked.ids))
+    await load.run(lambda: bar.advance(task))
     bar.remove_task(task)
-    return found
+    return load.records
+
+
+def sendings(asked: Asked) -> list[Sending]:
+    """The load as its generator wants it."""
+    texts, deadline = asked.captions.texts, asked.deadline
+    return [
+        Sending(at=float(at), prompt=int(i), order=Order(prompt=texts[i], deadline=deadline))
+        for i, at in zip(asked.ids, asked.arrivals, strict=True)
+    ]
 
 
 def captions(ladder: Sequence[str]) -> Captions:
@@ -191,20 +163,20 @@ def captions(ladder: Sequence[str]) -> Captions:
     return Captions(texts=texts, truth=truth, predicted=np.clip(predicted, 0.0, 1.0))
 
 
-def told_real(answers: Sequence[Answer], load: Load, ladder: Sequence[str]) -> dict[str, Any]:
-    """Figures of a real run."""
-    served = [(a, i) for a, i in zip(answers, load.ids, strict=True) if a.level]
-    in_time = [a for a, _ in served if a.seconds <= load.deadline]
-    worth = [float(load.captions.truth[i, ladder.index(a.level)]) for a, i in served]
-    seconds = [a.seconds for a, _ in served] or [float("nan")]
+def told_real(records: Sequence[Record], asked: Asked, ladder: Sequence[str]) -> dict[str, Any]:
+    """Figures of a real run; quality by what the captions' pictures were measured to be worth."""
+    found = figures(records, duration=float(asked.arrivals[-1]))
+    truth = asked.captions.truth
+    worth = [float(truth[r.prompt, ladder.index(r.level)]) for r in records if r.code == OK]
     return {
-        "requests": len(answers),
-        "violations": 1 - len(in_time) / len(answers),
+        "requests": found.requests,
+        "violations": found.violations,
         "quality": fmean(worth) if worth else None,
-        "p50": float(np.quantile(seconds, 0.5)) if served else None,
-        "p99": float(np.quantile(seconds, 0.99)) if served else None,
-        "levels": dict(Counter(a.level for a, _ in served).most_common()),
-        "errors": dict(Counter(a.error for a in answers if a.error)),
+        "p50": found.seconds.get("p50"),
+        "p99": found.seconds.get("p99"),
+        "levels": dict(found.levels),
+        "errors": {code: count for code, count in found.codes.items() if code != OK},
+        "generator_late_p99": found.lag.get("p99"),
     }
 
 
@@ -219,7 +191,7 @@ def told_simulated(scenario: Scenario, policy: str) -> dict[str, Any]:
     }
 
 
-def scenario_of(found: Mapping[str, Any], load: Load) -> Scenario:
+def scenario_of(found: Mapping[str, Any], asked: Asked) -> Scenario:
     """What the simulator is told of a run."""
     spec = parse_cluster(dict(found)).spec
     levels = levels_of(spec)
@@ -227,10 +199,10 @@ def scenario_of(found: Mapping[str, Any], load: Load) -> Scenario:
         name="real",
         levels=levels,
         workers=("cpu",) * spec.pools[0].workers,
-        deadline=load.deadline,
-        arrivals=load.arrivals,
-        prompt_of=load.ids,
-        prompts=Prompts(truth=load.captions.truth, predicted=load.captions.predicted),
+        deadline=asked.deadline,
+        arrivals=asked.arrivals,
+        prompt_of=asked.ids,
+        prompts=Prompts(truth=asked.captions.truth, predicted=asked.captions.predicted),
         switch_seconds=dict.fromkeys((level.variant for level in levels), SWITCH),
         variation=VARIATION,
     )
@@ -253,23 +225,25 @@ async def measure(options: argparse.Namespace, console: Console) -> dict[str, An
             level["seconds"] = {"cpu": round(seconds[level["name"]], 4)}
         deadline = MULTIPLE * seconds[ladder[0]]
         fastest = min(ladder, key=lambda level: seconds[level])
-        load = Load(captions=known, ids=np.array([0]), arrivals=np.array([0.0]), deadline=deadline)
-        most = carried(scenario_of(found, load))
+        asked = Asked(
+            captions=known, ids=np.array([0]), arrivals=np.array([0.0]), deadline=deadline
+        )
+        most = carried(scenario_of(found, asked))
         trace = data.hastened(
             data.trace(data.folder() / "traces" / TRACE, "bursty", rng), options.seconds
         )
         for share in options.shares:
             arrivals, _ = data.arrivals(trace, rate=share * most, step=1.0, rng=rng)
             ids = rng.integers(0, len(known.texts), len(arrivals))
-            load = replace(load, ids=ids, arrivals=arrivals)
-            scenario = scenario_of(found, load)
+            asked = replace(asked, ids=ids, arrivals=arrivals)
+            scenario = scenario_of(found, asked)
             for system, policy in SYSTEMS.items():
                 only = {"best": ladder[0], "fastest": fastest}.get(system)
                 cut = alone(found, only) if only else found
                 mode = Mode.OFF if only else Mode.AUTOMATIC
-                async with Running(cut, folder, mode) as client:
-                    answers = await sent(client, load, bar)
-                real = told_real(answers, load, ladder)
+                async with cluster_of(cut, folder, mode) as cluster:
+                    records = await sent(cluster.router["grpc"], asked, bar)
+                real = told_real(records, asked, ladder)
                 simulated = told_simulated(scenario, policy)
                 rows.append({"share": share, "system": system, "real": real,
                              "simulated": simulated})  # fmt: skip

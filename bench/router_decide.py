@@ -28,11 +28,11 @@ from argus_core.choice import PricePolicy
 from argus_core.errors import ArgusError
 from argus_core.queue import Rank
 from argus_core.spec import ArgusCluster, Router
-from argus_protos.v1 import cluster_pb2, worker_pb2
-from argus_router.fleet import Worker
+from argus_protos.v1 import worker_pb2
 from argus_router.job import Job
 from argus_router.request import MAX_DEADLINE, NOBODY, Request, agree
 from argus_router.waiting import Waiting
+from support import idle
 
 RESULTS = Path(__file__).parent / "results" / "router_decide.json"
 RATE = 20.0
@@ -88,7 +88,10 @@ class Stage:
         self.now, self.arrivals = 0.0, 0
         self.waiting = Waiting(spec=roomy, policy=PricePolicy(), clock=lambda: self.now)
         variants = [variant.name for variant in roomy.variants]
-        self.workers = [self._worker(number, variants) for number in range(workers)]
+        self.workers = [
+            idle.worker(number, variants, self.cluster, lambda: self.now)
+            for number in range(workers)
+        ]
         self.waiting.meet(self.workers)
         for worker in self.workers if busy else ():
             self.arrive()
@@ -132,17 +135,6 @@ class Stage:
         job = self.waiting.next(worker)
         assert job is not None, "more than enough waits"
         return job
-
-    def _worker(self, number: int, loadout: list[str]) -> Worker:
-        worker = Worker(f"w{number}", clock=lambda: self.now)
-        worker.state = cluster_pb2.WorkerState(
-            worker=worker.address,
-            pool=self.cluster.spec.pools[0].name,
-            phase=cluster_pb2.WORKER_PHASE_READY,
-            loadout=loadout,
-            slots=1,
-        )
-        return worker
 
 
 def measure(cluster: ArgusCluster, *, queued: int, workers: int, seconds: float) -> Figures:

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -35,49 +34,27 @@ from argus_cli.load.sending import Line, Load, Sending
 from argus_client import Order
 from argus_core.simulator.arrivals import poisson
 from argus_shapes.captions import sample
-from support import results
+from support import results, small
+from support.process import process
 
 RESULTS = results.FOLDER / "router_overhead.json"
-ROOT = Path(__file__).resolve().parents[1]
-SAMPLE = ROOT / "manifests" / "samples" / "shapes-cached.yaml"
 PROMPTS = 200
 """That come back, so that the predictor remembers their embeddings after the first time."""
 WARM = 3.0
 """Seconds of load before anything is measured."""
 DEADLINE = 10.0
-_START = 120.0
 _LOOK = 1.0
 
 
 def document(folder: Path) -> Path:
     """The small family without cached starts, as if its levels took nearly nothing."""
-    found = yaml.safe_load(SAMPLE.read_text())
+    found = small.without_starts()
     spec = found["spec"]
-    del spec["latentStore"]
-    spec["ladder"] = [level for level in spec["ladder"] if not level.get("skippedSteps")]
     for place, level in enumerate(spec["ladder"]):
         level["seconds"] = {"cpu": 0.005 - 0.0005 * place}
     spec["pools"] = [{"name": "cpu", "workers": 2, "gpuType": "cpu", "slots": 64}]
     spec["router"] = {"maxQueued": 4096, "loggedShare": 0}
-    file = folder / "cluster.yaml"
-    file.write_text(yaml.safe_dump(found, sort_keys=False))
-    return file
-
-
-@asynccontextmanager
-async def process(*arguments: str) -> AsyncIterator[tuple[psutil.Process, dict[str, str]]]:
-    """A service's process, and what it announced."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", *arguments, stdout=asyncio.subprocess.PIPE, cwd=ROOT / "bench",
-        env={**os.environ, "OMP_NUM_THREADS": "1", "ARGUS_LOG_LEVEL": "WARNING"},
-    )  # fmt: skip
-    try:
-        assert child.stdout is not None
-        line = await asyncio.wait_for(child.stdout.readline(), _START)
-        yield psutil.Process(child.pid), json.loads(line)
-    finally:
-        child.terminate()
-        await child.wait()
+    return small.written(found, folder)
 
 
 def sendings(rate: float, seconds: float, seed: int) -> list[Sending]:
@@ -118,7 +95,9 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
                 begun = process("argus_predictor", "--cluster", str(file), "--address",
                                 "127.0.0.1:0")  # fmt: skip
                 arguments += ["--predictor", (await stack.enter_async_context(begun))[1]["address"]]
-            router, told = await stack.enter_async_context(process(*arguments))
+            begun = process(*arguments, ARGUS_LOG_LEVEL="WARNING")
+            child, told = await stack.enter_async_context(begun)
+            router = psutil.Process(child.pid)
             line = Line(endpoint=told["grpc"], clients=4)
             warm = Load(line, sendings(min(options.rate, 50), WARM, 1), most=10_000)
             await warm.run()

@@ -19,7 +19,6 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -27,7 +26,6 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import yaml
 from rich.console import Console
 
 from argus_cli.document import load_document
@@ -39,12 +37,11 @@ from argus_cli.local.cluster import PREDICTOR, LocalCluster
 from argus_client import AsyncClient, Order
 from argus_control.planning import Planning
 from argus_core.simulator.arrivals import poisson
-from router_overhead import process
-from support import results
+from support import results, small
+from support.process import process
 from support.redis import redis_server
 
 RESULTS = results.FOLDER / "soak.json"
-SAMPLE = Path(__file__).parents[1] / "manifests" / "samples" / "shapes-cached.yaml"
 BETWEEN = 20.0
 """Seconds between faults."""
 HANGS = 8.0
@@ -127,7 +124,7 @@ class Restarted:
     async def begin(self) -> None:
         """Start it."""
         ports = ["--grpc", self.address or "127.0.0.1:0", "--http", "127.0.0.1:0"]
-        begun = process("argus_router", *self._arguments, *ports)
+        begun = process("argus_router", *self._arguments, *ports, ARGUS_LOG_LEVEL="WARNING")
         self.address = (await self._stack.enter_async_context(begun))[1]["grpc"]
 
     async def again(self) -> None:
@@ -142,11 +139,9 @@ class Restarted:
 
 def document(folder: Path, url: str) -> Path:
     """The small family with cached starts."""
-    found = yaml.safe_load(SAMPLE.read_text())
+    found = small.document()
     found["spec"]["latentStore"]["url"] = url
-    file = folder / "cluster.yaml"
-    file.write_text(yaml.safe_dump(found, sort_keys=False))
-    return file
+    return small.written(found, folder)
 
 
 async def carried(address: str, workers: int) -> float:
@@ -193,6 +188,7 @@ async def measure(options: argparse.Namespace, console: Console) -> dict[str, An
             breaking.cancel()
             await asyncio.gather(breaking, return_exceptions=True)
     found = checking.problems(load.records, expected=len(planned), grace=GRACE)
+    whole = figures(load.records, duration=60 * options.minutes)
     record.write(load.records, options.log)
     return {
         "rate": rate,
@@ -200,11 +196,9 @@ async def measure(options: argparse.Namespace, console: Console) -> dict[str, An
         "faults": faults.told,
         "problems": found[:50],
         "problems_in_all": len(found),
-        "codes": dict(Counter(r.code for r in load.records)),
-        "figures": report.document(
-            {}, figures(load.records, duration=60 * options.minutes), {}
-        ),
-    }  # fmt: skip
+        "codes": dict(whole.codes),
+        "figures": report.document({}, whole, {}),
+    }
 
 
 def main() -> None:

@@ -25,7 +25,6 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-import yaml
 from redis.asyncio import Redis
 from rich.console import Console
 from rich.table import Table
@@ -35,10 +34,11 @@ from argus_cli.local.cluster import LocalCluster
 from argus_client import AsyncClient
 from argus_client.retry import Retry
 from argus_control.planning import Planning
+from argus_core.simulator.arrivals import poisson
 from argus_latents.redis_store import PREFIX
 from argus_shapes.captions import sample
-from cached_starts import SAMPLE, Answer, send
-from support import results
+from cached_starts import Answer, send
+from support import results, small
 from support.redis import RedisServer, SlowProxy, redis_server
 
 RESULTS = results.FOLDER / "store_faults.json"
@@ -131,12 +131,10 @@ def phases(place: Place) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
 
 def document(folder: Path, url: str, workers: int) -> Path:
     """The sample, with its latents there."""
-    sample_ = yaml.safe_load(SAMPLE.read_text())
-    sample_["spec"]["latentStore"]["url"] = url
-    sample_["spec"]["pools"][0]["workers"] = workers
-    file = folder / "cluster.yaml"
-    file.write_text(yaml.safe_dump(sample_, sort_keys=False))
-    return file
+    found = small.document()
+    found["spec"]["latentStore"]["url"] = url
+    found["spec"]["pools"][0]["workers"] = workers
+    return small.written(found, folder)
 
 
 def told(name: str, answers: Sequence[Answer]) -> dict[str, Any]:
@@ -160,7 +158,8 @@ def told(name: str, answers: Sequence[Answer]) -> dict[str, Any]:
 
 async def measure(options: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
     """All phases, one after the other, while the load goes on."""
-    rng = random.Random(options.seed)
+    rng, moments = random.Random(options.seed), np.random.default_rng(options.seed)
+    rate = np.array([options.rate])
     captions = [sample(rng).caption for _ in range(CAPTIONS)]
     found = []
     with tempfile.TemporaryDirectory() as name:
@@ -172,7 +171,7 @@ async def measure(options: argparse.Namespace, console: Console) -> list[dict[st
                 AsyncClient(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
             ):
                 for phase, act in phases(Place(server=server, proxy=proxy)):
-                    times = poisson(rng, options.rate, options.seconds)
+                    times = poisson(rate, options.seconds, moments).tolist()
                     asked = [rng.choice(captions) for _ in times]
                     # Two seconds in: what is on its way is met by the fault, too.
                     late = asyncio.create_task(after(2.0, act))
@@ -188,15 +187,6 @@ async def after(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
     """Do it in so many seconds."""
     await asyncio.sleep(seconds)
     await act()
-
-
-def poisson(rng: random.Random, rate: float, seconds: float) -> list[float]:
-    """Moments of arrivals."""
-    found, now = [], rng.expovariate(rate)
-    while now < seconds:
-        found.append(now)
-        now += rng.expovariate(rate)
-    return found
 
 
 def show(rows: Sequence[dict[str, Any]]) -> Table:

@@ -84,8 +84,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--name", default="w0")
     parser.add_argument("--loadout", required=True)
+    parser.add_argument("--die-with-parent", action="store_true", help="end when the parent ends")
     options = parser.parse_args()
-    lifecycle.die_with_parent()
+    if options.die_with_parent:
+        lifecycle.die_with_parent()
     lifecycle.run("instant", lambda stop: _serve(options, stop))
 
 

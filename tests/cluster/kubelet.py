@@ -14,52 +14,27 @@ from typing import Any
 
 import yaml
 
-from argus_core.errors import ArgusError, Unavailable
+from argus_core.errors import ArgusError
 from argus_core.spec import parse_cluster
 from argus_operator import names
 from argus_operator.gateway import Gateway
 from argus_operator.kinds import CONFIG_MAP, POD
-from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_protos.v1.worker_pb2_grpc import add_WorkerServiceServicer_to_server
 from argus_router import roster
 from argus_router.router import Router
 from argus_rpc.server import Server
-from router_support import READY, ScriptedWorker
+from control_support import ObedientWorker
 
-LOADING, STARTING = cluster_pb2.WORKER_PHASE_LOADING, cluster_pb2.WORKER_PHASE_STARTING
 _LOOK = 0.1
 """Seconds between looks at the pods."""
 
 
-class Worker(ScriptedWorker):
-    """Begins empty, or with what its pod was told, and holds what it is told from then on."""
+class Worker(ObedientWorker):
+    """A pod's: begins empty, or with what its pod was told."""
 
     def __init__(self, name: str, pool: str, variants: tuple[str, ...]) -> None:
         super().__init__(name, *variants)
-        self.automatic = True
         self.state.pool = pool
-        self.state.assigned.extend(variants)
-        self.state.phase = READY if variants else STARTING
-        self.told: list[tuple[str, ...]] = []
-        self.refuses = False
-        self.ready = asyncio.Event()
-        self.ready.set()
-
-    async def Assign(self, request, context):
-        if self.refuses:
-            raise Unavailable("not now")
-        self.told.append(tuple(request.loadout))
-        getattr(self.state.last_switch, "from").extend(self.state.loadout)
-        self.state.generation += 1
-        del self.state.assigned[:]
-        self.state.assigned.extend(request.loadout)
-        self.report(phase=LOADING, loadout=())
-        self.loading = asyncio.create_task(self._load())
-        return worker_pb2.AssignResponse(generation=self.state.generation)
-
-    async def _load(self):
-        await self.ready.wait()
-        self.report(phase=READY, loadout=self.state.assigned)
 
     async def listen(self, address: str) -> None:
         self._server = Server(

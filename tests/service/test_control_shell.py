@@ -8,48 +8,16 @@ from argus_control.control import Control
 from argus_control.mode import Mode
 from argus_control.planning import Planning
 from argus_control.plans import seats
-from argus_core.errors import Unavailable
 from argus_core.spread import spread_cluster
-from argus_protos.v1 import cluster_pb2, control_pb2, worker_pb2
+from argus_protos.v1 import cluster_pb2, control_pb2
+from control_support import ObedientWorker
 from helpers import eventually
-from router_support import READY, ScriptedWorker, cluster_of, collect, staged
+from router_support import cluster_of, collect, staged
 
-LOADING = cluster_pb2.WORKER_PHASE_LOADING
 PATIENCE = 60.0
 SLOW = {"best": 2.0, "good": 1.5, "quick": 0.5}
 """Seconds that are told of the levels, so that a few requests a second are more than a worker with
 each variant carries."""
-
-
-class ObedientWorker(ScriptedWorker):
-    """Holds what it is told, at once or when the test lets it."""
-
-    def __init__(self, name, *variants):
-        super().__init__(name, *variants)
-        self.automatic = True
-        self.state.assigned.extend(variants)
-        self.state.generation = 1
-        self.assigned = []
-        self.refuses = 0
-        """How many assignments it will not take."""
-        self.ready = asyncio.Event()
-        self.ready.set()
-
-    async def Assign(self, request, context):
-        if self.refuses:
-            self.refuses -= 1
-            raise Unavailable("not now")
-        self.assigned.append(tuple(request.loadout))
-        self.state.generation += 1
-        del self.state.assigned[:]
-        self.state.assigned.extend(request.loadout)
-        self.report(phase=LOADING, loadout=())
-        self.loading = asyncio.create_task(self._load())
-        return worker_pb2.AssignResponse(generation=self.state.generation)
-
-    async def _load(self):
-        await self.ready.wait()
-        self.report(phase=READY, loadout=self.state.assigned)
 
 
 @asynccontextmanager
@@ -107,7 +75,7 @@ async def test_workers_follow_the_plan_and_the_router_is_told_it():
         assert plan.forecast_rate > 0
         assert plan.solver
         assert plan.reason
-        assert second.assigned == []
+        assert second.told == []
         assert control.crew.loadouts == {"cpu-0": ("tiny",), "cpu-1": ("tiny",)}
         assert control.crew.pinned == set()
 
@@ -118,7 +86,7 @@ async def test_advice_is_told_and_nobody_moves():
             await eventually(lambda: "advised, and not done: moves 1" in reason(stage), PATIENCE)
         assert planned(stage) == {("large",): 1, ("tiny",): 1}
         assert stage.router.service.plan.forecast_rate == 0
-        assert [worker.assigned for worker in workers] == [[], []]
+        assert [worker.told for worker in workers] == [[], []]
 
 
 def reason(stage):
@@ -151,7 +119,7 @@ async def test_who_was_assigned_by_hand_stays_so():
         async with flooded(stage):
             await eventually(lambda: planned(stage) == {("large",): 1, ("tiny",): 1}, PATIENCE)
             await eventually(lambda: list(first.state.loadout) == ["tiny"], PATIENCE)
-        assert second.assigned == [("large",)]
+        assert second.told == [("large",)]
 
 
 async def test_a_plan_of_somebody_else_is_overtaken():

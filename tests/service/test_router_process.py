@@ -17,8 +17,8 @@ from argus_router.roster import parse_roster
 from argus_rpc.channel import open_channel
 from argus_rpc.convert import duration
 from helpers import eventually
-from process_support import SLOW, process
 from router_support import collect
+from support.process import SLOW, process
 
 
 def document():

@@ -15,7 +15,6 @@ from argus_protos.v1.images_pb2_grpc import ImageServiceStub
 from argus_rpc.channel import open_channel
 from argus_rpc.server import Server
 from helpers import eventually
-from process_support import process
 from router_support import (
     LONG,
     ScriptedPredictor,
@@ -25,6 +24,7 @@ from router_support import (
     predicting,
     staged,
 )
+from support.process import process
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"

@@ -22,6 +22,22 @@ _HARDENED = {
 }
 
 
+def probes(port: int) -> dict[str, Any]:
+    """Of a container whose gRPC health says whether it serves.
+
+    Alive is who listens: a load may take long, and is no illness.
+    """
+    return {
+        "readinessProbe": {"grpc": {"port": port}, "periodSeconds": 5, "timeoutSeconds": 5},
+        "livenessProbe": {
+            "tcpSocket": {"port": port},
+            "periodSeconds": 20,
+            "timeoutSeconds": 5,
+            "failureThreshold": 6,
+        },
+    }
+
+
 def metadata(
     cluster: str, name: str, role: str | None = None, pool: str | None = None
 ) -> dict[str, Any]:

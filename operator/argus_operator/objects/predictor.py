@@ -6,7 +6,7 @@ from typing import Any
 
 from argus_core.spec import ArgusCluster
 from argus_operator import names
-from argus_operator.objects.common import DOCUMENT_PATH, metadata, pod_template
+from argus_operator.objects.common import DOCUMENT_PATH, metadata, pod_template, probes
 from argus_operator.objects.workers import latent_volume
 from argus_operator.settings import Settings
 
@@ -56,13 +56,7 @@ def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
             {"name": "metrics", "containerPort": metrics, "protocol": "TCP"},
         ],
         "startupProbe": {"grpc": {"port": port}, "periodSeconds": 2, "failureThreshold": 150},
-        "readinessProbe": {"grpc": {"port": port}, "periodSeconds": 5, "timeoutSeconds": 5},
-        "livenessProbe": {
-            "tcpSocket": {"port": port},
-            "periodSeconds": 20,
-            "timeoutSeconds": 5,
-            "failureThreshold": 6,
-        },
+        **probes(port),
         "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}},
         "volumeMounts": [
             {"name": "state", "mountPath": "/var/lib/argus"},

@@ -12,7 +12,7 @@ from typing import Any
 
 from argus_core.spec import ArgusCluster, ClusterSpec, Pool
 from argus_operator import names
-from argus_operator.objects.common import DOCUMENT_PATH, metadata, pod_template
+from argus_operator.objects.common import DOCUMENT_PATH, metadata, pod_template, probes
 from argus_operator.settings import Settings
 
 _GPU = "nvidia.com/gpu"
@@ -117,15 +117,8 @@ def _template(cluster: ArgusCluster, pool: Pool, settings: Settings) -> dict[str
             _from_pod("ARGUS_LOADOUT", f"metadata.annotations['{names.LOADOUT}']"),
         ],
         "ports": [{"name": "grpc", "containerPort": port, "protocol": "TCP"}],
-        # Ready is who serves; alive is who listens, as a load may take long and is no illness.
         "startupProbe": {"tcpSocket": {"port": port}, "periodSeconds": 2, "failureThreshold": 150},
-        "readinessProbe": {"grpc": {"port": port}, "periodSeconds": 5, "timeoutSeconds": 5},
-        "livenessProbe": {
-            "tcpSocket": {"port": port},
-            "periodSeconds": 20,
-            "timeoutSeconds": 5,
-            "failureThreshold": 6,
-        },
+        **probes(port),
         "resources": _resources(pool),
         "volumeMounts": mounts,
     }

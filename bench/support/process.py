@@ -12,25 +12,28 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
+_ROOMS = ("models", "services", "operator", "bench")
+_QUIET = {"OMP_NUM_THREADS": "1", "GRPC_VERBOSITY": "ERROR"}
 SLOW = 150.0
 """Seconds that a worker may take to import torch on a busy machine."""
 
 
 @asynccontextmanager
 async def process(
-    *arguments: object, stderr: Any = None
+    *arguments: object, stderr: Any = None, **environment: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, str]]]:
     """A service's process, and what it announced; ended by SIGTERM."""
-    paths = os.pathsep.join(str(ROOT / room) for room in ("models", "services", "operator"))
+    paths = os.pathsep.join(str(_ROOT / room) for room in _ROOMS)
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", *map(str, arguments), "--die-with-parent"),
         stdout=asyncio.subprocess.PIPE,
         stderr=stderr,
-        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, **_QUIET, "PYTHONPATH": paths, **environment},
     )
     try:
+        assert child.stdout is not None
         line = await asyncio.wait_for(child.stdout.readline(), SLOW)
         assert line, f"{arguments[0]} said nothing"
         yield child, json.loads(line)
