@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +46,11 @@ TRAILING = EulerDiscreteScheduler(**BETAS, timestep_spacing="trailing")
 DDIM = DDIMScheduler(**BETAS, timestep_spacing="trailing", steps_offset=1, clip_sample=False)
 FLOW = FlowMatchEulerDiscreteScheduler(shift=3.0)
 SHIFTED = FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True)
+
+
+LIGHTNING = FlowMatchEulerDiscreteScheduler(
+    shift=1.0, base_shift=math.log(3), max_shift=math.log(3), use_dynamic_shifting=True
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,7 +347,7 @@ def z_image():
     )
 
 
-def qwen_image():
+def qwen_image(scheduler=SHIFTED):
     torch.manual_seed(0)
     transformer = diffusers.QwenImageTransformer2DModel(
         patch_size=2,
@@ -365,7 +371,7 @@ def qwen_image():
         text_encoder=_qwen_vl(),
         transformer=_shaken(transformer),
         vae=vae.eval(),
-        scheduler=SHIFTED,
+        scheduler=scheduler,
     )
 
 
@@ -538,6 +544,18 @@ CASES = [
         },
         planes=_unpacked(32, 4),
         side=256,
+    ),
+    Case(
+        family="qwen-image-lightning",
+        build=_quiet(qwen_image, LIGHTNING),
+        guidance=1.0,
+        arguments=lambda scale, negative: {
+            "true_cfg_scale": scale,
+            "negative_prompt": negative,
+        },
+        planes=_unpacked(32, 4),
+        side=256,
+        resumes=False,
     ),
     Case(
         family="flux2-klein",

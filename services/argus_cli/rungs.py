@@ -51,6 +51,8 @@ def problems(
         if variant.dtype not in found.dtypes:
             able = " or ".join(found.dtypes)
             yield Violation(f"{field}.dtype", f"{variant.family} must have {able}")
+        if variant.loras and not found.loras:
+            yield Violation(f"{field}.loras", f"{variant.family} takes none")
     yield from _sizes(spec, facts)
     for index, level in enumerate(spec.ladder):
         if level.variant in facts:

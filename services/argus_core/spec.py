@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from argus_core.errors import InvalidRequest, Violation
+from argus_core.spec_engine import Lora
 from argus_core.spec_kubernetes import (
     ClaimName,
     ModelVolume,
@@ -76,6 +77,8 @@ class Variant(Model):
     """Hub revision; None for the newest."""
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     """Of the weights on the device."""
+    loras: Annotated[tuple[Lora, ...], Field(max_length=8)] = ()
+    """Added to the model's weights, in this order."""
     minimum_workers: Annotated[int, Field(ge=0, le=10_000)] = 1
     """Workers that the plan leaves it, unless more than 1 % of the requests would be shed for that.
     One is enough for a request that names a level of it."""

@@ -30,6 +30,7 @@ from argus_worker import batch, failures
 from argus_worker.masters import Held, Masters
 from argus_worker.order import Drawn, Event, Failed, Order, Progress, Started
 from argus_worker.outbox import Outbox, call_soon
+from argus_worker.residency import Moved
 from argus_worker.sample import Sample
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Loaded:
 
     held: dict[str, Held]
     disk_bytes: int
+    moved: Moved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,9 +290,7 @@ class Engine:
         for held in self._resident:
             held.residency.put_out()
         self._resident = []
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-        held_by_name, disk_bytes = {}, 0
+        held_by_name, disk_bytes, moved = {}, 0, Moved(moved=0, kept=0)
         for name in load.names:
             if load.superseded():
                 break
@@ -299,9 +299,8 @@ class Engine:
             self._masters.trim(load.names)
         else:
             self._resident = list(held_by_name.values())
-            for held in self._resident:
-                held.residency.bring_in()
-        return Loaded(held=held_by_name, disk_bytes=disk_bytes)
+            moved = self._masters.weights.show(held.residency for held in self._resident)
+        return Loaded(held=held_by_name, disk_bytes=disk_bytes, moved=moved)
 
     def _settle(self, setter: Callable[[Any], None], load: _Load, outcome: object) -> None:
         call_soon(self._loop, lambda: None if load.done.done() else setter(outcome))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
@@ -19,7 +20,7 @@ from argus_worker import failures, sources
 from argus_worker.families import find_family
 from argus_worker.families.protocol import BadModel, Family
 from argus_worker.latents import scheduler_digest
-from argus_worker.residency import Residency
+from argus_worker.residency import Residency, Weights, pointer, size
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class Held:
     """Tells this scheduler config from any other."""
     residency: Residency
     """Where its weights are."""
+    base: Held | None = None
+    """What its LoRAs were added to, where another variant may have use for that."""
 
     @property
     def latent_space(self) -> str:
@@ -61,12 +64,14 @@ class Masters:
     ) -> None:
         self.variants = dict(variants)
         self._device, self._limit, self._find = device, limit_bytes, families
+        self.weights = Weights(device)
         self._held: OrderedDict[str, Held] = OrderedDict()
 
     @property
     def bytes(self) -> int:
-        """Host memory that the weights take."""
-        return sum(held.residency.bytes for held in self._held.values())
+        """Host memory that the weights take, those that models share counted once."""
+        every = (m for held in self._all() for m in held.residency.masters)
+        return size({pointer(master): master for master in every}.values())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,20 +98,60 @@ class Masters:
             del self._held[droppable.pop(0)]
             failures.free_memory()
 
+    def _all(self) -> Iterator[Held]:
+        for held in self._held.values():
+            yield held
+            if held.base is not None:
+                yield held.base
+
     def _load(self, variant: Variant) -> tuple[Held, int]:
+        folder: object = variant.model
         try:
             folder = sources.resolve(variant)
-            family = self._find(variant.family).load(folder, dtype=getattr(torch, variant.dtype))
+            base, read = self._base(variant, folder)
+            if not variant.loras:
+                return replace(base, variant=variant.name), read
+            files = [sources.find_lora(lora) for lora in variant.loras]
+            family = base.family.with_loras(files)
             held = Held(
                 variant=variant.name,
                 family=family,
-                model=sources.fingerprint(folder),
-                scheduler=scheduler_digest(family.scheduler),
-                residency=Residency(family.modules.values(), self._device),
+                model=sources.fingerprint(folder, files),
+                scheduler=base.scheduler,
+                residency=Residency(family.modules.values(), self.weights),
+                base=base if self._wanted(variant) else None,
             )
         except BadModel as error:
             raise BadModel(f"variant {variant.name}: {error}") from error
         except Exception as error:  # a corrupt folder breaks the libraries in every way
             problem = f"{type(error).__name__}: {error}".splitlines()[0][:500]
             raise BadModel(f"variant {variant.name}: cannot load {folder}: {problem}") from error
+        return held, read + sum(file.path.stat().st_size for file in files)
+
+    def _base(self, variant: Variant, folder: Path) -> tuple[Held, int]:
+        """The variant without its LoRAs, and the bytes read: none where a like variant has it."""
+        for name, held in self._held.items():
+            if _origin(self.variants[name]) == _origin(variant):
+                if not self.variants[name].loras:
+                    return held, 0
+                if held.base is not None:
+                    return held.base, 0
+        family = self._find(variant.family).load(folder, dtype=getattr(torch, variant.dtype))
+        held = Held(
+            variant=variant.name,
+            family=family,
+            model=sources.fingerprint(folder),
+            scheduler=scheduler_digest(family.scheduler),
+            residency=Residency(family.modules.values(), self.weights),
+        )
         return held, sources.disk_bytes(folder)
+
+    def _wanted(self, variant: Variant) -> bool:
+        """Whether any other variant is made of the same model."""
+        alike = [o for o in self.variants.values() if _origin(o) == _origin(variant)]
+        return len(alike) > 1
+
+
+def _origin(variant: Variant) -> tuple[str, str, str | None, str]:
+    """What variants share that differ by LoRAs alone."""
+    return variant.family, variant.model, variant.revision, variant.dtype

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
 
 from argus_core.spec import Variant
+from argus_core.spec_engine import Lora
 from argus_shapes import weights_path
-from argus_worker.families.protocol import BadModel
+from argus_worker.families.protocol import BadModel, LoraFile
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _BUILTIN = "builtin:"
@@ -35,7 +37,34 @@ def resolve(variant: Variant) -> Path:
         return folder
     if folder.is_absolute() or not _HUB_ID.fullmatch(model):
         raise BadModel(f"no directory {model}")
-    return _download(model, variant.revision)
+    # Components only: single-file checkpoints, pickles and scripts stay where they are.
+    return _download(
+        model,
+        variant.revision,
+        allow=["model_index.json", "*/*.json", "*/*.txt", "*/*.safetensors"],
+        ignore=["*.fp16.safetensors", "*.non_ema.safetensors"],
+    )
+
+
+def find_lora(lora: Lora) -> LoraFile:
+    """The LoRA's file; a hub id is downloaded unless it is here already.
+
+    Raises:
+        BadModel: there is none, or it is not told which.
+    """
+    place = Path(lora.model).expanduser()
+    if place.is_file():
+        found = [place]
+    elif place.is_dir() or (not place.is_absolute() and _HUB_ID.fullmatch(lora.model)):
+        folder = place if place.is_dir() else _download_lora(lora)
+        found = [folder / lora.file] if lora.file else sorted(folder.glob("*.safetensors"))
+    else:
+        raise BadModel(f"no LoRA {lora.model}")
+    if len(found) != 1:
+        raise BadModel(f"LoRA {lora.model} has {len(found)} safetensors files: name one as `file`")
+    if found[0].suffix != ".safetensors" or not found[0].is_file():
+        raise BadModel(f"LoRA {lora.model} has no safetensors file {found[0].name}")
+    return LoraFile(path=found[0], scale=lora.scale)
 
 
 def disk_bytes(folder: Path) -> int:
@@ -43,7 +72,7 @@ def disk_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def fingerprint(folder: Path) -> str:
+def fingerprint(folder: Path, loras: Iterable[LoraFile] = ()) -> str:
     """16 hex digits that tell models apart, wherever they lie.
 
     Each file of weights gives its size and three samples of its content: training moves every
@@ -51,24 +80,37 @@ def fingerprint(folder: Path) -> str:
     """
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.safetensors")):
-        size = path.stat().st_size
-        digest.update(f"{path.relative_to(folder)}:{size}".encode())
-        with path.open("rb") as file:
-            for start in (0, size // 2, max(0, size - _PROBE)):
-                file.seek(start)
-                digest.update(file.read(_PROBE))
+        _sample(digest, path, path.relative_to(folder))
+    for lora in loras:
+        _sample(digest, lora.path, f"lora*{lora.scale!r}")
     return digest.hexdigest()[:16]
 
 
-def _download(model: str, revision: str | None) -> Path:
+def _download(model: str, revision: str | None, *, allow: list[str], ignore: list[str]) -> Path:
+    """A folder of a hub's repository, with those files of it.
+
+    Raises:
+        BadModel: it cannot be had.
+    """
     try:
-        # Components only: single-file checkpoints, pickles and scripts stay where they are.
         folder = snapshot_download(
-            model,
-            revision=revision,
-            allow_patterns=["model_index.json", "*/*.json", "*/*.txt", "*/*.safetensors"],
-            ignore_patterns=["*.fp16.safetensors", "*.non_ema.safetensors"],
+            model, revision=revision, allow_patterns=allow, ignore_patterns=ignore
         )
     except Exception as error:  # the hub's client raises its own, requests' and the system's
         raise BadModel(f"{model} is neither a directory nor to be had: {error}") from error
     return Path(folder)
+
+
+def _download_lora(lora: Lora) -> Path:
+    if lora.file:
+        return _download(lora.model, lora.revision, allow=[lora.file], ignore=[])
+    return _download(lora.model, lora.revision, allow=["*.safetensors"], ignore=["*/*"])
+
+
+def _sample(digest: hashlib._Hash, path: Path, name: object) -> None:
+    size = path.stat().st_size
+    digest.update(f"{name}:{size}".encode())
+    with path.open("rb") as file:
+        for start in (0, size // 2, max(0, size - _PROBE)):
+            file.seek(start)
+            digest.update(file.read(_PROBE))

@@ -1,10 +1,13 @@
 """Weights in host memory: read once, never from disk again, bounded, and never from a pickle."""
 
+import gc
 import json
 import shutil
+import weakref
 
 import pytest
 import torch
+from safetensors.torch import load, save_file
 from torch import nn
 
 from argus_core.spec import Variant
@@ -13,7 +16,7 @@ from argus_worker import sources
 from argus_worker.families import find_family
 from argus_worker.families.protocol import BadModel
 from argus_worker.masters import Masters
-from argus_worker.residency import Residency
+from argus_worker.residency import Moved, Residency, Weights
 from argus_worker.sample import Sample
 from engine_support import TINY, hold, order
 
@@ -48,15 +51,24 @@ def test_a_variant_is_read_from_disk_once_even_when_the_disk_is_gone(folder):
     assert states.isfinite().all()
 
 
+def another(folder, index):
+    """A copy of a model with other weights: tensors that are alike would be held once."""
+    copied = shutil.copytree(folder, folder.with_name(f"model{index}"))
+    for path in copied.rglob("*.safetensors"):
+        weights = {name: tensor + index + 1 for name, tensor in load(path.read_bytes()).items()}
+        save_file(weights, path, metadata={"format": "pt"})
+    return copied
+
+
 def test_masters_beyond_the_limit_are_dropped_least_recently_fetched_first(folder):
     names = ("a", "b", "c")
-    kept = masters(*(variant(folder, name) for name in names), limit=0)
+    folders = {name: another(folder, index) for index, name in enumerate(names)}
+    kept = masters(*(variant(folders[name], name) for name in names), limit=0)
     for name in names:
         kept.fetch(name)
     kept.fetch("a")
     assert kept.names == ("b", "c", "a")
-    one = kept.bytes // 3
-    kept._limit = 2 * one
+    kept._limit = kept.bytes * 3 // 4
     kept.trim({"b"})
     assert kept.names == ("b", "a")
     kept._limit = 0
@@ -78,10 +90,8 @@ def cut_weights(folder):
 
 
 def lose_a_weight(folder):
-    from safetensors.torch import load_file, save_file  # noqa: PLC0415
-
     path = folder / "transformer" / "diffusion_pytorch_model.safetensors"
-    weights = load_file(path)
+    weights = load(path.read_bytes())
     weights.pop("proj_out.weight")
     save_file(weights, path)
 
@@ -162,13 +172,49 @@ def test_masters_come_back_untouched_from_a_device():
     """Any device that is not the host shows it; `meta` holds no data, so none can come back."""
     module = Tied()
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-    residency = Residency([module], torch.device("meta"))
+    weights = Weights(torch.device("meta"))
+    residency = Residency([module], weights)
     masters = [module.first.weight, module.table]
-    residency.bring_in()
+    assert weights.show([residency]) == Moved(moved=residency.bytes, kept=0)
     assert {t.device.type for t in (*module.parameters(), *module.buffers())} == {"meta"}
     assert module.second.weight is module.first.weight
+    residency.put_out()
+    assert weights.show([residency]) == Moved(moved=0, kept=residency.bytes), "shown already"
     residency.put_out()
     assert module.first.weight is masters[0]
     assert module.table is masters[1]
     assert all(torch.equal(before[name], t) for name, t in module.state_dict().items())
     assert residency.bytes == 4 * (9 + 3 + 3 + 3), "tied weights count once"
+
+
+def test_tensors_of_the_same_bits_are_held_and_copied_once():
+    """Models of one family often come with the same encoders, each in its own folder."""
+    one, other = Tied(), Tied()
+    other.second.load_state_dict(one.second.state_dict())
+    weights = Weights(torch.device("meta"))
+    first, second = Residency([one], weights), Residency([other], weights)
+    assert other.first.weight.data_ptr() == one.first.weight.data_ptr()
+    assert other.table.data_ptr() == one.table.data_ptr()
+    assert other.first.bias.data_ptr() != one.first.bias.data_ptr()
+    lone = 4 * 3
+    weights.show([first])
+    assert weights.show([first, second]) == Moved(moved=lone, kept=first.bytes)
+    assert weights.show([second]) == Moved(moved=0, kept=second.bytes)
+
+
+def test_zeros_of_either_sign_are_not_the_same():
+    weights = Weights(CPU)
+    zeros = torch.zeros(3)
+    assert weights.own(zeros) is weights.own(zeros.clone())
+    assert weights.own(-zeros) is not weights.own(zeros)
+    odd = torch.tensor([float("nan")])
+    assert weights.own(odd) is weights.own(odd.clone()) is not weights.own(torch.ones(1))
+
+
+def test_masters_nobody_has_are_forgotten():
+    weights = Weights(CPU)
+    residency = Residency([Tied()], weights)
+    gone = weakref.ref(residency.masters[0])
+    del residency
+    gc.collect()
+    assert gone() is None

@@ -9,9 +9,11 @@ import yaml
 from diffusers import EulerDiscreteScheduler
 from typer.testing import CliRunner
 
+from argus_cli.commands.ladder import _facts
 from argus_cli.main import app
+from argus_cli.rungs import problems
 from argus_core.errors import InvalidRequest
-from argus_core.spec import Variant
+from argus_core.spec import Variant, parse_cluster
 from argus_worker import batch
 from argus_worker.families import find_family, names
 from argus_worker.sample import Sample
@@ -62,3 +64,15 @@ def test_the_check_prints_what_the_page_says(tmp_path):
     path.write_text(yaml.safe_dump(document))
     bad = CliRunner().invoke(app, wrong.replace("wrong.yaml", str(path)).split())
     assert (bad.exit_code, bad.output.strip()) == (1, problem)
+
+
+def test_the_example_of_loras_is_a_sound_ladder():
+    (text,) = re.findall(r"```yaml\n(variants:.*?)```", PAGE, re.DOTALL)
+    document = yaml.safe_load((ROOT / "manifests/samples/open-80gb.yaml").read_text())
+    variants = yaml.safe_load(text)["variants"]
+    rung = {"guidanceScale": 1, "quality": 1, "seconds": {"h100": 1}, "steps": 8}
+    document["spec"].update(
+        variants=variants,
+        ladder=[{**rung, "name": v["name"], "variant": v["name"]} for v in variants],
+    )
+    assert not list(problems(parse_cluster(document).spec, _facts, lambda _variant: None))

@@ -63,6 +63,11 @@ def test_what_a_family_cannot_do_is_told_by_field(changed, field):
     assert fields(document(**changed)) == [field]
 
 
+def test_families_without_loras_refuse_them():
+    variant = {"name": "v", "model": "m/m", "family": "pixart", "loras": [{"model": "some/lora"}]}
+    assert fields(document(spec={"variants": [variant]})) == ["spec.variants[0].loras"]
+
+
 @pytest.mark.parametrize("family", ["sdxl-lightning", "z-image", "flux2-klein", "sana-sprint"])
 def test_families_of_few_steps_have_none_to_skip(family):
     spec = document(family=family, skippedSteps=2, spec=STORE)

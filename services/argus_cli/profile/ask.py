@@ -7,7 +7,7 @@ from typing import Any
 
 from argus_core.profile.document import ProfiledLevel
 from argus_core.quality import Comparison
-from argus_core.spec import ClusterSpec
+from argus_core.spec import ClusterSpec, Variant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,15 @@ def best_of(spec: ClusterSpec) -> str:
 
 def models_of(spec: ClusterSpec) -> dict[str, str]:
     """By variant: what it is loaded from, and how."""
-    return {v.name: f"{v.model}@{v.revision or ''} {v.dtype}" for v in spec.variants}
+    return {v.name: _made_of(v) for v in spec.variants}
+
+
+def _made_of(variant: Variant) -> str:
+    loras = "".join(
+        f" + {lora.scale:g} {lora.model}@{lora.revision or ''} {lora.file or ''}".rstrip()
+        for lora in variant.loras
+    )
+    return f"{variant.model}@{variant.revision or ''} {variant.dtype}{loras}"
 
 
 def pixels(size: str) -> tuple[int, int]:

@@ -26,6 +26,7 @@ _FAMILIES = {
     "sana-sprint": "argus_worker.families.sana_sprint:SanaSprintFamily",
     "z-image": "argus_worker.families.z_image:ZImageFamily",
     "qwen-image": "argus_worker.families.qwen_image:QwenImageFamily",
+    "qwen-image-lightning": "argus_worker.families.qwen_image:QwenImageLightningFamily",
     "flux2-klein": "argus_worker.families.flux2_klein:Flux2KleinFamily",
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,9 +17,9 @@ import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler
 from PIL.Image import Image
 
-from argus_worker import components
+from argus_worker import components, loras
 from argus_worker.families.facts import Facts
-from argus_worker.families.protocol import BadModel, Conditioning, Limits
+from argus_worker.families.protocol import BadModel, Conditioning, Limits, LoraFile
 
 
 class Usual:
@@ -32,6 +32,14 @@ class Usual:
     ) -> torch.Tensor:
         """Classifier-free guidance."""
         return unconditional + scale * (conditional - unconditional)
+
+    def with_loras(self, files: Sequence[LoraFile]) -> Self:  # noqa: ARG002
+        """None: nobody makes LoRAs for it.
+
+        Raises:
+            BadModel: always.
+        """
+        raise BadModel("the family takes no LoRAs")
 
     def noise_scale(self, scheduler: Any) -> float | torch.Tensor:
         """What unit noise is multiplied by; read after `set_timesteps`."""
@@ -117,6 +125,16 @@ class PipelineFamily(Usual):
             if parameter.default is inspect.Parameter.empty and name not in {*parts, "self"}
         }
         return cls(cls.PIPELINE(**{**unused, **settings, **parts, **cls._extras()}))
+
+    def with_loras(self, files: Sequence[LoraFile]) -> Self:
+        """The same model with LoRAs added; what they leave as it was is shared.
+
+        Raises:
+            BadModel: one of them fits no weight.
+        """
+        if not self.FACTS.loras:
+            return super().with_loras(files)
+        return type(self)(loras.added(self._pipeline, files))
 
     @classmethod
     def load_scheduler(cls, folder: Path) -> Any:

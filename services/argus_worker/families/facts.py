@@ -32,3 +32,5 @@ class Facts:
     """Scheduler class that the public models come with; empty where it keeps no history."""
     dtypes: tuple[str, ...] = ("float32", "float16", "bfloat16")
     """That the weights may take; float16 is left out where activations overflow in it."""
+    loras: bool = True
+    """Whether LoRAs can be added to the weights."""

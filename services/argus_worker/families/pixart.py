@@ -32,6 +32,7 @@ class PixArtFamily(MaskedFamily):
         latent_space="sdxl-vae",
         ships="DPMSolverMultistepScheduler",
         dtypes=("float32", "bfloat16"),
+        loras=False,
     )
 
     def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, rows: Rows) -> torch.Tensor:

@@ -7,7 +7,7 @@ family gives out have one sample a row, so that rows of several requests can sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -63,6 +63,15 @@ class Conditioning:
     """One row each; None where the sample is not guided."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LoraFile:
+    """A LoRA on this machine."""
+
+    path: Path
+    """A safetensors file."""
+    scale: float
+
+
 class Family(Protocol):
     """One loaded model.
 
@@ -85,6 +94,14 @@ class Family(Protocol):
 
         Raises:
             BadModel: it holds no such model.
+        """
+        ...
+
+    def with_loras(self, files: Sequence[LoraFile]) -> Self:
+        """The same model with LoRAs added; this one stays as it is, and shares what it can.
+
+        Raises:
+            BadModel: one of them fits no weight, or the family takes none.
         """
         ...
 

@@ -28,6 +28,7 @@ class ShapesFamily(Usual):
         max_pixels=48 * 48,
         latent_space="pixels",
         max_steps=1000,
+        loras=False,
     )
 
     def __init__(

@@ -1,0 +1,65 @@
+"""LoRAs, added to a likeness of a model.
+
+The likeness has modules of its own and shares every tensor that no LoRA changes; the model itself
+stays as it was to the bit, as sums are put in new tensors and never taken back.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from argus_worker.families.protocol import BadModel, LoraFile
+
+
+def added(pipeline: Any, files: Sequence[LoraFile]) -> Any:
+    """A likeness of the pipeline with the LoRAs added to its weights.
+
+    Raises:
+        BadModel: one fits no weight of it.
+    """
+    like, shared = copy.copy(pipeline), shared_memory(pipeline.components)
+    takes = pipeline._lora_loadable_modules  # noqa: SLF001 - told nowhere else
+    touchable = [name for name in takes if getattr(pipeline, name, None) is not None]
+    for name in touchable:
+        setattr(like, name, copy.deepcopy(getattr(pipeline, name), shared))
+    names = [f"lora{index}" for index in range(len(files))]
+    for name, file in zip(names, files, strict=True):
+        _check(file.path)
+        like.load_lora_weights(
+            str(file.path.parent),
+            weight_name=file.path.name,
+            adapter_name=name,
+            use_safetensors=True,
+            local_files_only=True,
+        )
+        if name not in {one for some in like.get_list_adapters().values() for one in some}:
+            raise BadModel(f"LoRA {file.path.name} fits no weight of the model")
+    like.set_adapters(names, [file.scale for file in files])
+    # Safe: into a tensor of its own, where it would else add to the one that is shared.
+    like.fuse_lora(touchable, safe_fusing=True, adapter_names=names)
+    like.unload_lora_weights()
+    return like
+
+
+def shared_memory(components: dict[str, Any]) -> dict[int, Any]:
+    """A memo by which `deepcopy` makes new modules over the same tensors."""
+    memo: dict[int, Any] = {}
+    for module in (part for part in components.values() if isinstance(part, nn.Module)):
+        for parameter in module.parameters():
+            memo[id(parameter)] = nn.Parameter(parameter.detach(), requires_grad=False)
+        memo.update({id(buffer): buffer for buffer in module.buffers()})
+    return memo
+
+
+def _check(path: Path) -> None:
+    with safe_open(path, framework="pt") as file:
+        for name in file.keys():  # noqa: SIM118 - not a mapping
+            if not file.get_tensor(name).to(torch.float32).isfinite().all():
+                raise BadModel(f"LoRA {path.name}: {name} holds values that are not finite")
