@@ -25,10 +25,10 @@ node() { # what it was built from stands in a file beside it
 
 tool() { # name
   [ -x "$BIN/$1" ] && return
-  local package version
-  read -r package version < <(awk -v name="$1" '$1 == name { print $2, $3 }' "$HERE/tools.txt")
+  local package version tags
+  read -r package version tags < <(awk -v name="$1" '$1 == name { print $2, $3, $4 }' "$HERE/tools.txt")
   say "building $1 $version"
-  GOFLAGS=-buildvcs=false GOBIN=$BIN go install -p 2 -ldflags "-s -w" "$package@$version"
+  GOFLAGS=-buildvcs=false GOBIN=$BIN go install -p 2 -tags "$tags" -ldflags "-s -w" "$package@$version"
 }
 
 if [ $# = 0 ]; then node; fi

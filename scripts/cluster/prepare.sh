@@ -6,13 +6,16 @@
 set -u
 . "$(dirname "$0")/env.sh"
 
+miss() { echo "  SKIPPED $1: $2"; }
 skip() {
-  echo "  SKIPPED $1: $2"
+  miss "$@"
   exit 0
 }
 
 command -v go >/dev/null || [ -x "$BIN/k8snode" ] || skip "tests on a Kubernetes" "there is no Go to build it with"
 build() { timeout "${ARGUS_CLUSTER_PATIENCE:-3600}" "$HERE/build.sh" "$@"; }
+{ build promtool && build prometheus; } ||
+  miss "tests of the alerts" "promtool or prometheus did not build, or not in time; 'make cluster-tools' takes its time"
 build || skip "tests on a Kubernetes" "it did not build, or not in time; 'make cluster-tools' takes its time"
 build helm kubeconform || skip "tests of the charts" "helm or kubeconform did not build, or not in time"
 [ "${ARGUS_CLUSTER:-}" != control-plane ] ||
