@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -142,6 +142,33 @@ class AsyncClient:
         """Make a plan the one in force at this router; tried once."""
         request = control_pb2.ApplyPlanRequest(plan=plan)
         await answer(self._control.ApplyPlan, request, timeout, self._metadata)
+
+    async def record_plans(
+        self, records: Iterable[control_pb2.PlanRecord], *, timeout: float = 10.0
+    ) -> None:
+        """Have this router know of plans; tried once."""
+        request = control_pb2.RecordPlansRequest(records=records)
+        await answer(self._control.RecordPlans, request, timeout, self._metadata)
+
+    async def plans(
+        self, *, newest: int = 0, changes_only: bool = False, timeout: float = 10.0
+    ) -> list[control_pb2.PlanRecord]:
+        """The plans of late that this router knows of, oldest first; 0 for all."""
+        request = control_pb2.ListPlansRequest(newest=newest, changes_only=changes_only)
+        told = await answer(self._control.ListPlans, request, timeout, self._metadata)
+        return list(told.records)
+
+    async def explain(
+        self, request_id: str = "", *, timeout: float = 10.0
+    ) -> control_pb2.RequestRecord:
+        """What this router decided for a request of late; empty for the latest.
+
+        Raises:
+            NotFound: it knows of none.
+        """
+        request = control_pb2.ExplainRequest(request_id=request_id)
+        told = await answer(self._control.Explain, request, timeout, self._metadata)
+        return told.record
 
     async def watch_load(self, *, interval: float) -> AsyncGenerator[control_pb2.LoadReport]:
         """What this router sees, now and every `interval` seconds; tried once, and ends with it."""

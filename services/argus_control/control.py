@@ -8,7 +8,7 @@ the loop's own state. Invariants:
 - without a plan nobody is moved but who holds nothing, and whoever is pinned never is;
 - moves that were planned and have yet to be made are part of what stands: the next plan undoes them
   only where that gains as much as any other change must;
-- the plan's number rises with whatever the routers are told;
+- the plan's number rises with whatever the routers are told, and with every plan remembered;
 - nothing that fails here ends anything: it is logged once, and tried again.
 """
 
@@ -21,11 +21,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 
 from argus_control.crew import Crew
+from argus_control.history import History
 from argus_control.lines import RouterLine, forever
 from argus_control.mode import Mode
 from argus_control.outcomes import Outcomes
 from argus_control.planning import Planning, Switches, costs_of, order_of, rules_of
 from argus_control.plans import Seat, make_plan, plan_message
+from argus_control.records import Queues, as_is, inputs_of, record_of
 from argus_core import control
 from argus_core.planning.load import LoadReport
 from argus_core.planning.plan import Plan
@@ -56,6 +58,7 @@ class Control:
         *,
         obeys: bool = True,
         standing: cluster_pb2.Plan | None = None,
+        history: History | None = None,
         before_assign: Callable[[str, Loadout], Awaitable[None]] = _nothing,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
@@ -68,6 +71,7 @@ class Control:
             planning: whether and how they are planned.
             obeys: whether a worker that somebody else assigns stays so.
             standing: the plan that routers were told by whoever controlled them before.
+            history: of plans made before, which goes on here.
             before_assign: awaited before a worker is told what to hold.
             on_change: hears when a worker's state or the plan has changed.
         """
@@ -86,16 +90,22 @@ class Control:
         rules = rules_of(spec, planning)
         self._loop = control.ControlLoop(rules, rng=Random(), clock=time.monotonic)
         self._reports: deque[LoadReport] = deque(maxlen=_REPORTS)
-        self.outcomes = Outcomes()
+        self.outcomes, self._queues = Outcomes(), Queues()
+        self.history = history or History()
+        """What was planned and why; routers are told of it."""
         self.lines: dict[str, RouterLine] = {}
         """By router."""
         self._hanging_up: set[asyncio.Task[None]] = set()
-        self._id = standing.id if standing is not None else 0
+        self._id = max(standing.id if standing is not None else 0, self.history.last_id)
         self.decided: Plan | None = None
         """The last plan that was made, whether or not it is followed."""
-        self.plan = self._as_is() if standing is None else standing
-        """What routers are told."""
+        self._history_told = 0
+        """The history's revision that lines have heard of."""
         self._told = Counter(self._placed())
+        self.plan = self._as_is(self._next_id()) if standing is None else standing
+        """What routers are told."""
+        if standing is None:
+            self.history.decided(as_is(self.plan), time.monotonic(), awaited={})
 
     def routers_are(self, addresses: Mapping[str, str]) -> None:
         """These routers are up, each at its address, and those that are new know no plan."""
@@ -135,10 +145,14 @@ class Control:
         """A router tells of its load; a plan of somebody else is overtaken."""
         now = time.monotonic()
         self._reports.append(_load_report(report, now, time.time()))
-        self.outcomes.add(report, now)
+        self._queues.hear(report, now)
+        if (fared := self.outcomes.add(report, now)) is not None:
+            self.history.fare(fared.met, fared.missed, now)
         if report.plan_id > self.plan.id:
             self._id = report.plan_id
             self.plan.id = self._next_id()
+            self.history.renumber(self.plan.id)
+        self._tell_history()
 
     def wake(self) -> None:
         """Look again at who shall hold what: a pin or `paused` has changed."""
@@ -166,16 +180,20 @@ class Control:
         plan = await asyncio.to_thread(self._decide, reports, crew, switch_seconds)
         if plan is None or self.paused:
             return
-        self.decided = plan
+        self.decided, now = plan, time.monotonic()
+        outcome = self.outcomes.of_late(now)
+        inputs = inputs_of(self._loop, self.plan, self._queues, outcome, now)
+        message = plan_message(self._next_id(), plan)
         if self._planning.mode is Mode.ADVISORY:
-            self._set(self._as_is(f"; advised, and not done: {plan.reason}"))
+            told = self._as_is(message.id, f"; advised, and not done: {plan.reason}")
+            self._set(told, record_of(message, plan, inputs, followed=False))
             return
         for pool, loadouts in control.duties(plan, crew).items():
             self._wanted |= dict(zip(self._members(pool), loadouts, strict=True))
         for name, held in self.crew.loadouts.items():
             if self.crew.phase(name) is None:
                 self._wanted[name] = held  # Until it is back, and planned with.
-        self._set(plan_message(self._next_id(), plan))
+        self._set(message, record_of(message, plan, inputs, followed=True))
         self._moved.set()
 
     def _decide(
@@ -210,11 +228,26 @@ class Control:
         await self._before_assign(name, loadout)
         await self.crew.assign(name, loadout, plan_id=self.plan.id)
 
-    def _set(self, plan: cluster_pb2.Plan) -> None:
+    def _set(self, plan: cluster_pb2.Plan, record: control_pb2.PlanRecord) -> None:
         self.plan = plan
+        awaited = self._awaited() if record.changes and record.followed else {}
+        self.history.decided(record, time.monotonic(), awaited=awaited)
         for line in self.lines.values():
             line.plan_changed()
+        self._tell_history()
         self._on_change()
+
+    def _set_as_is(self) -> None:
+        """The plan that says what the workers hold."""
+        plan = self._as_is(self._next_id())
+        self._set(plan, as_is(plan))
+
+    def _tell_history(self) -> None:
+        """Have routers hear of what is new in the history."""
+        if self.history.revision != self._history_told:
+            self._history_told = self.history.revision
+            for line in self.lines.values():
+                line.history_changed()
 
     def _next_id(self) -> int:
         self._id += 1
@@ -224,19 +257,35 @@ class Control:
         """A worker tells something new; without a plan what all hold is told in its stead."""
         self._moved.set()
         if not self._wanted and self._told != Counter(self._placed()):
-            self._set(self._as_is())
+            self._set_as_is()
+        self.history.serve(self._serving(), time.monotonic())
+        self._tell_history()
         self._on_change()
 
-    def _as_is(self, note: str = "") -> cluster_pb2.Plan:
+    def _as_is(self, plan_id: int, note: str = "") -> cluster_pb2.Plan:
         """The plan that says what the workers hold."""
         by_hand = self.crew.obeys and self.crew.loadouts != self._first
         reason = "as assigned by hand" if by_hand else "every variant is held by a worker"
         self._told = Counter(self._placed())
-        return make_plan(self._next_id(), self._placed(), reason=reason + note)
+        return make_plan(plan_id, self._placed(), reason=reason + note)
 
     def _placed(self) -> list[tuple[str, Loadout]]:
         """Pool and loadout of every worker."""
         return [(self.seats[name].pool, held) for name, held in self.crew.loadouts.items()]
+
+    def _serving(self) -> dict[str, Loadout]:
+        """What each worker that is ready holds."""
+        crew = self.crew
+        return {
+            name: crew.canonical(crew.states[name].loadout)
+            for name in crew.loadouts
+            if crew.phase(name) is WorkerPhase.READY
+        }
+
+    def _awaited(self) -> dict[str, Loadout]:
+        """What workers that are up shall hold, and do not serve."""
+        serving = self._serving()
+        return {n: self.due(n) for n in self.crew.states if serving.get(n) != self.due(n)}
 
     def _posts(self) -> dict[str, Post]:
         crew = self.crew

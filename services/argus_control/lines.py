@@ -1,10 +1,11 @@
-"""The line to one router: its reports in, the plan in force out.
+"""The line to one router: its reports in, the plan in force and the history of plans out.
 
-Model: two tasks for as long as the router listens at its address. What fails is tried again, and
+Model: three tasks for as long as the router listens at its address. What fails is tried again, and
 logged once. Invariants:
 
 - a router that has not been told the plan in force is told it, until it has been;
-- the plan that a router tells of is compared with the one in force at every report.
+- the plan that a router tells of is compared with the one in force at every report;
+- of the history it is told what is new since it was told last, and all of it once it has restarted.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Protocol
 
 from argus_client import AsyncClient
 from argus_client.retry import Retry
+from argus_control.history import History
 from argus_protos.v1 import cluster_pb2, control_pb2
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ class Desk(Protocol):
 
     plan: cluster_pb2.Plan
     """What routers are told."""
+    history: History
+    """Likewise."""
 
     def hear(self, report: control_pb2.LoadReport) -> None:
         """A router tells of its load; `plan` may change by it."""
@@ -46,13 +50,17 @@ class RouterLine:
         self._desk, self._interval = desk, interval
         self._untold = asyncio.Event()
         self._untold.set()
+        self._unrecorded = asyncio.Event()
+        self._unrecorded.set()
+        self._recorded = 0
+        """The history's revision up to which the router knows it."""
         self._tasks: list[asyncio.Task[None]] = []
         self.told = 0
         """Id of the last plan that the router took."""
 
     def open(self) -> None:
         """Begin."""
-        steps = {"telling it the plan": self._tell}
+        steps = {"telling it the plan": self._tell, "telling it the history": self._record}
         if self._interval is not None:
             steps["following its load"] = self._follow
         self._tasks = [
@@ -70,6 +78,10 @@ class RouterLine:
         """Tell the router the plan."""
         self._untold.set()
 
+    def history_changed(self) -> None:
+        """Tell the router what is new of the history."""
+        self._unrecorded.set()
+
     async def _follow(self) -> None:
         assert self._interval is not None
         async with (
@@ -82,6 +94,9 @@ class RouterLine:
                 self._desk.hear(report)
                 if report.plan_id != self._desk.plan.id:
                     self._untold.set()
+                if not report.plan_id and self.told:
+                    self._recorded = 0  # It has restarted, and knows nothing any more.
+                    self._unrecorded.set()
 
     async def _tell(self) -> None:
         await self._untold.wait()
@@ -95,6 +110,20 @@ class RouterLine:
             self._untold.set()
             raise
         self.told = plan.id
+
+    async def _record(self) -> None:
+        await self._unrecorded.wait()
+        self._unrecorded.clear()
+        history, since = self._desk.history, self._recorded
+        revision = history.revision
+        try:
+            async with AsyncClient(self.address, retry=Retry(attempts=1)) as client:
+                await client.record_plans(history.since(since), timeout=_CALL)
+        except Exception:
+            self._unrecorded.set()
+            raise
+        if self._recorded == since:  # Else it has restarted meanwhile.
+            self._recorded = revision
 
 
 async def forever(name: str, step: Callable[[], Awaitable[None]]) -> None:

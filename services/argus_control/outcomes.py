@@ -34,14 +34,18 @@ class Outcomes:
         self.newest: float | None = None
         """When the last report came; None before the first."""
 
-    def add(self, report: control_pb2.LoadReport, now: float) -> None:
-        """Take in a report; `now` is in seconds on one clock that never goes back."""
+    def add(self, report: control_pb2.LoadReport, now: float) -> Outcome | None:
+        """Take in a report, and tell what is in it; None where it came before.
+
+        `now` is in seconds on one clock that never goes back.
+        """
         self.newest = now
         if self._sequence.get(report.router) == report.sequence:
-            return
+            return None
         self._sequence[report.router] = report.sequence
         missed = report.late + report.refused + report.failed
         self._heard.append((now, report.on_time, missed))
+        return Outcome(met=report.on_time, missed=missed)
 
     def of_late(self, now: float) -> Outcome:
         """The sum."""

@@ -1,4 +1,4 @@
-"""ControlService: the plan in, the observed load out."""
+"""ControlService: the plan in, the observed load out; and what there is to tell of both."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from argus_core.errors import ArgusError, Exhausted, InvalidRequest, Violation
 from argus_core.spec import ClusterSpec
 from argus_protos.v1 import cluster_pb2, control_pb2
 from argus_protos.v1.control_pb2_grpc import ControlServiceServicer
+from argus_router import plans
 from argus_router.load import Outcome, Window
 from argus_router.service import Service
 from argus_rpc.convert import duration, now, seconds
@@ -58,6 +59,35 @@ class Control(ControlServiceServicer):
             raise OlderPlan(f"plan {standing.id} is in force; {request.plan.id} is older")
         self._service.apply(request.plan)
         return control_pb2.ApplyPlanResponse()
+
+    async def RecordPlans(  # noqa: N802 - the proto's name
+        self, request: control_pb2.RecordPlansRequest, context: Context
+    ) -> control_pb2.RecordPlansResponse:
+        """See the proto."""
+        del context
+        if len(request.records) > plans.MOST:
+            raise InvalidRequest.one("records", f"must be at most {plans.MOST}")
+        for index, record in enumerate(request.records):
+            if record.plan.id == 0:
+                raise InvalidRequest.one(f"records[{index}].plan.id", "must be at least 1")
+        self._service.plans.record(request.records)
+        return control_pb2.RecordPlansResponse()
+
+    async def ListPlans(  # noqa: N802 - the proto's name
+        self, request: control_pb2.ListPlansRequest, context: Context
+    ) -> control_pb2.ListPlansResponse:
+        """See the proto."""
+        del context
+        told = self._service.plans.told(newest=request.newest, changes_only=request.changes_only)
+        return control_pb2.ListPlansResponse(records=told)
+
+    async def Explain(  # noqa: N802 - the proto's name
+        self, request: control_pb2.ExplainRequest, context: Context
+    ) -> control_pb2.ExplainResponse:
+        """See the proto."""
+        del context
+        record = self._service.recall.explain(request.request_id)
+        return control_pb2.ExplainResponse(record=record)
 
     async def WatchLoad(  # noqa: N802 - the proto's name
         self, request: control_pb2.WatchLoadRequest, context: Context

@@ -28,7 +28,9 @@ from argus_router.job import Job
 from argus_router.latents import Latents
 from argus_router.load import Load, Outcome
 from argus_router.metrics import Metrics
+from argus_router.plans import Plans
 from argus_router.predict import Predictor
+from argus_router.recall import Recall
 from argus_router.request import Request, Terms, agree
 from argus_rpc import tracing
 from argus_rpc.convert import duration, seconds
@@ -67,6 +69,7 @@ class Service:
         self._idle.set()
         self.draining = False
         self.plan: cluster_pb2.Plan | None = None
+        self.plans, self.recall = Plans(), Recall()
 
     async def draw(
         self, request: Request, *, call_deadline: float | None = None
@@ -144,7 +147,10 @@ class Service:
         ]
         tracing.note(request_id=request_id)
         drawing.expect(jobs)
+        queued = self.queued()
         self.dispatcher.submit(jobs)
+        plan_id = self.plan.id if self.plan else 0
+        self.recall.arrived(jobs, prediction, plan_id=plan_id, queued=queued)
         if self._rng.random() < self.cluster.spec.router.logged_share:
             decided.tell(jobs[0], prediction, prompts=self.cluster.spec.router.log_prompts)
         return drawing
@@ -165,12 +171,14 @@ class Service:
             self.dispatcher.cancel(job)
             self.load.ended_as(Outcome.CANCELLED)
             self._ended(job, Outcome.CANCELLED)
+            self.recall.ended(job, Outcome.CANCELLED)
         self._drawings.discard(drawing)
 
     def _drawn(self, job: Job, timing: images_pb2.Timing, image: cluster_pb2.Image) -> None:
         tracing.note(level=job.settled.level.name, plan=str(self.plan.id) if self.plan else "")
         self.load.ended_as(Outcome.OK)
         self._ended(job, Outcome.OK)
+        self.recall.ended(job, Outcome.OK, timing=timing)
         drew = sum(seconds(part) for part in (timing.encode, timing.denoise, timing.decode))
         drew += job.fetched
         total, predict = seconds(timing.total), seconds(timing.predict)
@@ -183,6 +191,7 @@ class Service:
     def _failed(self, job: Job, error: ArgusError) -> None:
         self.load.ended_as(_outcome(error))
         self._ended(job, _outcome(error))
+        self.recall.ended(job, _outcome(error), error=str(error))
 
     def _ended(self, job: Job, outcome: Outcome) -> None:
         self.metrics.ended(job, outcome)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argus_core.choice import Decision, Option
 from argus_core.spec import ClusterSpec, ImageSize, Level
 from argus_protos.v1 import cluster_pb2, images_pb2
+from argus_router.answer import Start
 from argus_router.job import Job
 from argus_router.request import Band, Format, Request
 from argus_rpc.convert import duration, seconds
@@ -77,8 +78,13 @@ def decision_message(decision: Decision, *, explain: bool) -> images_pb2.Decisio
 
 def job_decision(job: Job) -> images_pb2.Decision:
     """The decision of a job, explained where its request asks for that."""
-    message = decision_message(job.settled, explain=job.terms.request.explain)
-    if (start := job.start) is not None:
+    return begun(job.settled, job.start, explain=job.terms.request.explain)
+
+
+def begun(decision: Decision, start: Start | None, *, explain: bool) -> images_pb2.Decision:
+    """A decision, and what the image begins from by it; None for noise."""
+    message = decision_message(decision, explain=explain)
+    if start is not None:
         message.start_similarity = start.similarity
         like = f"a latent of a prompt like it (similarity {start.similarity:.2f})"
         message.reason += f"; it begins {start.step} steps on, from {like}"

@@ -1,62 +1,10 @@
 """The control loop over a real router, and workers that do as they are told."""
 
-import asyncio
-from contextlib import asynccontextmanager, suppress
-
 from argus_client import workers
-from argus_control.control import Control
 from argus_control.mode import Mode
-from argus_control.planning import Planning
-from argus_control.plans import seats
-from argus_core.spread import spread_cluster
 from argus_protos.v1 import cluster_pb2, control_pb2
-from control_support import ObedientWorker
+from control_support import PATIENCE, ObedientWorker, controlled, flooded
 from helpers import eventually
-from router_support import cluster_of, collect, staged
-
-PATIENCE = 60.0
-SLOW = {"best": 2.0, "good": 1.5, "quick": 0.5}
-"""Seconds that are told of the levels, so that a few requests a second are more than a worker with
-each variant carries."""
-
-
-@asynccontextmanager
-async def controlled(mode):
-    """A router, `cpu-0` with large and `cpu-1` with tiny, and a loop that looks often."""
-    cluster = cluster_of(seconds=SLOW)
-    placed = seats(spread_cluster(cluster.spec))
-    loadouts = {seat.worker: loadout for seat, loadout in placed.items()}
-    workers = [ObedientWorker(name, *loadout) for name, loadout in loadouts.items()]
-    async with staged(*workers, cluster=cluster) as stage:
-        planning = Planning(mode=mode, interval=0.2, steady=1.0)
-        control = Control(cluster.spec, {s.worker: s for s in placed}, loadouts, planning)
-        control.router_is_up(stage.grpc)
-        control.crew.meet({worker.state.worker: worker.address for worker in workers})
-        running = asyncio.create_task(control.run())
-        try:
-            yield stage, control, workers
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-
-
-@asynccontextmanager
-async def flooded(stage):
-    """More comes than all can carry."""
-
-    async def ask():
-        while True:
-            with suppress(Exception):
-                await collect(stage.draw())
-            await asyncio.sleep(0.05)  # between requests, that the router may do other things
-
-    tasks = [asyncio.create_task(ask()) for _ in range(6)]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def planned(stage):

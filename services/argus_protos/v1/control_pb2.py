@@ -23,31 +23,64 @@ _sym_db = _symbol_database.Default()
 
 
 from argus_protos.v1 import cluster_pb2 as argus_dot_v1_dot_cluster__pb2
+from argus_protos.v1 import images_pb2 as argus_dot_v1_dot_images__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61rgus/v1/control.proto\x12\x08\x61rgus.v1\x1a\x16\x61rgus/v1/cluster.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"?\n\x10WatchLoadRequest\x12+\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"9\n\x11WatchLoadResponse\x12$\n\x06report\x18\x01 \x01(\x0b\x32\x14.argus.v1.LoadReport\"\xbb\x02\n\nLoadReport\x12\x0e\n\x06router\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12.\n\nwindow_end\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06window\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x61rrivals\x18\x05 \x01(\x04\x12\x0f\n\x07on_time\x18\x06 \x01(\x04\x12\x0c\n\x04late\x18\x07 \x01(\x04\x12\x0f\n\x07refused\x18\x08 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\t \x01(\x04\x12#\n\x06queues\x18\n \x03(\x0b\x32\x13.argus.v1.QueueLoad\x12(\n\x07samples\x18\x0b \x03(\x0b\x32\x17.argus.v1.SampledPrompt\x12\x0f\n\x07plan_id\x18\x0c \x01(\x04\"\x85\x01\n\tQueueLoad\x12\x0f\n\x07variant\x18\x01 \x01(\t\x12\x0e\n\x06queued\x18\x02 \x01(\r\x12\'\n\x04work\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0bleast_slack\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\"\n\rSampledPrompt\x12\x11\n\tqualities\x18\x01 \x03(\x01\"0\n\x10\x41pplyPlanRequest\x12\x1c\n\x04plan\x18\x01 \x01(\x0b\x32\x0e.argus.v1.Plan\"\x13\n\x11\x41pplyPlanResponse2\x9e\x01\n\x0e\x43ontrolService\x12\x46\n\tWatchLoad\x12\x1a.argus.v1.WatchLoadRequest\x1a\x1b.argus.v1.WatchLoadResponse0\x01\x12\x44\n\tApplyPlan\x12\x1a.argus.v1.ApplyPlanRequest\x1a\x1b.argus.v1.ApplyPlanResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61rgus/v1/control.proto\x12\x08\x61rgus.v1\x1a\x16\x61rgus/v1/cluster.proto\x1a\x15\x61rgus/v1/images.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"?\n\x10WatchLoadRequest\x12+\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"9\n\x11WatchLoadResponse\x12$\n\x06report\x18\x01 \x01(\x0b\x32\x14.argus.v1.LoadReport\"\xbb\x02\n\nLoadReport\x12\x0e\n\x06router\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12.\n\nwindow_end\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06window\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x61rrivals\x18\x05 \x01(\x04\x12\x0f\n\x07on_time\x18\x06 \x01(\x04\x12\x0c\n\x04late\x18\x07 \x01(\x04\x12\x0f\n\x07refused\x18\x08 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\t \x01(\x04\x12#\n\x06queues\x18\n \x03(\x0b\x32\x13.argus.v1.QueueLoad\x12(\n\x07samples\x18\x0b \x03(\x0b\x32\x17.argus.v1.SampledPrompt\x12\x0f\n\x07plan_id\x18\x0c \x01(\x04\"\x85\x01\n\tQueueLoad\x12\x0f\n\x07variant\x18\x01 \x01(\t\x12\x0e\n\x06queued\x18\x02 \x01(\r\x12\'\n\x04work\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0bleast_slack\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\"\n\rSampledPrompt\x12\x11\n\tqualities\x18\x01 \x03(\x01\"0\n\x10\x41pplyPlanRequest\x12\x1c\n\x04plan\x18\x01 \x01(\x0b\x32\x0e.argus.v1.Plan\"\x13\n\x11\x41pplyPlanResponse\";\n\x12RecordPlansRequest\x12%\n\x07records\x18\x01 \x03(\x0b\x32\x14.argus.v1.PlanRecord\"\x15\n\x13RecordPlansResponse\"8\n\x10ListPlansRequest\x12\x0e\n\x06newest\x18\x01 \x01(\r\x12\x14\n\x0c\x63hanges_only\x18\x02 \x01(\x08\":\n\x11ListPlansResponse\x12%\n\x07records\x18\x01 \x03(\x0b\x32\x14.argus.v1.PlanRecord\"\xe7\x01\n\nPlanRecord\x12\x1c\n\x04plan\x18\x01 \x01(\x0b\x32\x0e.argus.v1.Plan\x12\x10\n\x08\x66ollowed\x18\x02 \x01(\x08\x12$\n\x06inputs\x18\x03 \x01(\x0b\x32\x14.argus.v1.PlanInputs\x12\x1d\n\x05moves\x18\x04 \x03(\x0b\x32\x0e.argus.v1.Move\x12+\n\x0c\x61lternatives\x18\x05 \x03(\x0b\x32\x15.argus.v1.Alternative\x12&\n\taftermath\x18\x06 \x01(\x0b\x32\x13.argus.v1.Aftermath\x12\x0f\n\x07\x63hanges\x18\x07 \x01(\x08\"\xa4\x01\n\nPlanInputs\x12\x15\n\rexpected_rate\x18\x01 \x01(\x01\x12\x12\n\nburstiness\x18\x02 \x01(\x01\x12#\n\x06queues\x18\x03 \x03(\x0b\x32\x13.argus.v1.QueueLoad\x12&\n\x08standing\x18\x04 \x03(\x0b\x32\x14.argus.v1.Allocation\x12\x1e\n\x05\x66\x61red\x18\x05 \x01(\x0b\x32\x0f.argus.v1.Fared\"$\n\x05\x46\x61red\x12\x0b\n\x03met\x18\x01 \x01(\x04\x12\x0e\n\x06missed\x18\x02 \x01(\x04\"?\n\x04Move\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0f\n\x07workers\x18\x02 \x01(\r\x12\x0c\n\x04\x66rom\x18\x03 \x03(\t\x12\n\n\x02to\x18\x04 \x03(\t\">\n\x0b\x41lternative\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0c\n\x04\x63ost\x18\x03 \x01(\x01\"\x86\x01\n\tAftermath\x12\x10\n\x08switches\x18\x01 \x01(\r\x12\x10\n\x08switched\x18\x02 \x01(\r\x12\'\n\x04took\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1e\n\x05\x66\x61red\x18\x04 \x01(\x0b\x32\x0f.argus.v1.Fared\x12\x0c\n\x04over\x18\x05 \x01(\x08\"$\n\x0e\x45xplainRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\":\n\x0f\x45xplainResponse\x12\'\n\x06record\x18\x01 \x01(\x0b\x32\x17.argus.v1.RequestRecord\"\xd4\x02\n\rRequestRecord\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12.\n\narrived_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05level\x18\x03 \x01(\t\x12+\n\x08\x64\x65\x61\x64line\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rmodel_version\x18\x05 \x01(\t\x12\x10\n\x08\x66\x61llback\x18\x06 \x01(\t\x12\x0f\n\x07plan_id\x18\x07 \x01(\x04\x12\x33\n\x06queued\x18\x08 \x03(\x0b\x32#.argus.v1.RequestRecord.QueuedEntry\x12%\n\x06images\x18\t \x03(\x0b\x32\x15.argus.v1.ImageRecord\x1a-\n\x0bQueuedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\xc5\x01\n\x0bImageRecord\x12\r\n\x05index\x18\x01 \x01(\r\x12!\n\x05\x66irst\x18\x02 \x01(\x0b\x32\x12.argus.v1.Decision\x12 \n\x04last\x18\x03 \x01(\x0b\x32\x12.argus.v1.Decision\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12\r\n\x05\x65rror\x18\x05 \x01(\t\x12\x0e\n\x06worker\x18\x06 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\r\x12 \n\x06timing\x18\x08 \x01(\x0b\x32\x10.argus.v1.Timing2\xf0\x02\n\x0e\x43ontrolService\x12\x46\n\tWatchLoad\x12\x1a.argus.v1.WatchLoadRequest\x1a\x1b.argus.v1.WatchLoadResponse0\x01\x12\x44\n\tApplyPlan\x12\x1a.argus.v1.ApplyPlanRequest\x1a\x1b.argus.v1.ApplyPlanResponse\x12J\n\x0bRecordPlans\x12\x1c.argus.v1.RecordPlansRequest\x1a\x1d.argus.v1.RecordPlansResponse\x12\x44\n\tListPlans\x12\x1a.argus.v1.ListPlansRequest\x1a\x1b.argus.v1.ListPlansResponse\x12>\n\x07\x45xplain\x12\x18.argus.v1.ExplainRequest\x1a\x19.argus.v1.ExplainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'argus_protos.v1.control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WATCHLOADREQUEST']._serialized_start=125
-  _globals['_WATCHLOADREQUEST']._serialized_end=188
-  _globals['_WATCHLOADRESPONSE']._serialized_start=190
-  _globals['_WATCHLOADRESPONSE']._serialized_end=247
-  _globals['_LOADREPORT']._serialized_start=250
-  _globals['_LOADREPORT']._serialized_end=565
-  _globals['_QUEUELOAD']._serialized_start=568
-  _globals['_QUEUELOAD']._serialized_end=701
-  _globals['_SAMPLEDPROMPT']._serialized_start=703
-  _globals['_SAMPLEDPROMPT']._serialized_end=737
-  _globals['_APPLYPLANREQUEST']._serialized_start=739
-  _globals['_APPLYPLANREQUEST']._serialized_end=787
-  _globals['_APPLYPLANRESPONSE']._serialized_start=789
-  _globals['_APPLYPLANRESPONSE']._serialized_end=808
-  _globals['_CONTROLSERVICE']._serialized_start=811
-  _globals['_CONTROLSERVICE']._serialized_end=969
+  _globals['_REQUESTRECORD_QUEUEDENTRY']._loaded_options = None
+  _globals['_REQUESTRECORD_QUEUEDENTRY']._serialized_options = b'8\001'
+  _globals['_WATCHLOADREQUEST']._serialized_start=148
+  _globals['_WATCHLOADREQUEST']._serialized_end=211
+  _globals['_WATCHLOADRESPONSE']._serialized_start=213
+  _globals['_WATCHLOADRESPONSE']._serialized_end=270
+  _globals['_LOADREPORT']._serialized_start=273
+  _globals['_LOADREPORT']._serialized_end=588
+  _globals['_QUEUELOAD']._serialized_start=591
+  _globals['_QUEUELOAD']._serialized_end=724
+  _globals['_SAMPLEDPROMPT']._serialized_start=726
+  _globals['_SAMPLEDPROMPT']._serialized_end=760
+  _globals['_APPLYPLANREQUEST']._serialized_start=762
+  _globals['_APPLYPLANREQUEST']._serialized_end=810
+  _globals['_APPLYPLANRESPONSE']._serialized_start=812
+  _globals['_APPLYPLANRESPONSE']._serialized_end=831
+  _globals['_RECORDPLANSREQUEST']._serialized_start=833
+  _globals['_RECORDPLANSREQUEST']._serialized_end=892
+  _globals['_RECORDPLANSRESPONSE']._serialized_start=894
+  _globals['_RECORDPLANSRESPONSE']._serialized_end=915
+  _globals['_LISTPLANSREQUEST']._serialized_start=917
+  _globals['_LISTPLANSREQUEST']._serialized_end=973
+  _globals['_LISTPLANSRESPONSE']._serialized_start=975
+  _globals['_LISTPLANSRESPONSE']._serialized_end=1033
+  _globals['_PLANRECORD']._serialized_start=1036
+  _globals['_PLANRECORD']._serialized_end=1267
+  _globals['_PLANINPUTS']._serialized_start=1270
+  _globals['_PLANINPUTS']._serialized_end=1434
+  _globals['_FARED']._serialized_start=1436
+  _globals['_FARED']._serialized_end=1472
+  _globals['_MOVE']._serialized_start=1474
+  _globals['_MOVE']._serialized_end=1537
+  _globals['_ALTERNATIVE']._serialized_start=1539
+  _globals['_ALTERNATIVE']._serialized_end=1601
+  _globals['_AFTERMATH']._serialized_start=1604
+  _globals['_AFTERMATH']._serialized_end=1738
+  _globals['_EXPLAINREQUEST']._serialized_start=1740
+  _globals['_EXPLAINREQUEST']._serialized_end=1776
+  _globals['_EXPLAINRESPONSE']._serialized_start=1778
+  _globals['_EXPLAINRESPONSE']._serialized_end=1836
+  _globals['_REQUESTRECORD']._serialized_start=1839
+  _globals['_REQUESTRECORD']._serialized_end=2179
+  _globals['_REQUESTRECORD_QUEUEDENTRY']._serialized_start=2134
+  _globals['_REQUESTRECORD_QUEUEDENTRY']._serialized_end=2179
+  _globals['_IMAGERECORD']._serialized_start=2182
+  _globals['_IMAGERECORD']._serialized_end=2379
+  _globals['_CONTROLSERVICE']._serialized_start=2382
+  _globals['_CONTROLSERVICE']._serialized_end=2750
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ isort:skip_file
 Between the control loop and the routers: what was observed out, the plan in."""
 
 from argus_protos.v1 import cluster_pb2 as _cluster_pb2
+from argus_protos.v1 import images_pb2 as _images_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -221,3 +222,473 @@ class ApplyPlanResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ApplyPlanResponse: _TypeAlias = ApplyPlanResponse  # noqa: Y015
+
+@_typing.final
+class RecordPlansRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlanRecord]:
+        """At most 500."""
+
+    def __init__(
+        self,
+        *,
+        records: _abc.Iterable[Global___PlanRecord] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["records", b"records"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordPlansRequest: _TypeAlias = RecordPlansRequest  # noqa: Y015
+
+@_typing.final
+class RecordPlansResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordPlansResponse: _TypeAlias = RecordPlansResponse  # noqa: Y015
+
+@_typing.final
+class ListPlansRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NEWEST_FIELD_NUMBER: _builtins.int
+    CHANGES_ONLY_FIELD_NUMBER: _builtins.int
+    newest: _builtins.int
+    """So many of the newest; 0 for all that are kept."""
+    changes_only: _builtins.bool
+    """Only plans with `PlanRecord.changes`."""
+    def __init__(
+        self,
+        *,
+        newest: _builtins.int = ...,
+        changes_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes_only", b"changes_only", "newest", b"newest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPlansRequest: _TypeAlias = ListPlansRequest  # noqa: Y015
+
+@_typing.final
+class ListPlansResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlanRecord]:
+        """Oldest first."""
+
+    def __init__(
+        self,
+        *,
+        records: _abc.Iterable[Global___PlanRecord] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["records", b"records"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPlansResponse: _TypeAlias = ListPlansResponse  # noqa: Y015
+
+@_typing.final
+class PlanRecord(_message.Message):
+    """A plan, why it was made, what was rejected, and what happened next."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    FOLLOWED_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    MOVES_FIELD_NUMBER: _builtins.int
+    ALTERNATIVES_FIELD_NUMBER: _builtins.int
+    AFTERMATH_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    followed: _builtins.bool
+    """Whether workers follow it; false for one that is only advised."""
+    changes: _builtins.bool
+    """Whether workers hold something else by it, or would if it were followed."""
+    @_builtins.property
+    def plan(self) -> _cluster_pb2.Plan:
+        """As decided: one that was only advised is told of here, though routers were told what is held."""
+
+    @_builtins.property
+    def inputs(self) -> Global___PlanInputs:
+        """Absent for one that was not computed, but says what the workers hold."""
+
+    @_builtins.property
+    def moves(self) -> _containers.RepeatedCompositeFieldContainer[Global___Move]: ...
+    @_builtins.property
+    def alternatives(self) -> _containers.RepeatedCompositeFieldContainer[Global___Alternative]: ...
+    @_builtins.property
+    def aftermath(self) -> Global___Aftermath: ...
+    def __init__(
+        self,
+        *,
+        plan: _cluster_pb2.Plan | None = ...,
+        followed: _builtins.bool = ...,
+        inputs: Global___PlanInputs | None = ...,
+        moves: _abc.Iterable[Global___Move] | None = ...,
+        alternatives: _abc.Iterable[Global___Alternative] | None = ...,
+        aftermath: Global___Aftermath | None = ...,
+        changes: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["aftermath", b"aftermath", "inputs", b"inputs", "plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aftermath", b"aftermath", "alternatives", b"alternatives", "changes", b"changes", "followed", b"followed", "inputs", b"inputs", "moves", b"moves", "plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanRecord: _TypeAlias = PlanRecord  # noqa: Y015
+
+@_typing.final
+class PlanInputs(_message.Message):
+    """What a plan was made from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPECTED_RATE_FIELD_NUMBER: _builtins.int
+    BURSTINESS_FIELD_NUMBER: _builtins.int
+    QUEUES_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    FARED_FIELD_NUMBER: _builtins.int
+    expected_rate: _builtins.float
+    """Images a second that were the likeliest; `Plan.forecast_rate` is what was planned for."""
+    burstiness: _builtins.float
+    """Index of dispersion of arrivals, 1 for a Poisson process."""
+    @_builtins.property
+    def queues(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueLoad]:
+        """By variant, of all routers; slack is the least of any."""
+
+    @_builtins.property
+    def standing(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Allocation]:
+        """What was planned before, with its prices."""
+
+    @_builtins.property
+    def fared(self) -> Global___Fared:
+        """How requests fared in the five minutes before."""
+
+    def __init__(
+        self,
+        *,
+        expected_rate: _builtins.float = ...,
+        burstiness: _builtins.float = ...,
+        queues: _abc.Iterable[Global___QueueLoad] | None = ...,
+        standing: _abc.Iterable[_cluster_pb2.Allocation] | None = ...,
+        fared: Global___Fared | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fared", b"fared"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["burstiness", b"burstiness", "expected_rate", b"expected_rate", "fared", b"fared", "queues", b"queues", "standing", b"standing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanInputs: _TypeAlias = PlanInputs  # noqa: Y015
+
+@_typing.final
+class Fared(_message.Message):
+    """How many requests ended how."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MET_FIELD_NUMBER: _builtins.int
+    MISSED_FIELD_NUMBER: _builtins.int
+    met: _builtins.int
+    """Done in time."""
+    missed: _builtins.int
+    """Done late, refused or failed."""
+    def __init__(
+        self,
+        *,
+        met: _builtins.int = ...,
+        missed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["met", b"met", "missed", b"missed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Fared: _TypeAlias = Fared  # noqa: Y015
+
+@_typing.final
+class Move(_message.Message):
+    """Workers of a pool that switch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POOL_FIELD_NUMBER: _builtins.int
+    WORKERS_FIELD_NUMBER: _builtins.int
+    FROM_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    pool: _builtins.str
+    workers: _builtins.int
+    @_builtins.property
+    def to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        pool: _builtins.str = ...,
+        workers: _builtins.int = ...,
+        to: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "pool", b"pool", "to", b"to", "workers", b"workers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Move: _TypeAlias = Move  # noqa: Y015
+
+@_typing.final
+class Alternative(_message.Message):
+    """A plan that was rejected."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"hold", "change", "best level only", "one worker fewer moved", "one worker more moved"."""
+    description: _builtins.str
+    cost: _builtins.float
+    """Mean quality over all requests that it would have lost; below 0 where it would have gained less
+    than a change must.
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        cost: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "description", b"description", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Alternative: _TypeAlias = Alternative  # noqa: Y015
+
+@_typing.final
+class Aftermath(_message.Message):
+    """What happened after a plan, until the next that moved workers, or for five minutes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SWITCHES_FIELD_NUMBER: _builtins.int
+    SWITCHED_FIELD_NUMBER: _builtins.int
+    TOOK_FIELD_NUMBER: _builtins.int
+    FARED_FIELD_NUMBER: _builtins.int
+    OVER_FIELD_NUMBER: _builtins.int
+    switches: _builtins.int
+    """Workers that had to switch, and those that have."""
+    switched: _builtins.int
+    over: _builtins.bool
+    """Whether it is complete."""
+    @_builtins.property
+    def took(self) -> _duration_pb2.Duration:
+        """From the plan until the last had switched; absent while one has not."""
+
+    @_builtins.property
+    def fared(self) -> Global___Fared: ...
+    def __init__(
+        self,
+        *,
+        switches: _builtins.int = ...,
+        switched: _builtins.int = ...,
+        took: _duration_pb2.Duration | None = ...,
+        fared: Global___Fared | None = ...,
+        over: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fared", b"fared", "took", b"took"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fared", b"fared", "over", b"over", "switched", b"switched", "switches", b"switches", "took", b"took"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Aftermath: _TypeAlias = Aftermath  # noqa: Y015
+
+@_typing.final
+class ExplainRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """As `Accepted.request_id`; empty for the latest request."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainRequest: _TypeAlias = ExplainRequest  # noqa: Y015
+
+@_typing.final
+class ExplainResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def record(self) -> Global___RequestRecord: ...
+    def __init__(
+        self,
+        *,
+        record: Global___RequestRecord | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
+
+@_typing.final
+class RequestRecord(_message.Message):
+    """What was decided for a request; its prompt is not kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class QueuedEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ARRIVED_AT_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    DEADLINE_FIELD_NUMBER: _builtins.int
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    FALLBACK_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    QUEUED_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    level: _builtins.str
+    """The level that it asked for; empty for any."""
+    model_version: _builtins.str
+    """Version of the head that predicted its qualities; empty where the priors did."""
+    fallback: _builtins.str
+    """Why the priors did; empty where they did not."""
+    plan_id: _builtins.int
+    """Plan in force when it arrived; 0 for none."""
+    @_builtins.property
+    def arrived_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def deadline(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def queued(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Images waiting when it arrived, by variant; under the empty name those not decided yet."""
+
+    @_builtins.property
+    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImageRecord]: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        arrived_at: _timestamp_pb2.Timestamp | None = ...,
+        level: _builtins.str = ...,
+        deadline: _duration_pb2.Duration | None = ...,
+        model_version: _builtins.str = ...,
+        fallback: _builtins.str = ...,
+        plan_id: _builtins.int = ...,
+        queued: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        images: _abc.Iterable[Global___ImageRecord] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["arrived_at", b"arrived_at", "deadline", b"deadline"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrived_at", b"arrived_at", "deadline", b"deadline", "fallback", b"fallback", "images", b"images", "level", b"level", "model_version", b"model_version", "plan_id", b"plan_id", "queued", b"queued", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestRecord: _TypeAlias = RequestRecord  # noqa: Y015
+
+@_typing.final
+class ImageRecord(_message.Message):
+    """One image of a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    WORKER_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    TIMING_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    outcome: _builtins.str
+    """"ok", "late", "refused", "failed", "cancelled"; empty while it is under way."""
+    error: _builtins.str
+    """Why it could not be had; empty where it was."""
+    worker: _builtins.str
+    attempts: _builtins.int
+    @_builtins.property
+    def first(self) -> _images_pb2.Decision:
+        """On arrival, with every level weighed; absent where no worker held a variant for it."""
+
+    @_builtins.property
+    def last(self) -> _images_pb2.Decision:
+        """What it was bound by in the end, likewise; absent where that is the first."""
+
+    @_builtins.property
+    def timing(self) -> _images_pb2.Timing:
+        """Absent unless drawn."""
+
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        first: _images_pb2.Decision | None = ...,
+        last: _images_pb2.Decision | None = ...,
+        outcome: _builtins.str = ...,
+        error: _builtins.str = ...,
+        worker: _builtins.str = ...,
+        attempts: _builtins.int = ...,
+        timing: _images_pb2.Timing | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "last", b"last", "timing", b"timing"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "error", b"error", "first", b"first", "index", b"index", "last", b"last", "outcome", b"outcome", "timing", b"timing", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImageRecord: _TypeAlias = ImageRecord  # noqa: Y015

@@ -45,6 +45,21 @@ class ControlServiceStub:
                 request_serializer=argus_dot_v1_dot_control__pb2.ApplyPlanRequest.SerializeToString,
                 response_deserializer=argus_dot_v1_dot_control__pb2.ApplyPlanResponse.FromString,
                 _registered_method=True)
+        self.RecordPlans = channel.unary_unary(
+                '/argus.v1.ControlService/RecordPlans',
+                request_serializer=argus_dot_v1_dot_control__pb2.RecordPlansRequest.SerializeToString,
+                response_deserializer=argus_dot_v1_dot_control__pb2.RecordPlansResponse.FromString,
+                _registered_method=True)
+        self.ListPlans = channel.unary_unary(
+                '/argus.v1.ControlService/ListPlans',
+                request_serializer=argus_dot_v1_dot_control__pb2.ListPlansRequest.SerializeToString,
+                response_deserializer=argus_dot_v1_dot_control__pb2.ListPlansResponse.FromString,
+                _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/argus.v1.ControlService/Explain',
+                request_serializer=argus_dot_v1_dot_control__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=argus_dot_v1_dot_control__pb2.ExplainResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServiceServicer:
@@ -66,6 +81,28 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordPlans(self, request, context):
+        """Takes in what the control loop remembers of plans: a record takes the place of an earlier one of
+        the same plan. The router keeps the newest 500 for whoever asks, and decides nothing by them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPlans(self, request, context):
+        """The plans of late, what was weighed and what came of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """What this router decided for one of the latest 1000 requests, and why; NOT_FOUND for others.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -78,6 +115,21 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.ApplyPlan,
                     request_deserializer=argus_dot_v1_dot_control__pb2.ApplyPlanRequest.FromString,
                     response_serializer=argus_dot_v1_dot_control__pb2.ApplyPlanResponse.SerializeToString,
+            ),
+            'RecordPlans': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordPlans,
+                    request_deserializer=argus_dot_v1_dot_control__pb2.RecordPlansRequest.FromString,
+                    response_serializer=argus_dot_v1_dot_control__pb2.RecordPlansResponse.SerializeToString,
+            ),
+            'ListPlans': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPlans,
+                    request_deserializer=argus_dot_v1_dot_control__pb2.ListPlansRequest.FromString,
+                    response_serializer=argus_dot_v1_dot_control__pb2.ListPlansResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=argus_dot_v1_dot_control__pb2.ExplainRequest.FromString,
+                    response_serializer=argus_dot_v1_dot_control__pb2.ExplainResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -135,6 +187,87 @@ class ControlService:
             '/argus.v1.ControlService/ApplyPlan',
             argus_dot_v1_dot_control__pb2.ApplyPlanRequest.SerializeToString,
             argus_dot_v1_dot_control__pb2.ApplyPlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordPlans(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argus.v1.ControlService/RecordPlans',
+            argus_dot_v1_dot_control__pb2.RecordPlansRequest.SerializeToString,
+            argus_dot_v1_dot_control__pb2.RecordPlansResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPlans(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argus.v1.ControlService/ListPlans',
+            argus_dot_v1_dot_control__pb2.ListPlansRequest.SerializeToString,
+            argus_dot_v1_dot_control__pb2.ListPlansResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argus.v1.ControlService/Explain',
+            argus_dot_v1_dot_control__pb2.ExplainRequest.SerializeToString,
+            argus_dot_v1_dot_control__pb2.ExplainResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,14 @@ class ControlServiceStub:
     """Makes a plan the one in force. A plan older than the one in force is refused with
     FAILED_PRECONDITION.
     """
+    RecordPlans: _grpc.UnaryUnaryMultiCallable[_control_pb2.RecordPlansRequest, _control_pb2.RecordPlansResponse]
+    """Takes in what the control loop remembers of plans: a record takes the place of an earlier one of
+    the same plan. The router keeps the newest 500 for whoever asks, and decides nothing by them.
+    """
+    ListPlans: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListPlansRequest, _control_pb2.ListPlansResponse]
+    """The plans of late, what was weighed and what came of them."""
+    Explain: _grpc.UnaryUnaryMultiCallable[_control_pb2.ExplainRequest, _control_pb2.ExplainResponse]
+    """What this router decided for one of the latest 1000 requests, and why; NOT_FOUND for others."""
 
 @_typing.type_check_only
 class ControlServiceAsyncStub(ControlServiceStub):
@@ -51,6 +59,14 @@ class ControlServiceAsyncStub(ControlServiceStub):
     """Makes a plan the one in force. A plan older than the one in force is refused with
     FAILED_PRECONDITION.
     """
+    RecordPlans: _aio.UnaryUnaryMultiCallable[_control_pb2.RecordPlansRequest, _control_pb2.RecordPlansResponse]  # type: ignore[assignment]
+    """Takes in what the control loop remembers of plans: a record takes the place of an earlier one of
+    the same plan. The router keeps the newest 500 for whoever asks, and decides nothing by them.
+    """
+    ListPlans: _aio.UnaryUnaryMultiCallable[_control_pb2.ListPlansRequest, _control_pb2.ListPlansResponse]  # type: ignore[assignment]
+    """The plans of late, what was weighed and what came of them."""
+    Explain: _aio.UnaryUnaryMultiCallable[_control_pb2.ExplainRequest, _control_pb2.ExplainResponse]  # type: ignore[assignment]
+    """What this router decided for one of the latest 1000 requests, and why; NOT_FOUND for others."""
 
 class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
     """Offered by every router; the control loop calls it."""
@@ -72,5 +88,31 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         """Makes a plan the one in force. A plan older than the one in force is refused with
         FAILED_PRECONDITION.
         """
+
+    @_abc_1.abstractmethod
+    def RecordPlans(
+        self,
+        request: _control_pb2.RecordPlansRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.RecordPlansResponse, _abc.Awaitable[_control_pb2.RecordPlansResponse]]:
+        """Takes in what the control loop remembers of plans: a record takes the place of an earlier one of
+        the same plan. The router keeps the newest 500 for whoever asks, and decides nothing by them.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPlans(
+        self,
+        request: _control_pb2.ListPlansRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ListPlansResponse, _abc.Awaitable[_control_pb2.ListPlansResponse]]:
+        """The plans of late, what was weighed and what came of them."""
+
+    @_abc_1.abstractmethod
+    def Explain(
+        self,
+        request: _control_pb2.ExplainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ExplainResponse, _abc.Awaitable[_control_pb2.ExplainResponse]]:
+        """What this router decided for one of the latest 1000 requests, and why; NOT_FOUND for others."""
 
 def add_ControlServiceServicer_to_server(servicer: ControlServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
