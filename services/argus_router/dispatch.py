@@ -15,6 +15,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from argus_core.choice import Policy
 from argus_core.errors import ArgusError, DeadlineMissed, Unavailable
@@ -59,12 +61,13 @@ class Dispatcher:
     ) -> None:
         """`tell` hears of every fault."""
         self._spec, self._clock = spec, clock
-        self._expiry: asyncio.TimerHandle | None = None
+        self._expiry: tuple[float, asyncio.TimerHandle] | None = None
+        """When those who wait are looked at for deadlines, on the loop's clock, and its timer."""
         self._round: asyncio.TimerHandle | None = None
         self._runs: dict[Run, None] = {}
         self.looked: Callable[[], None] = lambda: None
         """Called whenever what waits, or what is free, may have changed."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.waiting = Waiting(spec=spec, policy=policy, clock=clock, fetches=fetches)
         self.queues = self.waiting.queues
         self.served = asyncio.Event()
@@ -77,7 +80,7 @@ class Dispatcher:
 
     async def close(self) -> None:
         """Cancel what runs, and wait for it to be over."""
-        for timer in (self._expiry, self._round):
+        for timer in (self._expiry and self._expiry[1], self._round):
             if timer is not None:
                 timer.cancel()
         for task in self._tasks:
@@ -143,15 +146,15 @@ class Dispatcher:
         worker.running[job] = self._runs[run] = None
         run.task = asyncio.create_task(self._run(run), name=job.request_id, context=job.context)
         self._tasks.add(run.task)
-        run.task.add_done_callback(self._tasks.discard)
+        # Not a `finally` of the task's own: one that is cancelled before its first turn has none.
+        run.task.add_done_callback(partial(self._ended, run), context=job.context)
         if self._round is None:
             self._round = asyncio.get_running_loop().call_later(_ROUND, self._look_round)
 
-    async def _run(self, run: Run) -> None:
+    async def _run(self, run: Run) -> Outcome:
         job, worker = run.job, run.worker
-        outcome: Outcome | None = None
         try:
-            outcome = await attempt(
+            return await attempt(
                 job,
                 worker.stub,
                 remaining=max(0.0, job.deadline - self._clock()),
@@ -162,19 +165,25 @@ class Dispatcher:
             if not run.given_up:
                 raise
             silent = self._clock() - run.heard
-            outcome = Lost(Unavailable(f"nothing was heard for {silent:.1f} s", retry_after=None))
+            return Lost(Unavailable(f"nothing was heard for {silent:.1f} s", retry_after=None))
         except Exception:
             log.exception("an attempt at %s broke", job.request_id)
-            outcome = Failed(ArgusError("internal error; the router's log tells more"))
-        finally:
-            job.runs.remove(run)
-            del worker.running[job], self._runs[run]
-            if worker.retired:
-                await self.fleet.release(worker)
-            if outcome is None:
-                self.waiting.used(job, self._clock() - run.began)
-                self._pump()
-        self._after(run, outcome)
+            return Failed(ArgusError("internal error; the router's log tells more"))
+
+    def _ended(self, run: Run, task: asyncio.Task[Outcome]) -> None:
+        job, worker = run.job, run.worker
+        self._tasks.discard(task)
+        job.runs.remove(run)
+        del worker.running[job], self._runs[run]
+        if worker.retired:
+            released = asyncio.create_task(self.fleet.release(worker))
+            self._tasks.add(released)
+            released.add_done_callback(self._tasks.discard)
+        if task.cancelled():
+            self.waiting.used(job, self._clock() - run.began)
+            self._pump()
+        else:
+            self._after(run, task.result())
 
     def _after(self, run: Run, outcome: Outcome) -> None:
         job, now = run.job, self._clock()
@@ -298,10 +307,11 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         at = loop.time() + max(0.0, nearest - self._clock())
         if self._expiry is not None:
-            if self._expiry.when() <= at:
+            # Not the timer's own `when`: what uvloop gives for a moment that is over has none.
+            if self._expiry[0] <= at:
                 return
-            self._expiry.cancel()
-        self._expiry = loop.call_at(at, self._expire)
+            self._expiry[1].cancel()
+        self._expiry = at, loop.call_at(at, self._expire)
 
     def _expire(self) -> None:
         self._expiry = None

@@ -30,7 +30,7 @@ from argus_router.roster import Roster
 from argus_router.scoring import Scoring
 from argus_router.service import Service
 from argus_router.store import ImageStore
-from argus_router.web import Front
+from argus_router.web import Front, protocol_log
 from argus_rpc.server import Server
 from argus_rpc.tls import TlsFiles, grpc_credentials, ssl_context
 
@@ -115,7 +115,11 @@ class Router:
         )
         app = Front(self.service, ImageStore(clock=clock), gate=gate, limits=limits).app()
         self._runner = web.AppRunner(
-            app, handler_cancellation=True, access_log=None, keepalive_timeout=limits.head
+            app,
+            handler_cancellation=True,
+            access_log=None,
+            keepalive_timeout=limits.head,
+            logger=protocol_log,
         )
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 from argus_router.fleet import Worker
 from argus_router.job import Job
@@ -23,7 +24,7 @@ class Run:
     second: bool = False
     """Whether it was begun while another was under way."""
     given_up: bool = False
-    task: asyncio.Task[None] | None = field(default=None, repr=False)
+    task: asyncio.Task[Any] | None = field(default=None, repr=False)
 
     def cancel(self) -> None:
         """End it; the work ends at the worker's next step."""

@@ -15,6 +15,7 @@ from contextlib import aclosing
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from argus_core.errors import ArgusError, InvalidRequest, NotFound
@@ -30,6 +31,16 @@ from argus_router.sse import EventStream
 from argus_router.store import ImageStore
 
 log = logging.getLogger(__name__)
+
+
+def _not_of_clients(record: logging.LogRecord) -> bool:
+    """What clients send that is no HTTP is told to them; a log that tells of it tells nothing."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+protocol_log = logging.getLogger(f"{__name__}.protocol")
+"""Of aiohttp itself: what is wrong below the routes."""
+protocol_log.addFilter(_not_of_clients)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Event = images_pb2.GenerateResponse

@@ -7,6 +7,7 @@ import pytest
 
 from argus_core.errors import ArgusError, DeadlineMissed, Exhausted, InvalidRequest, Unavailable
 from argus_protos.v1 import images_pb2
+from argus_router.request import Request
 from argus_rpc.convert import duration
 from argus_rpc.errors import from_rpc
 from helpers import eventually
@@ -59,6 +60,17 @@ async def test_image_is_drawn_at_the_best_level_in_time_and_says_why():
     assert [option.level for option in result.decision.options] == ["best", "good", "quick"]
     assert result.decision.options[0].rejected == ""
     assert all(option.rejected for option in result.decision.options[1:])
+
+
+async def test_request_that_is_gone_before_its_attempt_began_leaves_its_slot_free():
+    worker = ScriptedWorker("w0", "large")
+    async with staged(worker) as stage:
+        events = stage.router.service.draw(Request(prompt="x"))
+        await anext(events)
+        await events.aclose()
+        call = stage.draw()
+        (await begun(worker)).finish()
+        assert kinds(await collect(call))[-1] == "result"
 
 
 async def test_options_stay_home_where_nobody_asked_for_them():

@@ -11,7 +11,7 @@ from argus_cli.load.record import DROPPED, UNANSWERED, Record
 
 CANONICAL = frozenset(code.name for code in grpc.StatusCode)
 """gRPC's codes."""
-_UNEXPLAINED = frozenset({"UNKNOWN", "INTERNAL", "DATA_LOSS"})
+UNEXPLAINED = frozenset({"UNKNOWN", "INTERNAL", "DATA_LOSS"})
 """Codes that no fault of a part may bring about."""
 
 
@@ -50,7 +50,7 @@ def _of(record: Record, grace: float) -> Iterator[str]:
         yield f"{who} has {record.answers} final answers, not one"
     if record.code not in CANONICAL:
         yield f"{who} ended with a code that gRPC does not have"
-    if record.code in _UNEXPLAINED:
+    if record.code in UNEXPLAINED:
         yield f"{who} failed without a reason: {record.message}"
     if record.last is None or record.sent is None:
         yield f"{who} is answered, and it is not told when"
