@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from argus_control.control import Control
+from argus_control.history import History
 from argus_control.mode import Mode
 from argus_control.planning import planning_of
 from argus_control.plans import Seat
@@ -49,6 +50,7 @@ class Controller:
         *,
         before: Controller | None,
         standing: cluster_pb2.Plan | None,
+        history: History,
         ports: Ports,
         mark: Callable[[str, Loadout], Awaitable[None]],
         on_change: Callable[[], None],
@@ -60,6 +62,7 @@ class Controller:
             pods: its pods, of which the annotations tell what workers were told last.
             before: the controller that this one follows; None for the first of a process.
             standing: the plan of the status, where there is no controller before.
+            history: of the cluster's plans, which goes on.
             ports: where parts listen in their pods.
             mark: awaited before a worker is told what to hold, so that its pod says so.
             on_change: hears when a worker's state or the plan has changed.
@@ -77,6 +80,7 @@ class Controller:
             planning_of(spec),
             obeys=False,
             standing=standing if _fits(standing, spec) else None,
+            history=history,
             before_assign=self._may_assign(mark),
             on_change=on_change,
         )

@@ -18,16 +18,18 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 
+from argus_control.history import History
 from argus_core.errors import ArgusError, InvalidRequest, NotFound
 from argus_core.spec import ArgusCluster, parse_cluster
 from argus_core.spread import Loadout
 from argus_operator import names, report
+from argus_operator.chronicle import Chronicle
 from argus_operator.crew import Controller, gist
 from argus_operator.gateway import Gateway, Object
 from argus_operator.health import Heartbeats
 from argus_operator.herald import Herald
 from argus_operator.inventory import Inventory
-from argus_operator.kinds import CLUSTER, POD, STATEFUL_SET
+from argus_operator.kinds import CLUSTER, CONFIG_MAP, POD, STATEFUL_SET
 from argus_operator.ledger import Account, account, next_to_replace
 from argus_operator.metrics import Metrics
 from argus_operator.objects import build
@@ -76,6 +78,8 @@ class Keeper:
         self._teller = Teller(gateway, Herald(gateway, namespace, name, uid), metrics)
         self._woken = asyncio.Event()
         self._controller: Controller | None = None
+        self._chronicle: Chronicle | None = None
+        """None before the first look."""
         self.inventory = Inventory(gateway, resync=settings.resync * random.uniform(0.8, 1.2))
         """What belongs to the cluster."""
         self._marked: dict[str, dict[str, str]] = {}
@@ -143,11 +147,13 @@ class Keeper:
 
     async def _keep(self, found: Object, cluster: ArgusCluster) -> None:
         paused = found["metadata"].get("annotations", {}).get(names.PAUSED) == "true"
+        chronicle = await self._chronicled()
         if not paused:
-            wanted = build(cluster, self._settings, _owner(found))
+            plans = chronicle.text(time.monotonic())
+            wanted = build(cluster, self._settings, _owner(found), plans=plans)
             await self.inventory.apply(wanted, self._namespace, self._name)
         pods = await self._pods()
-        controller = await self._controlled(found, cluster, pods)
+        controller = await self._controlled(found, cluster, pods, chronicle.history)
         controller.see(pods, paused=paused)
         revisions, accounts = await self._accounts(cluster, pods, controller)
         if not paused:
@@ -165,8 +171,16 @@ class Keeper:
             for thing in await self._gateway.list(POD, self._namespace, selector=selector)
         ]
 
+    async def _chronicled(self) -> Chronicle:
+        """What was planned, as the cluster's ConfigMap told of it when this process began."""
+        if self._chronicle is None:
+            selector = names.selector(self._name)
+            maps = await self._gateway.list(CONFIG_MAP, self._namespace, selector=selector)
+            self._chronicle = Chronicle(self._name, maps)
+        return self._chronicle
+
     async def _controlled(
-        self, found: Object, cluster: ArgusCluster, pods: Sequence[Pod]
+        self, found: Object, cluster: ArgusCluster, pods: Sequence[Pod], history: History
     ) -> Controller:
         """The controller of this document; the one before ends first."""
         before = self._controller
@@ -179,6 +193,7 @@ class Keeper:
             pods,
             before=before,
             standing=report.standing_plan(found.get("status", {})),
+            history=history,
             ports=self._settings.ports,
             mark=self._mark,
             on_change=self.wake,

@@ -95,6 +95,11 @@ def body(sight: Sight) -> dict[str, Any]:
     return found
 
 
+def planned(sight: Sight) -> str:
+    """What an event says of the plan: why it is as it is, or of one that is only advised."""
+    return sight.advice or (sight.plan.reason if sight.plan is not None else "")
+
+
 def _summary(sight: Sight) -> str:
     held = Counter("+".join(w.wanted) for w in sight.workers if w.wanted)
     return ", ".join(f"{loadout} {count}" for loadout, count in sorted(held.items()))

@@ -97,7 +97,7 @@ class Teller:
         result = "advised" if sight.advice else "followed"
         self._metrics.plans.labels(result=result, reason=plan.solver).inc()
         if sight.moving:
-            await self._herald.tell("Planned", sight.advice or plan.reason)
+            await self._herald.tell("Planned", report.planned(sight))
 
     async def _announce_conditions(
         self, conditions: Sequence[Condition], before: Mapping[str, Any]

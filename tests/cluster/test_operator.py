@@ -9,6 +9,7 @@ import pytest
 
 from argus_client import AsyncClient, Order
 from argus_client.retry import Retry
+from argus_control.archive import unpack
 from argus_operator.kinds import (
     CLUSTER,
     CONFIG_MAP,
@@ -77,6 +78,13 @@ async def test_a_document_becomes_objects_workers_and_a_status(api_server: Kuber
         assert "finalizers" not in found["metadata"]
 
 
+async def _history(cluster):
+    """What the router knows of plans."""
+    (name,) = cluster.kubelet.routers
+    async with AsyncClient(f"{cluster.kubelet.addresses[name]}:8000") as client:
+        return await client.plans()
+
+
 async def test_workers_follow_the_plan_within_the_budget(api_server: Kubernetes, tmp_path):
     async with studio(api_server, "moves", tmp_path) as cluster:
         await serving(cluster, workers=3)
@@ -96,8 +104,16 @@ async def test_workers_follow_the_plan_within_the_budget(api_server: Kubernetes,
         # Without load the best model comes back.
         await eventually(lambda: _is(_large(cluster), True), PATIENCE, 0.2)
         assert cluster.kubelet.most["cpu"] == 3
-        reasons = {event["reason"] for event in await cluster.events()}
+        events = await cluster.events()
+        reasons = {event["reason"] for event in events}
         assert {"Planned", "Switched"} <= reasons
+        known = {r.plan.reason: r for r in await _history(cluster)}
+        planned = [event["message"] for event in events if event["reason"] == "Planned"]
+        assert set(planned) <= known.keys()
+        assert known[planned[0]].moves
+        assert status["plan"]["id"] in {record.plan.id for record in known.values()}
+        kept = await cluster.get(CONFIG_MAP, "demo-plans")
+        assert unpack(kept["data"]["plans.jsonl"])
 
 
 async def test_drift_is_undone_and_what_others_own_is_kept(api_server: Kubernetes, tmp_path):

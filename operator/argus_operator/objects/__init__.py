@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from argus_core.spec import ArgusCluster
-from argus_operator.objects import access, document, predictor, routers, workers
+from argus_operator.objects import access, document, history, predictor, routers, workers
 from argus_operator.settings import Settings
 
 Object = dict[str, Any]
 
 
-def build(cluster: ArgusCluster, settings: Settings, owner: Object) -> list[Object]:
+def build(
+    cluster: ArgusCluster, settings: Settings, owner: Object, *, plans: str = ""
+) -> list[Object]:
     """All that belongs to a cluster, in the order in which it is applied.
 
     Args:
         cluster: what it shall be.
         settings: the operator's own.
         owner: an ownerReference to the ArgusCluster, by which Kubernetes deletes all with it.
+        plans: the history of its plans.
     """
     found = [
         *access.objects(cluster, settings),
@@ -25,6 +28,7 @@ def build(cluster: ArgusCluster, settings: Settings, owner: Object) -> list[Obje
         *predictor.objects(cluster, settings),
         *workers.objects(cluster, settings),
         *routers.objects(cluster, settings),
+        *history.objects(cluster, plans),
     ]
     for each in found:
         each["metadata"]["namespace"] = cluster.metadata.namespace

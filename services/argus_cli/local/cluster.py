@@ -10,6 +10,7 @@ assigned.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import tempfile
 from collections.abc import Callable
@@ -20,7 +21,10 @@ from argus_cli.local.places import anchored, state_folder
 from argus_cli.local.restart import RestartPolicy
 from argus_cli.local.supervisor import ChildSpec, ChildState, ChildView, Supervisor
 from argus_client import AsyncClient
+from argus_control import archive
 from argus_control.control import Control
+from argus_control.history import History
+from argus_control.lines import forever
 from argus_control.planning import Planning
 from argus_control.plans import seats
 from argus_core.errors import ArgusError, DeadlineMissed
@@ -33,6 +37,8 @@ READY_TIMEOUT = 180.0
 """Seconds until all must be ready: a cold start of torch takes tens of them."""
 POLL = 0.2
 """Seconds between looks at whether all is ready."""
+KEEP = 5.0
+"""Seconds between looks at whether the history of plans has something new to keep."""
 GRACE = 5.0
 """Seconds for running work when stopping; less than the supervisor's patience (10 s)."""
 
@@ -68,7 +74,8 @@ class LocalCluster:
         self._planning = planning or Planning()
         self.router: dict[str, str] = {}
         """Where the router listens: `grpc` and `http`; kept while it restarts."""
-        self._controlling: asyncio.Task[None] | None = None
+        self._controlling: list[asyncio.Task[None]] = []
+        self._kept = 0
 
     async def __aenter__(self) -> LocalCluster:
         if self._publish:
@@ -80,12 +87,20 @@ class LocalCluster:
         text = anchored(self._text, self._document, self._base or self._state)
         (self._folder / "cluster.yaml").write_text(text)
         self._write_workers()
-        self.control = Control(self._document.spec, self._seats, self.workers, self._planning)
+        self._plans = self._state / "plans.jsonl"
+        history = History(archive.read(self._plans))
+        self._kept = history.settled
+        self.control = Control(
+            self._document.spec, self._seats, self.workers, self._planning, history=history
+        )
         self.supervisor = Supervisor(policy=self._policy, on_change=self._changed)
         try:
             for name in (PREDICTOR, *self.workers, ROUTER):
                 self.supervisor.start(self._child(name))
-            self._controlling = asyncio.create_task(self.control.run())
+            self._controlling = [
+                asyncio.create_task(self.control.run()),
+                asyncio.create_task(forever("keeping the history of plans", self._keep)),
+            ]
             await self._ready()
         except BaseException:
             await self.__aexit__()
@@ -93,9 +108,11 @@ class LocalCluster:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._controlling is not None:
-            self._controlling.cancel()
-            await asyncio.gather(self._controlling, return_exceptions=True)
+        for task in self._controlling:
+            task.cancel()
+        await asyncio.gather(*self._controlling, return_exceptions=True)
+        with contextlib.suppress(ArgusError):
+            self._keep_now()
         try:
             # The router first: what it has in flight still needs the workers.
             await self.supervisor.stop((ROUTER,), (PREDICTOR, *self.workers))
@@ -122,6 +139,21 @@ class LocalCluster:
             GaveUp: always, in the end.
         """
         await asyncio.shield(self.supervisor.gave_up)
+
+    async def _keep(self) -> None:
+        await asyncio.sleep(KEEP)
+        self._keep_now()
+
+    def _keep_now(self) -> None:
+        """Have what is new of the history on disk.
+
+        Raises:
+            ArgusError: it cannot be written.
+        """
+        history = self.control.history
+        if self._kept != history.settled:
+            archive.write(self._plans, history.records)
+            self._kept = history.settled
 
     def _child(self, name: str) -> ChildSpec:
         log = self._folder / f"{name}.log"
