@@ -170,9 +170,14 @@ class AsyncClient:
         told = await answer(self._control.Explain, request, timeout, self._metadata)
         return told.record
 
-    async def watch_load(self, *, interval: float) -> AsyncGenerator[control_pb2.LoadReport]:
-        """What this router sees, now and every `interval` seconds; tried once, and ends with it."""
-        request = control_pb2.WatchLoadRequest(interval=duration(interval))
+    async def watch_load(
+        self, *, interval: float, observing: bool = False
+    ) -> AsyncGenerator[control_pb2.LoadReport]:
+        """What this router sees, now and every `interval` seconds; tried once, and ends with it.
+
+        Whoever is `observing` only looks on, and is no sign of a control loop.
+        """
+        request = control_pb2.WatchLoadRequest(interval=duration(interval), observing=observing)
         call = self._control.WatchLoad(request, metadata=self._metadata)
         try:
             async for response in call:

@@ -26,7 +26,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 _INTERVAL, _SHORTEST, _LONGEST = 5.0, 0.1, 300.0
 _MOST_WATCHERS = 16
 _ABSENCE = 5.0
-"""Seconds without anybody who watches the load after which the control loop is gone."""
+"""Seconds without a loop that watches the load after which the control loop is gone."""
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Control(ControlServiceServicer):
         self._service, self._clock = service, clock
         self._there = False
         self._name = socket.gethostname()
-        self._watchers = 0
+        self._watchers, self._loops = 0, 0
         self._sequence = itertools.count(1)
 
     async def ApplyPlan(  # noqa: N802 - the proto's name
@@ -99,7 +99,8 @@ class Control(ControlServiceServicer):
             raise InvalidRequest.one("interval", f"must be {_SHORTEST} to {_LONGEST:.0f} s")
         if self._watchers >= _MOST_WATCHERS:
             raise Exhausted(f"{_MOST_WATCHERS} watch the load already", retry_after=_INTERVAL)
-        self._watchers += 1
+        loops = 0 if request.observing else 1
+        self._watchers, self._loops = self._watchers + 1, self._loops + loops
         self._look()
         window, opened = self._service.load.open(), self._clock()
         try:
@@ -111,12 +112,12 @@ class Control(ControlServiceServicer):
                 await asyncio.sleep(interval)
         finally:
             self._service.load.close(window)
-            self._watchers -= 1
+            self._watchers, self._loops = self._watchers - 1, self._loops - loops
             asyncio.get_running_loop().call_later(_ABSENCE, self._look)
 
     def _look(self) -> None:
-        """Say once when the control loop has come, and when nobody has watched for a while."""
-        there = self._watchers > 0
+        """Say once when the control loop has come, and when it has not watched for a while."""
+        there = self._loops > 0
         if there and not self._there:
             log.info("the control loop is there")
         elif self._there and not there:

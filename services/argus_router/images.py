@@ -13,10 +13,10 @@ import grpc
 from argus_protos.v1 import images_pb2
 from argus_protos.v1.images_pb2_grpc import ImageServiceServicer
 from argus_router.gate import AUTHORIZATION, Gate, values
-from argus_router.limits import Limits, within
 from argus_router.request import TENANT
 from argus_router.service import Service
 from argus_router.wire import request_of
+from argus_rpc.limits import Limits, within
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -22,7 +22,6 @@ from argus_router.fleet import Fleet
 from argus_router.gate import Gate
 from argus_router.guard import ControlGuard
 from argus_router.images import Images
-from argus_router.limits import Limits
 from argus_router.load import Load
 from argus_router.metrics import Metrics
 from argus_router.predict import Predictor
@@ -31,6 +30,7 @@ from argus_router.scoring import Scoring
 from argus_router.service import Service
 from argus_router.store import ImageStore
 from argus_router.web import Front, protocol_log
+from argus_rpc.limits import Limits
 from argus_rpc.server import Server
 from argus_rpc.tls import TlsFiles, grpc_credentials, ssl_context
 

@@ -214,6 +214,8 @@ class Service:
             default_size=wire.size(spec.default_size),
             queued=self.queued(),
             version=_version(),
+            slo_target=spec.slo.target,
+            pools=map(wire.pool, spec.pools),
         )
 
     def queued(self) -> dict[str, int]:

@@ -23,12 +23,12 @@ from argus_protos.v1 import cluster_pb2, images_pb2
 from argus_router import models, openapi, shapes
 from argus_router.body import MAX_BYTES, Body, read_body
 from argus_router.gate import AUTHORIZATION, Gate
-from argus_router.limits import Limits, whole
 from argus_router.load import Outcome
 from argus_router.request import TENANT
 from argus_router.service import Service
-from argus_router.sse import EventStream
 from argus_router.store import ImageStore
+from argus_rpc.limits import Limits, whole
+from argus_rpc.sse import EventStream
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argus_core.choice import Decision, Option
-from argus_core.spec import ClusterSpec, ImageSize, Level
+from argus_core.spec import ClusterSpec, ImageSize, Level, Pool
 from argus_protos.v1 import cluster_pb2, images_pb2
 from argus_router.answer import Start
 from argus_router.job import Job
@@ -21,6 +21,11 @@ _BANDS = {
 def size(pixels: ImageSize) -> cluster_pb2.Size:
     """A size as a message."""
     return cluster_pb2.Size(width=pixels.width, height=pixels.height)
+
+
+def pool(budget: Pool) -> cluster_pb2.Pool:
+    """A pool as a message."""
+    return cluster_pb2.Pool(name=budget.name, gpu_type=budget.gpu_type, workers=budget.workers)
 
 
 def schedule(level: Level) -> cluster_pb2.Schedule:

@@ -11,8 +11,10 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 
-from argus_core.errors import InvalidRequest
+from argus_core.errors import InvalidRequest, Unauthenticated
+from argus_rpc.fresh import Fresh
 
 CONTROL = "_control_"
 """Whose keys open the control service, and nothing else; no tenant can have this name."""
@@ -56,3 +58,38 @@ def parse_keys(text: str) -> Mapping[bytes, str]:
         if tenants.setdefault(kept, tenant) != tenant:
             raise InvalidRequest.one(f"line {number}", "another tenant has this key")
     return tenants
+
+
+class KeyRing:
+    """The keys in a file, which is read anew when it changes."""
+
+    def __init__(self, path: Path) -> None:
+        """Reads it.
+
+        Raises:
+            InvalidRequest: it cannot be read.
+        """
+        self._secret = secrets.token_bytes(32)
+        self._tenants = Fresh([path], lambda: self._read(path))
+
+    def holder(self, key: str) -> str:
+        """Whose key it is.
+
+        Raises:
+            Unauthenticated: it is nobody's.
+        """
+        if (found := self._tenants.get().get(self._blind(digest(key)))) is None:
+            raise Unauthenticated("this API key is not known here")
+        return found
+
+    def _read(self, path: Path) -> Mapping[bytes, str]:
+        told = parse_keys(path.read_text(encoding="utf-8"))
+        return {self._blind(kept): tenant for kept, tenant in told.items()}
+
+    def _blind(self, kept: bytes) -> bytes:
+        """What a key is looked up by.
+
+        A secret of this process is in it, so that the time that a look-up takes tells nothing of
+        any key: how far two of these agree has nothing to do with how far the keys do.
+        """
+        return hashlib.blake2b(kept, key=self._secret, digest_size=32).digest()

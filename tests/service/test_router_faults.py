@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from argus_core.errors import ArgusError, Exhausted, Unavailable
+from argus_protos.v1 import control_pb2
 from argus_rpc.convert import duration
 from argus_rpc.errors import from_rpc
 from helpers import eventually
@@ -283,8 +284,6 @@ async def test_parts_that_come_and_go_are_told_once(caplog, monkeypatch):
     worker = ScriptedWorker("w0", "tiny")
     caplog.set_level("INFO")
     async with staged(worker) as stage:
-        from argus_protos.v1 import control_pb2  # noqa: PLC0415
-
         for _ in range(2):
             watch = stage.control.WatchLoad(control_pb2.WatchLoadRequest())
             await watch.read()
@@ -294,6 +293,14 @@ async def test_parts_that_come_and_go_are_told_once(caplog, monkeypatch):
             caplog.clear()
         changes = "argus_router_part_changes_total"
         assert await stage.metric(f'{changes}{{part="control",to="down"}}') == 2
+
+
+async def test_who_only_looks_on_is_no_control_loop():
+    async with staged(ScriptedWorker("w0", "tiny")) as stage:
+        watch = stage.control.WatchLoad(control_pb2.WatchLoadRequest(observing=True))
+        assert (await watch.read()).HasField("report")
+        assert await stage.metric('argus_router_part_up{part="control"}') == 0
+        watch.cancel()
 
 
 async def test_every_error_is_one_of_ours_when_workers_die_at_random():

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from argus_protos.v1 import cluster_pb2, images_pb2, worker_pb2
-from argus_router.limits import Limits
+from argus_rpc.limits import Limits
 from helpers import eventually
 from router_support import ScriptedWorker, collect
 from security_support import guarded, stubs

@@ -27,6 +27,9 @@ class WatchLoadRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     INTERVAL_FIELD_NUMBER: _builtins.int
+    OBSERVING_FIELD_NUMBER: _builtins.int
+    observing: _builtins.bool
+    """For whoever only looks on, and is no sign of a control loop."""
     @_builtins.property
     def interval(self) -> _duration_pb2.Duration:
         """0.1 to 300 s; absent: 5 s."""
@@ -35,10 +38,11 @@ class WatchLoadRequest(_message.Message):
         self,
         *,
         interval: _duration_pb2.Duration | None = ...,
+        observing: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["interval", b"interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["interval", b"interval"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interval", b"interval", "observing", b"observing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -437,9 +437,13 @@ class DescribeClusterResponse(_message.Message):
     DEFAULT_SIZE_FIELD_NUMBER: _builtins.int
     QUEUED_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    SLO_TARGET_FIELD_NUMBER: _builtins.int
+    POOLS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     version: _builtins.str
     """Version of the router."""
+    slo_target: _builtins.float
+    """Share of requests that must meet their deadline, between 0 and 1."""
     @_builtins.property
     def levels(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Level]:
         """From dearest to cheapest."""
@@ -462,6 +466,10 @@ class DescribeClusterResponse(_message.Message):
     def queued(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Requests waiting, by variant."""
 
+    @_builtins.property
+    def pools(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Pool]:
+        """The budget of GPUs."""
+
     def __init__(
         self,
         *,
@@ -473,10 +481,12 @@ class DescribeClusterResponse(_message.Message):
         default_size: _cluster_pb2.Size | None = ...,
         queued: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         version: _builtins.str = ...,
+        slo_target: _builtins.float = ...,
+        pools: _abc.Iterable[_cluster_pb2.Pool] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["default_deadline", b"default_deadline", "default_size", b"default_size", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_deadline", b"default_deadline", "default_size", b"default_size", "levels", b"levels", "name", b"name", "plan", b"plan", "queued", b"queued", "version", b"version", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_deadline", b"default_deadline", "default_size", b"default_size", "levels", b"levels", "name", b"name", "plan", b"plan", "pools", b"pools", "queued", b"queued", "slo_target", b"slo_target", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from argus_router.limits import pour
+from argus_rpc.limits import pour
 
 
 class EventStream:
