@@ -2,7 +2,7 @@
 
 The backlog's price is a curve that rises from 0 to that of refusing (`argus_core.curve`), made
 from what lately arrived, how long levels take and who holds what; the same as in the simulator.
-It is made anew when the plan or the workers change, when a level's seconds have moved by a tenth,
+It is made anew when the plan or the workers change, when a level's seconds have moved,
 when arrivals come much faster or slower, and every few seconds. It is made by the levels that every
 prompt can have: those that need a cached latent are not among them. Variants that the same workers
 hold have one price: it is the workers' time that is dear. The plan's price is the least while no
@@ -30,8 +30,10 @@ _SHORTEST_MEMORY = 5.0
 """Seconds over which arrivals are counted, where the deadline is shorter."""
 _RENEWED = 5.0
 """Seconds after which prices are made anew whatever has changed."""
-_MOVED = 0.1
-"""Share by which a level's seconds must change for that to be at once."""
+_MOVED, _LEAPT = 0.1, 0.5
+"""Share by which a level's seconds must change for that to be soon, and at once."""
+_SOON = 0.5
+"""Seconds: a level of milliseconds varies by a tenth from image to image; a curve takes some."""
 _FASTER = 1.3
 """Times by which arrivals must come faster or slower for the curves to be others at once: a burst
 would else have a curve made for each of its first hundred, at some milliseconds each."""
@@ -121,8 +123,9 @@ class Prices:
         self, standing: Mapping[str, Standing], seconds: Sequence[float], now: float
     ) -> None:
         workers = tuple((standing[v].slots, standing[v].team) for v in self._variants)
-        old = now - self._made_at > _RENEWED
-        if not old and workers == self._workers and not _moved(self._seconds, seconds):
+        age = now - self._made_at
+        moved = _moved(self._seconds, seconds, _MOVED if age > _SOON else _LEAPT)
+        if age <= _RENEWED and workers == self._workers and not moved:
             return
         if workers != self._workers:
             teams = {v: standing[v].team or v for v in self._variants}
@@ -146,7 +149,7 @@ class Prices:
         return Market([self._queue_of[v] for v in self._variant_of], deadline=self._deadline)
 
 
-def _moved(before: Sequence[float], after: Sequence[float]) -> bool:
+def _moved(before: Sequence[float], after: Sequence[float], share: float) -> bool:
     return len(before) != len(after) or any(
-        abs(a - b) > _MOVED * b for b, a in zip(before, after, strict=True)
+        abs(a - b) > share * b for b, a in zip(before, after, strict=True)
     )
