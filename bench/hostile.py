@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from rich.table import Table
 
 from support import results, small
 from support.assault import assault, connections, settled, target_of
-from support.process import process
+from support.front import front
 
 RESULTS = results.FOLDER / "hostile.json"
 GROWTH = 64.0
@@ -37,29 +36,19 @@ QUIET = 15.0
 async def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     """The attack."""
     with tempfile.TemporaryDirectory() as name:
-        async with AsyncExitStack() as stack:
-            found = small.without_starts()
-            file = small.written(found, Path(name))
-            loadout = ",".join(variant["name"] for variant in found["spec"]["variants"])
-            begun = process("support.instant", "--loadout", loadout)
-            worker = (await stack.enter_async_context(begun))[1]["address"]
-            begun = process("argus_router", "--cluster", file, "--worker", worker,
-                            "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0",
-                            ARGUS_LOG_LEVEL="ERROR")  # fmt: skip
-            child, told = await stack.enter_async_context(begun)
-            router = psutil.Process(child.pid)
+        async with front(small.without_starts(), Path(name)) as (router, told):
             async with target_of(told) as target:
-                bar = stack.enter_context(Progress(console=console))
-                task = bar.add_task("hostile requests", total=options.requests)
-                tell = lambda: bar.advance(task)  # noqa: E731
-                first = await assault(target, options.requests // 10, seed=1, tell=tell)
-                memory = [router.memory_info().rss / 2**20]
-                rest = options.requests - options.requests // 10
-                met = await assault(target, rest, seed=2, tell=tell)
-                memory.append(router.memory_info().rss / 2**20)
+                with Progress(console=console) as bar:
+                    task = bar.add_task("hostile requests", total=options.requests)
+                    tell = lambda: bar.advance(task)  # noqa: E731
+                    first = await assault(target, options.requests // 10, seed=1, tell=tell)
+                    memory = [router.memory_info().rss / 2**20]
+                    rest = options.requests - options.requests // 10
+                    met = await assault(target, rest, seed=2, tell=tell)
+                    memory.append(router.memory_info().rss / 2**20)
             await settled(lambda: not connections(router, target), QUIET)
             left = connections(router, target)
-            stands = child.returncode is None
+            stands = router.is_running() and router.status() != psutil.STATUS_ZOMBIE
     problems = first.problems + met.problems
     if memory[1] - memory[0] > GROWTH:
         problems.append(f"memory grew from {memory[0]:.0f} to {memory[1]:.0f} MiB")

@@ -13,40 +13,33 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import random
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
-import yaml
 from rich.console import Console
 from rich.table import Table
 
 from argus_cli.load.figures import figures
-from argus_cli.load.sending import Line, Load, Sending
-from argus_client import Order
-from argus_core.simulator.arrivals import poisson
-from argus_shapes.captions import sample
+from argus_cli.load.sending import Line, Load
 from support import results, small
-from support.process import process
+from support.asking import sendings
+from support.front import front
 
 RESULTS = results.FOLDER / "router_overhead.json"
-PROMPTS = 200
-"""That come back, so that the predictor remembers their embeddings after the first time."""
 WARM = 3.0
 """Seconds of load before anything is measured."""
 DEADLINE = 10.0
 _LOOK = 1.0
 
 
-def document(folder: Path) -> Path:
+def document() -> dict[str, Any]:
     """The small family without cached starts, as if its levels took nearly nothing."""
     found = small.without_starts()
     spec = found["spec"]
@@ -54,18 +47,7 @@ def document(folder: Path) -> Path:
         level["seconds"] = {"cpu": 0.005 - 0.0005 * place}
     spec["pools"] = [{"name": "cpu", "workers": 2, "gpuType": "cpu", "slots": 64}]
     spec["router"] = {"maxQueued": 4096, "loggedShare": 0}
-    return small.written(found, folder)
-
-
-def sendings(rate: float, seconds: float, seed: int) -> list[Sending]:
-    """At random moments, among a few prompts."""
-    rng, captions = np.random.default_rng(seed), random.Random(seed)
-    texts = [sample(captions).caption for _ in range(PROMPTS)]
-    return [
-        Sending(at=float(at), prompt=at_ % PROMPTS,
-                order=Order(prompt=texts[at_ % PROMPTS], deadline=DEADLINE))
-        for at_, at in enumerate(poisson(np.array([rate]), seconds, rng))
-    ]  # fmt: skip
+    return found
 
 
 async def watched(router: psutil.Process, rows: list[dict[str, float]]) -> None:
@@ -79,33 +61,22 @@ async def watched(router: psutil.Process, rows: list[dict[str, float]]) -> None:
 async def measure(options: argparse.Namespace) -> dict[str, Any]:
     """One run."""
     with tempfile.TemporaryDirectory() as name:
-        async with AsyncExitStack() as stack:
-            file = document(Path(name))
-            spec = yaml.safe_load(file.read_text())["spec"]
-            variants = ",".join(variant["name"] for variant in spec["variants"])
-            addresses = []
-            for worker in ("w0", "w1"):
-                begun = process("support.instant", "--name", worker, "--loadout", variants)
-                addresses.append((await stack.enter_async_context(begun))[1]["address"])
-            arguments = ["argus_router", "--cluster", str(file), "--grpc", "127.0.0.1:0",
-                         "--http", "127.0.0.1:0"]  # fmt: skip
-            for address in addresses:
-                arguments += ["--worker", address]
-            if options.predictor:
-                begun = process("argus_predictor", "--cluster", str(file), "--address",
-                                "127.0.0.1:0")  # fmt: skip
-                arguments += ["--predictor", (await stack.enter_async_context(begun))[1]["address"]]
-            begun = process(*arguments, ARGUS_LOG_LEVEL="WARNING")
-            child, told = await stack.enter_async_context(begun)
-            router = psutil.Process(child.pid)
+        began = front(document(), Path(name), predictor=options.predictor)
+        async with began as (router, told):
             line = Line(endpoint=told["grpc"], clients=4)
-            warm = Load(line, sendings(min(options.rate, 50), WARM, 1), most=10_000)
+            warm = Load(
+                line, sendings(min(options.rate, 50), WARM, seed=1, deadline=DEADLINE), most=10_000
+            )
             await warm.run()
             if options.profile:
                 _profile(router.pid, options)
             rows: list[dict[str, float]] = []
             watch = asyncio.create_task(watched(router, rows))
-            load = Load(line, sendings(options.rate, options.seconds, 2), most=20_000)
+            load = Load(
+                line,
+                sendings(options.rate, options.seconds, seed=2, deadline=DEADLINE),
+                most=20_000,
+            )
             await load.run()
             watch.cancel()
     return _told(load, rows, options)

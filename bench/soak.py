@@ -25,19 +25,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from argus_cli.document import load_document
 from argus_cli.load import checking, record, report
 from argus_cli.load.figures import figures
-from argus_cli.load.sending import Line, Load, Sending
-from argus_cli.load.sendings import captions
+from argus_cli.load.sending import Line, Load
 from argus_cli.local.cluster import PREDICTOR, LocalCluster
 from argus_client import AsyncClient, Order
 from argus_control.planning import Planning
-from argus_core.simulator.arrivals import poisson
 from support import results, small
+from support.asking import sendings
 from support.process import process
 from support.redis import redis_server
 
@@ -154,18 +152,6 @@ async def carried(address: str, workers: int) -> float:
     return workers / median(p.timing.drawing for one in drawn[2:] for (p,) in one)
 
 
-def sendings(rate: float, seconds: float) -> list[Sending]:
-    """Captions that come back, at random moments."""
-    rng, texts = np.random.default_rng(1), captions(1)[:200]
-    return [
-        Sending(
-            at=float(at), prompt=int(which), order=Order(prompt=texts[which], deadline=DEADLINE)
-        )
-        for at in poisson(np.array([rate]), seconds, rng)
-        for which in [rng.integers(0, len(texts))]
-    ]
-
-
 async def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     """The soak."""
     with tempfile.TemporaryDirectory() as name:
@@ -177,7 +163,7 @@ async def measure(options: argparse.Namespace, console: Console) -> dict[str, An
             await second.begin()
             stack.push_async_callback(second.end)
             rate = options.load * await carried(cluster.router["grpc"], len(cluster.workers))
-            planned = sendings(rate, 60 * options.minutes)
+            planned = sendings(rate, 60 * options.minutes, seed=1, deadline=DEADLINE)
             line = Line(endpoint=f"{cluster.router['grpc']},{second.address}", clients=2,
                         attempts=ATTEMPTS)  # fmt: skip
             load = Load(line, planned, most=20_000)

@@ -1,4 +1,4 @@
-"""A worker that answers at once, to see what everything before it costs. It draws nothing.
+"""A worker that answers at once, or after a while, to see what is before it. It draws nothing.
 
 python -m support.instant --name w0 --loadout first,second      (in bench/)
 """
@@ -24,18 +24,18 @@ from argus_rpc.server import Server
 STEPS = 3
 """That are told of, before the picture: five messages a call."""
 _PICTURE = b"\x89PNG" + bytes(10_000)
-_SLOTS = 64
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Instant(WorkerServiceServicer):
-    """Always ready; answers every call with the same bytes."""
+    """Always ready; answers every call with the same bytes, after so many seconds."""
 
-    def __init__(self, name: str, loadout: list[str]) -> None:
+    def __init__(self, name: str, loadout: list[str], *, seconds: float, slots: int) -> None:
+        self._seconds = seconds
         self._state = cluster_pb2.WorkerState(
             worker=name, pool="cpu", phase=cluster_pb2.WORKER_PHASE_READY, loadout=loadout,
-            slots=_SLOTS,
+            slots=slots,
         )  # fmt: skip
         started = worker_pb2.ExecuteStarted(worker=name)
         image = cluster_pb2.Image(format=cluster_pb2.IMAGE_FORMAT_PNG, data=_PICTURE)
@@ -52,8 +52,11 @@ class Instant(WorkerServiceServicer):
     ) -> AsyncIterator[worker_pb2.ExecuteResponse]:
         """See the proto."""
         del request, context
-        for told in self._told:
+        for told in self._told[:-1]:
             yield told
+        if self._seconds:
+            await asyncio.sleep(self._seconds)
+        yield self._told[-1]
 
     async def Watch(  # noqa: N802 - the proto's name
         self, request: worker_pb2.WatchRequest, context: Context
@@ -67,7 +70,9 @@ class Instant(WorkerServiceServicer):
 
 async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
     # Calls that it does not have are UNIMPLEMENTED.
-    servicer = Instant(options.name, options.loadout.split(","))  # type: ignore[abstract]
+    servicer = Instant(  # type: ignore[abstract]
+        options.name, options.loadout.split(","), seconds=options.seconds, slots=options.slots
+    )
     server = Server(
         address="127.0.0.1:0",
         servicers=[(add_WorkerServiceServicer_to_server, servicer)],
@@ -84,6 +89,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--name", default="w0")
     parser.add_argument("--loadout", required=True)
+    parser.add_argument("--seconds", type=float, default=0.0, help="that an image takes")
+    parser.add_argument("--slots", type=int, default=64, help="requests that it takes at once")
     parser.add_argument("--die-with-parent", action="store_true", help="end when the parent ends")
     options = parser.parse_args()
     if options.die_with_parent:
