@@ -3,22 +3,22 @@
     python bench/real.py --shares 0.5,0.9,1.2,2 --seconds 60
 
 A whole cluster of real processes is put under a recorded trace, scaled to shares of what this
-machine carries at its fastest level: as Argus serves it, at the best level alone, and at the
-fastest alone. First every level is timed on this machine, beside the load generator; then each
-run is simulated with these times, the same arrivals, prompts and predictions. Quality is what each
-caption's pictures at each level were measured to be worth. Prints a table and writes JSON.
+machine carries at its fastest level: as Argus serves it, at the best level alone, at the fastest
+alone, and as the paper's policy would, which tells workers and requests what to do. First every
+level is timed on this machine, beside the load generator; then each run is simulated with these
+times, the same arrivals, prompts and predictions. Quality is what each caption's pictures at each
+level were measured to be worth. Prints a table and writes JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import csv
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -39,18 +39,21 @@ from argus_control.mode import Mode
 from argus_control.planning import Planning
 from argus_core.policies.registry import make
 from argus_core.simulator.engine import simulate
-from argus_core.simulator.scenario import Floats, Ints, Prompts, Scenario
+from argus_core.simulator.scenario import Prompts, Scenario
+from argus_core.simulator.setting import prompts_of, setting_of
 from argus_core.simulator.summary import summarise
 from argus_core.spec import parse_cluster
-from argus_predictor import heads
-from argus_predictor.encoder import Encoder
-from argus_shapes import head_path
 from support import data, results, small
+from support.known import Asked, Captions, captions, sendings
 from support.loads import carried
+from support.steered import Steered, steering
 
 RESULTS = results.FOLDER / "real.json"
 TRACE = "azure_1to8.csv"
-SYSTEMS: Mapping[str, str] = {"argus": "argus", "best": "clipper-ha", "fastest": "clipper-ht"}
+PAPER = "paper"
+SYSTEMS: Mapping[str, str] = {
+    "argus": "argus", "best": "clipper-ha", "fastest": "clipper-ht", PAPER: "paper",
+}  # fmt: skip
 """In the real system, and the policy that the simulator plays for it."""
 TIMED = 16
 """Pictures that a level is timed on."""
@@ -60,28 +63,6 @@ SWITCH = 0.06
 """Seconds to load a variant: the mean of results/switches.json."""
 VARIATION = 0.15
 """Of a level's seconds here, about their mean: cores are shared with whoever sends."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Captions:
-    """What is asked for, what it is worth, and what the predictor says of it."""
-
-    texts: Sequence[str]
-    truth: Floats
-    """Captions by levels, 0 to 1."""
-    predicted: Floats
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Asked:
-    """What is asked for, and when; the same for every system."""
-
-    captions: Captions
-    ids: Ints
-    """Of each request's caption."""
-    arrivals: Floats
-    """Seconds, rising."""
-    deadline: float
 
 
 def document(workers: int) -> dict[str, Any]:
@@ -132,35 +113,28 @@ async def _drawn(client: AsyncClient, texts: Sequence[str], at_once: int) -> lis
     return await asyncio.gather(*map(one, texts))
 
 
-async def sent(endpoint: str, asked: Asked, bar: Progress) -> list[Record]:
+async def sent(
+    endpoint: str, asked: Asked, bar: Progress, order: Callable[[Sending], Order]
+) -> list[Record]:
     """Every request at its moment, whatever becomes of the others."""
     task = bar.add_task("requests", total=len(asked.ids))
-    load = Load(Line(endpoint=endpoint), sendings(asked), most=len(asked.ids))
+    load = Load(Line(endpoint=endpoint), sendings(asked), most=len(asked.ids), order=order)
     await load.run(lambda: bar.advance(task))
     bar.remove_task(task)
     return load.records
 
 
-def sendings(asked: Asked) -> list[Sending]:
-    """The load as its generator wants it."""
-    texts, deadline = asked.captions.texts, asked.deadline
-    return [
-        Sending(at=float(at), prompt=int(i), order=Order(prompt=texts[i], deadline=deadline))
-        for i, at in zip(asked.ids, asked.arrivals, strict=True)
-    ]
-
-
-def captions(ladder: Sequence[str]) -> Captions:
-    """Those of the small family that were measured at every level."""
-    path = results.FOLDER / "shapes_quality.csv"
-    columns = [data.column(path, name) for name in ladder]
-    truth = np.column_stack([column for column in columns if column is not None])
-    with path.open(encoding="utf-8", newline="") as file:
-        texts = [row["caption"] for row in csv.DictReader(file)]
-    head = heads.load(head_path("shapes"))
-    told = head.predict(texts, Encoder.load().embed(texts)).mean
-    predicted = np.array(told[:, [head.levels.index(name) for name in ladder]], np.float64)
-    return Captions(texts=texts, truth=truth, predicted=np.clip(predicted, 0.0, 1.0))
+async def served(
+    system: str, cluster: LocalCluster, scenario: Scenario, asked: Asked, bar: Progress
+) -> list[Record]:
+    """The load, as this system serves it."""
+    endpoint = cluster.router["grpc"]
+    if system != PAPER:
+        return await sent(endpoint, asked, bar, lambda sending: sending.order)
+    policy, setting = make(SYSTEMS[system]), setting_of(scenario)
+    steered = Steered(policy, setting, cluster.addresses, prompts_of(scenario))
+    async with steering(steered):
+        return await sent(endpoint, asked, bar, steered.order)
 
 
 def told_real(records: Sequence[Record], asked: Asked, ladder: Sequence[str]) -> dict[str, Any]:
@@ -240,9 +214,9 @@ async def measure(options: argparse.Namespace, console: Console) -> dict[str, An
             for system, policy in SYSTEMS.items():
                 only = {"best": ladder[0], "fastest": fastest}.get(system)
                 cut = alone(found, only) if only else found
-                mode = Mode.OFF if only else Mode.AUTOMATIC
+                mode = Mode.AUTOMATIC if system == "argus" else Mode.OFF
                 async with cluster_of(cut, folder, mode) as cluster:
-                    records = await sent(cluster.router["grpc"], asked, bar)
+                    records = await served(system, cluster, scenario, asked, bar)
                 real = told_real(records, asked, ladder)
                 simulated = told_simulated(scenario, policy)
                 rows.append({"share": share, "system": system, "real": real,

@@ -51,9 +51,23 @@ class Line:
 class Load:
     """A load under way: `run` it once; `records` grows, in the order in which requests end."""
 
-    def __init__(self, line: Line, sendings: Sequence[Sending], *, most: int) -> None:
-        """`most` requests may be under way at once."""
-        self._line, self._sendings, self._most = line, sendings, most
+    def __init__(
+        self,
+        line: Line,
+        sendings: Sequence[Sending],
+        *,
+        most: int,
+        order: Callable[[Sending], Order] = lambda sending: sending.order,
+    ) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            line: to whom.
+            sendings: in the order of their moments.
+            most: requests that may be under way at once.
+            order: asked at its moment what a request shall be; its deadline stays.
+        """
+        self._line, self._sendings, self._most, self._order = line, sendings, most, order
         self.records: list[Record] = []
         self.under_way = 0
         self.began = 0.0
@@ -114,7 +128,7 @@ class Load:
         record = replace(_unsent(number, sending), code=UNANSWERED, sent=self._now())
         try:
             async with asyncio.timeout((sending.order.deadline or 0.0) + _GRACE):
-                record = await self._answered(record, sending.order, client)
+                record = await self._answered(record, self._order(sending), client)
         except TimeoutError:
             record = replace(record, last=self._now())
         finally:
