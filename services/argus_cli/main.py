@@ -20,9 +20,11 @@ from argus_cli.commands import (
     profile,
     simulate,
     status,
+    top,
     train_predictor,
     up,
     version,
+    why,
 )
 from argus_cli.models import evaluate, train_models
 from argus_core.errors import ArgusError, InvalidRequest
@@ -36,6 +38,8 @@ app = typer.Typer(
 app.command()(up.up)
 app.command()(draw.draw)
 app.command()(status.status)
+app.command()(why.why)
+app.command()(top.top)
 app.command()(assign.assign)
 app.command()(demo.demo)
 app.command()(load.load)

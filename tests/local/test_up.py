@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import socket
 
@@ -51,6 +52,7 @@ async def test_cluster_comes_up_draws_tells_switches_and_stops_without_a_trace(u
     }
     assert status["plan"]["solver"] == "spread"
     assert "as assigned by hand" in await argus(tmp_path, "status")
+    await tells_why(tmp_path)
 
     processes = cluster.descendants
     assert len(processes) == 4
@@ -60,6 +62,24 @@ async def test_cluster_comes_up_draws_tells_switches_and_stops_without_a_trace(u
     assert not [process for process in processes if process.is_running()]
     with pytest.raises(AssertionError, match="no cluster runs"):
         await argus(tmp_path, "status")
+
+
+async def tells_why(tmp_path):
+    """`argus why` and `argus top` of a cluster that drew two pictures and was switched by hand."""
+    changes = await argus(tmp_path, "why")
+    assert ": every variant is held by a worker" in changes
+    assert ": as assigned by hand\n  1 of 1 workers have switched, within" in changes
+    began = re.match(r"(\S+ \S+), plan 1: every", changes)[1]
+    then = await argus(tmp_path, "why", "--at", began)
+    assert then.splitlines()[0].endswith("every variant is held by a worker")
+
+    drawn = await argus(tmp_path, "why", "--request", "latest")
+    assert "2 images at any level" in drawn
+    assert drawn.count("drew it at") == 2
+    assert "red circle" not in drawn
+    seen = await argus(tmp_path, "top", "--once", "--interval", "0.2")
+    assert re.search(r"second +│ █+ +│ 2/2 +│ 2 ", seen)
+    assert "as assigned by hand" in seen
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from argus_core.errors import Unavailable
+from argus_cli.local.reach import Endpoint, router_at
 
 if TYPE_CHECKING:
     from argus_protos.v1.cluster_pb2 import Plan
@@ -20,7 +20,7 @@ console = Console()
 
 
 def status(
-    endpoint: Annotated[str | None, typer.Option(help="host:port of a router.")] = None,
+    endpoint: Endpoint = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Show levels with their seconds, workers with what they hold, and the plan in force."""
@@ -28,10 +28,8 @@ def status(
 
     from argus_cli.local import runtime  # noqa: PLC0415
 
+    address = router_at(endpoint)
     running = None if endpoint else runtime.find()
-    address = endpoint or (running.grpc if running else None)
-    if address is None:
-        raise Unavailable("no cluster runs on this machine; start one: argus up", retry_after=None)
     cluster = asyncio.run(_describe(address))
     if as_json:
         typer.echo(MessageToJson(cluster, always_print_fields_with_no_presence=True))

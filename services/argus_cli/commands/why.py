@@ -1,0 +1,123 @@
+"""`argus why`: why workers hold what they hold, and why a prompt was drawn as it was."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from argus_cli.local.reach import ControlKey, Endpoint, router_at
+from argus_core.errors import InvalidRequest, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from google.protobuf.message import Message
+
+    from argus_protos.v1 import control_pb2
+
+console = Console()
+
+
+def why(
+    at: Annotated[
+        str | None, typer.Option(help="What was in force then: 14:05, or 2026-11-25 14:05:30.")
+    ] = None,
+    request: Annotated[
+        str | None, typer.Option(help="Id of a request, or `latest`: why it was drawn as it was.")
+    ] = None,
+    last: Annotated[int, typer.Option(min=1, help="Tell so many changes.")] = 3,
+    every: Annotated[
+        bool, typer.Option("--every", help="Plans that changed nothing, too.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, a record a line.")] = False,
+    endpoint: Endpoint = None,
+    control_key: ControlKey = "",
+) -> None:
+    """Tell the last changes of what workers hold, with reasons, and what came of them."""
+    if at is not None and request is not None:
+        raise InvalidRequest.one("--request", "cannot be asked for together with --at")
+    address = router_at(endpoint)
+    if request is not None:
+        asked = asyncio.run(_request(address, control_key, request))
+        _print_json([asked]) if as_json else _tell_request(asked)
+        return
+    records = asyncio.run(_plans(address, control_key, changes_only=at is None and not every))
+    records = records[-last:] if at is None else [_then(records, at)]
+    if as_json:
+        _print_json(records)
+    elif not records:
+        console.print("No plan was made yet.")
+    for record in () if as_json else records:
+        _tell_plan(record)
+
+
+async def _plans(address: str, key: str, *, changes_only: bool) -> list[control_pb2.PlanRecord]:
+    from argus_client import AsyncClient  # noqa: PLC0415 - brings grpc, slow to import
+
+    async with AsyncClient(address, api_key=key) as client:
+        return await client.plans(changes_only=changes_only)
+
+
+async def _request(address: str, key: str, name: str) -> control_pb2.RequestRecord:
+    from argus_client import AsyncClient  # noqa: PLC0415 - brings grpc, slow to import
+
+    async with AsyncClient(address, api_key=key) as client:
+        return await client.explain("" if name == "latest" else name)
+
+
+def _then(records: list[control_pb2.PlanRecord], said: str) -> control_pb2.PlanRecord:
+    from argus_cli.why import plans  # noqa: PLC0415 - brings protobuf
+    from argus_cli.why.moment import moment_of  # noqa: PLC0415
+
+    found = plans.at(records, moment_of(said, datetime.now().astimezone()))
+    if found is None:
+        first = f"; the first began {plans.headline(records[0], None)}" if records else ""
+        raise NotFound(f"no plan is remembered of {said}{first}")
+    return found
+
+
+def _tell_plan(record: control_pb2.PlanRecord) -> None:
+    from argus_cli.why import plans  # noqa: PLC0415 - brings protobuf
+
+    console.print(Text(plans.headline(record, None), style="bold"))
+    for sentence in plans.details(record):
+        console.print(Padding(Text(sentence), (0, 0, 0, 2)))
+
+
+def _tell_request(record: control_pb2.RequestRecord) -> None:
+    from argus_cli.why import request  # noqa: PLC0415 - brings protobuf
+
+    for sentence in request.arrival(record, None):
+        console.print(Text(sentence))
+    for image in record.images:
+        console.print(Text(f"Image {image.index}", style="bold"))
+        for sentence in request.image(image):
+            console.print(Padding(Text(sentence), (0, 0, 0, 2)))
+        console.print(Padding(_levels(image), (0, 0, 0, 2)))
+
+
+def _levels(image: control_pb2.ImageRecord) -> Table:
+    from argus_cli.why import request  # noqa: PLC0415 - brings protobuf
+    from argus_rpc.convert import seconds  # noqa: PLC0415
+
+    table = Table("level", "predicted quality", "done in", "")
+    for option in request.weighed(image):
+        known = option.HasField("expected_completion")
+        done = f"{seconds(option.expected_completion):.2f} s" if known else ""
+        verdict = f"not taken: {option.rejected}" if option.rejected else "taken"
+        table.add_row(option.level, f"{option.predicted_quality:.3f}", done, Text(verdict))
+    return table
+
+
+def _print_json(messages: Sequence[Message]) -> None:
+    from google.protobuf.json_format import MessageToJson  # noqa: PLC0415 - slow to import
+
+    for message in messages:
+        typer.echo(MessageToJson(message, indent=None))

@@ -1,0 +1,1 @@
+"""`argus why` in plain sentences: changes of plans, and what was decided for a request. Pure."""
