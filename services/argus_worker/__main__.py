@@ -10,6 +10,7 @@ from pathlib import Path
 
 from argus_core.errors import ArgusError, InvalidRequest
 from argus_core.spec import Pool
+from argus_core.stepping import profiled
 from argus_rpc import lifecycle
 from argus_rpc.document import load_or_exit
 
@@ -42,6 +43,9 @@ async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
             threads=options.threads or pool.threads,
             slots=options.slots or pool.slots,
             host_bytes=options.host_bytes,
+            step_seconds=profiled(document.spec.ladder, pool.gpu_type),
+            step_pixels=document.spec.default_size.width * document.spec.default_size.height,
+            step_floor=options.step_floor,
             latent_store=document.spec.latent_store,
         )
     )
@@ -72,6 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--grace", type=float, default=20.0, help="seconds for running work when told to stop"
+    )
+    parser.add_argument(
+        "--step-floor",
+        type=float,
+        default=60.0,
+        help="seconds that any step may take before the process ends itself, to be started anew",
     )
     parser.add_argument(
         "--die-with-parent", action="store_true", help="end when the parent process ends (Linux)"

@@ -9,14 +9,20 @@ import torch
 from argus_worker.families.protocol import Family, Rows
 from argus_worker.sample import Sample
 
+Key = tuple[str, torch.Size]
+
 
 def groups(samples: Iterable[Sample]) -> list[list[Sample]]:
     """Samples that may share a forward, in order of arrival: same variant, same shape."""
-    together: dict[tuple[str, torch.Size], list[Sample]] = {}
+    together: dict[Key, list[Sample]] = {}
     for sample in samples:
-        key = (sample.order.held.variant, sample.latent.shape)
-        together.setdefault(key, []).append(sample)
+        together.setdefault(key(sample), []).append(sample)
     return list(together.values())
+
+
+def key(sample: Sample) -> Key:
+    """What samples must share to share a forward."""
+    return sample.order.held.variant, sample.latent.shape
 
 
 def predict(samples: Sequence[Sample]) -> list[torch.Tensor]:

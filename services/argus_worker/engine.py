@@ -2,13 +2,15 @@
 
 Model: the event loop hands over jobs and loadouts through a bounded inbox and hears back
 through each job's outbox and through futures. The thread takes what is in the inbox, then has
-each group of like samples take one step, and so on; it waits only when it has no sample.
+the group of like samples whose turn it is take one step, and so on; it waits only when it has no
+sample.
 
 Invariants:
 - models and samples are touched by the engine's thread alone; a job's `stop` flag is all that
   others set;
-- a job ends once: by its image, its failure, its cancellation or its deadline; then its
-  sample is dropped, `on_end` is called on the event loop, and only then is its slot free;
+- a job ends once: by its image, its failure, its cancellation, its deadline, or as that can no
+  longer be met; then its sample is dropped, `on_end` is called on the event loop, and only then
+  is its slot free;
 - a failure of one sample leaves the others of its batch as they were.
 """
 
@@ -20,54 +22,26 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from argus_core.errors import DeadlineMissed, Unavailable
+from argus_core.stepping import StepTimes
 from argus_worker import batch, failures
+from argus_worker.job import Job, Running
 from argus_worker.masters import Held, Masters
 from argus_worker.order import Drawn, Event, Failed, Order, Progress, Started
-from argus_worker.outbox import Outbox, call_soon
+from argus_worker.outbox import call_soon
 from argus_worker.residency import Moved
 from argus_worker.sample import Sample
+from argus_worker.turns import Turns
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(eq=False, kw_only=True)
-class Job:
-    """An order on its way through the engine."""
-
-    order: Order
-    deadline: float
-    """On the engine's clock."""
-    submitted: float
-    on_end: Callable[[], None]
-    """Called on the event loop once the engine has let go of the job."""
-    outbox: Outbox = field(default_factory=Outbox)
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    def cancel(self) -> None:
-        """End the job at the next step; without effect when it is over."""
-        self._stop.set()
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether nobody waits for the image any longer."""
-        return self._stop.is_set()
-
-
-@dataclass(eq=False, kw_only=True)
-class _Running:
-    """A job with its sample, and where its time went, in seconds."""
-
-    job: Job
-    sample: Sample
-    queue: float
-    encode: float
-    began: float
+STEP_FLOOR = 60.0
+"""Seconds that any step may take before it counts as halted; the first of a shape warms up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,14 +70,18 @@ class Engine:
         device: torch.device,
         threads: int,
         slots: int,
+        steps: StepTimes | None = None,
+        step_floor: float = STEP_FLOOR,
         clock: Callable[[], float] = time.monotonic,
         on_broken: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         self._masters, self._device, self._threads = masters, device, threads
         self.clock, self._on_broken = clock, on_broken
+        steps = steps or StepTimes({}, pixels=1)
+        self._turns = Turns(steps, floor=step_floor, clock=clock)
         self._loop = asyncio.get_running_loop()
         self._inbox: queue.Queue[Job | _Load | None] = queue.Queue(maxsize=slots + 64)
-        self._running: list[_Running] = []
+        self._running: list[Running] = []
         self._resident: list[Held] = []
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -141,6 +119,10 @@ class Engine:
         self._send(_Load(names=names, superseded=superseded, done=done))
         return await done
 
+    def halted(self) -> str:
+        """Why the engine has come to a halt, of which only a new process helps; empty if not."""
+        return self._turns.halted()
+
     def _send(self, command: Job | _Load | None) -> None:
         try:
             self._inbox.put_nowait(command)
@@ -177,13 +159,11 @@ class Engine:
         return command is not None
 
     def _round(self) -> None:
-        for group in self._groups():
-            self._step(group)
-
-    def _groups(self) -> list[list[_Running]]:
-        by_sample = {id(running.sample): running for running in self._running}
-        groups = batch.groups(running.sample for running in self._running)
-        return [[by_sample[id(sample)] for sample in group] for group in groups]
+        for running in tuple(self._running):
+            if not self._over(running.job) and (reason := self._turns.hopeless(running)):
+                self._end(running.job, Failed(DeadlineMissed(reason)))
+        if self._running:
+            self._step(self._turns.take(self._running))
 
     def _begin(self, job: Job) -> None:
         if self._over(job):
@@ -196,24 +176,34 @@ class Engine:
             return
         began = self.clock()
         self._running.append(
-            _Running(
+            Running(
                 job=job, sample=sample, queue=now - job.submitted, encode=began - now, began=began
             )
         )
         job.outbox.put(Started())
 
-    def _step(self, group: list[_Running]) -> None:
-        live = [running for running in group if not self._over(running.job)]
-        for running, prediction in self._predict(live):
-            try:
-                self._advance(running, prediction)
-            except Exception as error:  # noqa: BLE001 - one order's failure is its own
-                self._fail(running.job, error)
+    def _step(self, group: list[Running]) -> None:
+        with self._turns.stepping(group):
+            stepped = [
+                running
+                for running, prediction in self._predict(group)
+                if self._tried(self._advance, running, prediction)
+            ]
+        for running in stepped:
+            if running.sample.finished:
+                self._tried(self._finish, running)
 
-    def _predict(self, group: list[_Running]) -> list[tuple[_Running, torch.Tensor]]:
+    def _tried(self, act: Callable[..., None], running: Running, *rest: torch.Tensor) -> bool:
+        """Whether it went well; one order's failure is its own."""
+        try:
+            act(running, *rest)
+        except Exception as error:  # noqa: BLE001
+            self._fail(running.job, error)
+            return False
+        return True
+
+    def _predict(self, group: list[Running]) -> list[tuple[Running, torch.Tensor]]:
         """Predictions of a group; samples that fail together are tried apart, and fail alone."""
-        if not group:
-            return []
         try:
             predictions = batch.predict([running.sample for running in group])
         except Exception as error:  # noqa: BLE001 - one order's failure is its own
@@ -226,7 +216,7 @@ class Engine:
         failures.free_memory()
         return [pair for running in group for pair in self._predict([running])]
 
-    def _advance(self, running: _Running, prediction: torch.Tensor) -> None:
+    def _advance(self, running: Running, prediction: torch.Tensor) -> None:
         sample, job = running.sample, running.job
         clean = sample.advance(prediction)
         if self._device.type == "cuda":
@@ -236,12 +226,11 @@ class Engine:
         due = bool(every) and sample.done % every == 0
         preview = family.preview(clean) if due else None
         job.outbox.put(Progress(step=sample.done, steps=job.order.steps, preview=preview))
-        if sample.finished:
-            self._finish(running)
 
-    def _finish(self, running: _Running) -> None:
+    def _finish(self, running: Running) -> None:
         denoised = self.clock()
-        image = running.job.order.held.family.decode(running.sample.latent)
+        with self._turns.decoding(running):
+            image = running.job.order.held.family.decode(running.sample.latent)
         drawn = Drawn(
             image=image,
             captured=tuple(running.sample.captured),

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import psutil
 
 from argus_core.spec import LatentStore, Variant
+from argus_core.stepping import StepTimes
 from argus_latents import open_store
 from argus_protos.v1 import worker_pb2_grpc
 from argus_rpc.server import Server
 from argus_worker.device import Device
-from argus_worker.engine import Engine
+from argus_worker.engine import STEP_FLOOR, Engine
 from argus_worker.families import find_family
 from argus_worker.families.protocol import Family
 from argus_worker.masters import Masters
@@ -22,6 +25,15 @@ from argus_worker.scoring import Scorer
 from argus_worker.service import SERVICE, WorkerServicer
 from argus_worker.shelf import Shelf
 from argus_worker.worker import Worker
+
+log = logging.getLogger(__name__)
+
+HALTED = 70
+"""Exit status of a process whose engine has come to a halt: sysexits' EX_SOFTWARE."""
+FAREWELL = 1.0
+"""Seconds that streams have to hear of it."""
+WATCH = 5.0
+"""Seconds between looks at the engine, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +58,11 @@ class Settings:
     host_bytes: int | None = None
     """Host memory for weights, beyond which variants not held are dropped; None: half of the
     machine's."""
+    step_seconds: Mapping[str, float] = field(default_factory=dict)
+    """By variant, what a step of an image of `step_pixels` took when it was profiled."""
+    step_pixels: int = 1024 * 1024
+    step_floor: float = STEP_FLOOR
+    """Seconds that any step may take before the process gives itself up."""
     latent_store: LatentStore | None = None
     """Where starts are fetched from and captures kept; None for nowhere."""
 
@@ -79,8 +96,13 @@ class Host:
             device=device.torch,
             threads=settings.threads,
             slots=settings.slots,
+            steps=StepTimes(settings.step_seconds, pixels=settings.step_pixels),
+            step_floor=settings.step_floor,
             on_broken=self.worker.broke,
         )
+        self.halted = asyncio.Event()
+        """Set when nothing but a new process helps."""
+        self._watching: asyncio.Task[None] | None = None
         self._scorer = Scorer(
             self.worker.no_spare_time, device=settings.device, threads=settings.threads
         )
@@ -103,12 +125,15 @@ class Host:
         """
         port = await self._server.start()
         self.engine.start()
+        self._watching = asyncio.ensure_future(self._watch())
         if self._settings.loadout:
             self.worker.assign(self._settings.loadout)
         return port
 
     async def stop(self, grace: float) -> None:
         """Refuse new work, give what runs `grace` seconds, then end."""
+        if self._watching is not None:
+            self._watching.cancel()
         ends = self.engine.clock() + grace
         await self.worker.stop(grace)
         # What finished in time still has its last message to send.
@@ -117,6 +142,18 @@ class Host:
         if self.shelf is not None:
             await self.shelf.stop(max(0.1, ends - self.engine.clock()))
         await self.engine.stop(5.0)
+
+    async def give_up(self) -> None:
+        """Tell that nothing is served any longer, and end what clients wait for."""
+        await self._set_serving(False)
+        await self._server.stop(FAREWELL)
+
+    async def _watch(self) -> None:
+        while not self.halted.is_set():
+            await asyncio.sleep(min(WATCH, self._settings.step_floor / 4))
+            if reason := self.engine.halted():
+                self.worker.broke(reason)
+                self.halted.set()
 
     async def _set_serving(self, serving: bool) -> None:  # noqa: FBT001 - health's own call
         await self._server.set_serving(serving)
@@ -128,7 +165,18 @@ def _shelf(spec: LatentStore | None) -> Shelf | None:
     return Shelf(open_store(spec), time_to_live=spec.time_to_live_seconds, clock=time.time)
 
 
-async def run(host: Host, stop: asyncio.Event, *, grace: float) -> None:
-    """Wait for `stop`, then end the host within its grace."""
-    await stop.wait()
-    await host.stop(grace)
+async def run(
+    host: Host, stop: asyncio.Event, *, grace: float, leave: Callable[[int], object] = os._exit
+) -> None:
+    """Wait for `stop`, then end the host within its grace; `leave` at once where it has halted."""
+    waits = [asyncio.ensure_future(event.wait()) for event in (stop, host.halted)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    if stop.is_set():
+        await host.stop(grace)
+        return
+    log.critical("giving up this process, to be started anew")
+    await host.give_up()
+    # A thread stuck in the device's driver would hold up every gentler way to end.
+    leave(HALTED)

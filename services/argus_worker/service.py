@@ -13,7 +13,7 @@ from argus_protos.v1 import cluster_pb2, worker_pb2, worker_pb2_grpc
 from argus_rpc.convert import duration, seconds
 from argus_worker import images
 from argus_worker.check import to_order
-from argus_worker.engine import Job
+from argus_worker.job import Job
 from argus_worker.masters import Held
 from argus_worker.order import Drawn, Failed, Order, Progress, Started
 from argus_worker.scoring import Scorer

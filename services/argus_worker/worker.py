@@ -19,8 +19,9 @@ from argus_core.states import WorkerEvent, WorkerPhase, next_phase
 from argus_protos.v1 import cluster_pb2
 from argus_rpc.convert import duration, now
 from argus_worker.device import Device
-from argus_worker.engine import Engine, Job
+from argus_worker.engine import Engine
 from argus_worker.feed import Feed
+from argus_worker.job import Job
 from argus_worker.masters import Held
 from argus_worker.order import Order
 

@@ -16,7 +16,8 @@ from argus_shapes import weights_path
 from engine_support import TINY, ask, begun, collect, gated, now, phase, running
 from helpers import eventually
 
-OTHER = Variant(name="other", model="builtin:shapes-tiny", family="shapes")
+OTHER = Variant(name="other", model="builtin:shapes-tiny", family="shapes", dtype="bfloat16")
+"""Of another dtype: what is alike would be shared, and not read again."""
 
 
 def assign(*loadout):
