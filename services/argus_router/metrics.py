@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Mapping
+from math import isfinite
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
 
 from argus_router.answer import Prediction
 from argus_router.job import Job
@@ -125,6 +129,23 @@ class Metrics:
             registry=own,
         )
         self._there: dict[str, bool] = {}
+        self.holding = Gauge(
+            "argus_router_variant_workers",
+            "Workers that hold a variant and serve.",
+            ["variant"],
+            registry=own,
+        )
+        self._prices = Gauge(
+            "argus_router_price",
+            "Of a second of worker time by the plan, in quality; absent where nobody holds it.",
+            ["variant"],
+            registry=own,
+        )
+        self.plan_changes = Counter(
+            "argus_router_plan_changes",
+            "Plans that have a pool's workers hold something else than the plan before.",
+            registry=own,
+        )
 
     def fault(self, kind: str) -> None:
         """Something of `argus_router.faults.Fault` happened."""
@@ -173,14 +194,28 @@ class Metrics:
         """Images were refused before they became jobs."""
         self._requests.labels("none", "none", priority, outcome).inc(count)
 
-    def drawn(self, job: Job, *, total: float, queue: float, overhead: float) -> None:
-        """An image was drawn; all in seconds."""
-        decision = job.settled
-        self._duration.labels(decision.level.variant, decision.level.name).observe(total)
+    def priced(self, prices: Mapping[str, float]) -> None:
+        """A plan is in force, with these prices by variant; infinite where nobody holds it."""
+        self._prices.clear()
+        for variant, price in prices.items():
+            if isfinite(price):
+                self._prices.labels(variant).set(price)
+
+    def drawn(
+        self, job: Job, *, total: float, queue: float, overhead: float, trace: str = ""
+    ) -> None:
+        """An image was drawn; all in seconds. `trace` is its exemplar's, empty for none."""
+        decision, exemplar = job.settled, {"trace_id": trace} if trace else None
+        duration = self._duration.labels(decision.level.variant, decision.level.name)
+        duration.observe(total, exemplar)
         self._queue.labels(decision.level.variant).observe(queue)
         self._overhead.observe(max(0.0, overhead))
         self._quality.labels(decision.level.name).observe(decision.quality)
 
-    def exposition(self) -> bytes:
-        """All of it, in Prometheus' text format."""
-        return generate_latest(self._registry)
+    def exposition(self, accept: str = "") -> tuple[bytes, str]:
+        """All of it, in the format asked for by an Accept header, and that format's type.
+
+        Exemplars are told in OpenMetrics only.
+        """
+        encode, kind = choose_encoder(accept)
+        return encode(self._registry), kind

@@ -14,6 +14,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from importlib.metadata import PackageNotFoundError, version
+from math import inf
 
 from argus_core.errors import ArgusError, DeadlineMissed, Exhausted, InvalidRequest, Unavailable
 from argus_core.queue import Rank
@@ -184,7 +185,11 @@ class Service:
         total, predict = seconds(timing.total), seconds(timing.predict)
         waited = job.began - job.ready
         self.metrics.drawn(
-            job, total=total, queue=predict + waited, overhead=total - predict - waited - drew
+            job,
+            total=total,
+            queue=predict + waited,
+            overhead=total - predict - waited - drew,
+            trace=tracing.trace_id(),
         )
         self._served(job, image)
 
@@ -199,7 +204,13 @@ class Service:
 
     def apply(self, plan: cluster_pb2.Plan) -> None:
         """Have a plan in force, and its prices; it must be a valid one."""
+        if self.plan is None or _placed(plan) != _placed(self.plan):
+            self.metrics.plan_changes.inc()
         self.plan = plan
+        prices = dict.fromkeys((v.name for v in self.cluster.spec.variants), inf)
+        for a in plan.allocations:
+            prices |= {v: min(prices[v], a.price) for v in a.loadout}
+        self.metrics.priced(prices)
         self.dispatcher.apply(plan)
 
     def describe(self) -> images_pb2.DescribeClusterResponse:
@@ -231,18 +242,20 @@ class Service:
         """
         return not self.draining and self.dispatcher.served.is_set()
 
-    def exposition(self) -> bytes:
-        """The metrics, with gauges as they stand now."""
+    def exposition(self, accept: str = "") -> tuple[bytes, str]:
+        """The metrics, with gauges as they stand now; see `Metrics.exposition`."""
         queued = self.queued()
         for variant in self.cluster.spec.variants:
             self.metrics.queue_size.labels(variant.name).set(queued.get(variant.name, 0))
+            serve = sum(w.ready and variant.name in w.loadout for w in self.dispatcher.fleet)
+            self.metrics.holding.labels(variant.name).set(serve)
         self.metrics.queue_size.labels("none").set(queued.get("", 0))
         closed = self.dispatcher.waiting.outlook.fetches.closed
         self.metrics.starts_open.set(self.cluster.spec.latent_store is not None and not closed)
         states = Counter(_standing(worker) for worker in self.dispatcher.fleet)
         for state in ("ready", "unready", "ejected"):
             self.metrics.workers.labels(state).set(states[state])
-        return self.metrics.exposition()
+        return self.metrics.exposition(accept)
 
     async def drain(self, grace: float) -> None:
         """Refuse new requests, and give those taken `grace` seconds to end."""
@@ -255,6 +268,11 @@ class Service:
         for drawing in tuple(self._drawings):
             for job in drawing.open:
                 self.dispatcher.fail(job, Unavailable("this router is shutting down"))
+
+
+def _placed(plan: cluster_pb2.Plan) -> set[tuple[object, ...]]:
+    """Who shall hold what."""
+    return {(a.pool, *a.loadout, a.workers) for a in plan.allocations}
 
 
 def _standing(worker: Worker) -> str:

@@ -16,7 +16,6 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from argus_core.errors import ArgusError, InvalidRequest, NotFound
 from argus_protos.v1 import cluster_pb2, images_pb2
@@ -168,9 +167,8 @@ class Front:
         return web.json_response({"ready": ready}, status=200 if ready else 503)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        del request
-        headers = {"Content-Type": CONTENT_TYPE_LATEST}
-        return web.Response(body=self._service.exposition(), headers=headers)
+        body, kind = self._service.exposition(request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": kind})
 
     def _tenant(self, request: web.Request) -> str:
         headers = request.headers

@@ -115,6 +115,16 @@ def span(name: str, headers: Mapping[str, str] | None = None, **attributes: Any)
         yield
 
 
+def trace_id() -> str:
+    """Of the present span, as traces are looked up by; empty where there is none."""
+    if _spans.tracer is None:
+        return ""
+    from opentelemetry import trace  # noqa: PLC0415
+
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else ""
+
+
 def note(**attributes: Any) -> None:
     """Attributes of the present span, by name."""
     if _spans.tracer is None:

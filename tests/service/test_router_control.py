@@ -52,6 +52,24 @@ async def test_plan_is_kept_and_an_older_one_refused():
     assert told.plan == plan_of(2).plan
 
 
+async def test_metrics_tell_who_holds_what_prices_and_changes_of_plans():
+    async with staged(ScriptedWorker("w0", "tiny")) as stage:
+        for number, workers in ((1, 2), (2, 2), (3, 1)):
+            await stage.control.ApplyPlan(plan_of(number, workers=workers, price=0.25))
+        found = {
+            line: await stage.metric(line)
+            for line in (
+                'argus_router_variant_workers{variant="tiny"}',
+                'argus_router_variant_workers{variant="large"}',
+                'argus_router_price{variant="tiny"}',
+                "argus_router_plan_changes_total",
+            )
+        }
+        async with stage.session.get("/metrics") as response:
+            assert 'argus_router_price{variant="large"}' not in await response.text()
+    assert list(found.values()) == [1.0, 0.0, 0.25, 2.0]
+
+
 @pytest.mark.parametrize(
     ("request_", "field"),
     [

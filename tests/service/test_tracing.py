@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import aiohttp
 import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
@@ -10,7 +11,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
     add_TraceServiceServicer_to_server,
 )
 
-from argus_protos.v1 import images_pb2
+from argus_protos.v1 import cluster_pb2, control_pb2, images_pb2
+from argus_protos.v1.control_pb2_grpc import ControlServiceStub
 from argus_protos.v1.images_pb2_grpc import ImageServiceStub
 from argus_rpc.channel import open_channel
 from argus_rpc.server import Server
@@ -140,6 +142,9 @@ async def test_spans_of_a_router_hang_below_the_callers_and_above_the_workers(co
     addresses = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
     try:
         async with process(*arguments, *addresses) as (_, told), open_channel(told["grpc"]) as chan:
+            await ControlServiceStub(chan).ApplyPlan(
+                control_pb2.ApplyPlanRequest(plan=cluster_pb2.Plan(id=7))
+            )
             call = ImageServiceStub(chan).Generate(
                 images_pb2.GenerateRequest(prompt="x"),
                 metadata=(("traceparent", PARENT),),
@@ -149,6 +154,8 @@ async def test_spans_of_a_router_hang_below_the_callers_and_above_the_workers(co
             events = await collect(call)
             assert events[-1].HasField("result")
             await eventually(lambda: len(collector.spans.get("argus-router", [])) >= 2)
+            exposed = await exposition(told["http"], "application/openmetrics-text")
+            plain = await exposition(told["http"], "text/plain")
     finally:
         await worker.die()
     ours = [span for span in collector.spans["argus-router"] if span.trace_id.hex() == TRACE]
@@ -159,9 +166,23 @@ async def test_spans_of_a_router_hang_below_the_callers_and_above_the_workers(co
     assert asked.parent_span_id == served.span_id
     attributes = {a.key: a.value.string_value for a in served.attributes}
     assert attributes["argus.level"] == "best"
+    assert attributes["argus.plan"] == "7"
     assert attributes["argus.request_id"] == events[0].accepted.request_id
+    bucket = "argus_router_request_duration_seconds_bucket{"
+    lines = [line for line in exposed.splitlines() if line.startswith(bucket)]
+    assert any(f'# {{trace_id="{TRACE}"}}' in line for line in lines)
+    assert "trace_id" not in plain
     # The worker is told whose child it is.
     assert worker.came[0]["traceparent"] == f"00-{TRACE}-{asked.span_id.hex()}-01"
+
+
+async def exposition(url, accept):
+    async with (
+        aiohttp.ClientSession(headers={"Accept": accept}) as session,
+        session.get(f"{url}/metrics") as response,
+    ):
+        assert response.headers["Content-Type"].startswith(accept)
+        return await response.text()
 
 
 async def test_log_lines_about_a_request_name_it_in_json_too(monkeypatch, tmp_path):
