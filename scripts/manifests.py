@@ -1,4 +1,4 @@
-"""Writes the charts' copy of the CRD, and manifests/ from the charts; `--check` only compares.
+"""Writes the charts' copies of CRD and alerts, and manifests/; `--check` only compares.
 
 Those without Helm apply manifests/: `kubectl apply -k manifests` is what the charts install with
 their defaults, in the namespace argus-system.
@@ -12,10 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from argus_alerts import groups
+
 ROOT = Path(__file__).resolve().parent.parent
 CRD = ROOT / "manifests" / "crds" / "argusclusters.argus.dev.yaml"
 CHART_CRD = ROOT / "charts" / "argus-crds" / "templates" / "argusclusters.argus.dev.yaml"
 OPERATOR = ROOT / "manifests" / "operator" / "operator.yaml"
+ALERTS = ROOT / "manifests" / "alerts.yaml"
+CHART_ALERTS = ROOT / "charts" / "argus" / "files" / "alerts.yaml"
 NAMESPACE = "argus-system"
 _HEAD = "# Rendered from charts/argus by scripts/manifests.py; never edited.\n"
 _KEEP = "metadata:\n  annotations:\n    helm.sh/resource-policy: keep\n"
@@ -38,7 +42,13 @@ def main() -> int:
 
 def made() -> dict[Path, str]:
     """Every file, as it shall be."""
-    return {CHART_CRD: kept(CRD.read_text()), OPERATOR: _HEAD + rendered()}
+    rules = groups.text()
+    return {
+        CHART_CRD: kept(CRD.read_text()),
+        ALERTS: rules,
+        CHART_ALERTS: rules,
+        OPERATOR: _HEAD + rendered(),
+    }
 
 
 def kept(crd: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from argus_control.control import Control
 from argus_control.history import History
+from argus_control.metrics import ClusterMetrics
 from argus_control.mode import Mode
 from argus_control.planning import planning_of
 from argus_control.plans import Seat
@@ -54,6 +55,7 @@ class Controller:
         ports: Ports,
         mark: Callable[[str, Loadout], Awaitable[None]],
         on_change: Callable[[], None],
+        metrics: ClusterMetrics | None = None,
     ) -> None:
         """Nothing happens before `begin`.
 
@@ -66,6 +68,7 @@ class Controller:
             ports: where parts listen in their pods.
             mark: awaited before a worker is told what to hold, so that its pod says so.
             on_change: hears when a worker's state or the plan has changed.
+            metrics: of the control loop; None where nobody watches.
         """
         spec = cluster.spec
         self.gist = gist(spec)
@@ -83,6 +86,7 @@ class Controller:
             history=history,
             before_assign=self._may_assign(mark),
             on_change=on_change,
+            metrics=metrics,
         )
         self.planned = standing is not None and standing.solver not in ("", "spread")
         self._moved_at = time.monotonic()

@@ -116,9 +116,9 @@ class Keeper:
                 await self._rest(who)
         finally:
             self._heartbeats.forget(who)
-            self._metrics.forget(self._namespace, self._name)
             if self._controller is not None:
                 await self._controller.end()
+            self._metrics.forget(self._namespace, self._name)
 
     async def _rest(self, who: str) -> None:
         self._heartbeats.beat(who, within=2 * self._period + _TURN)
@@ -197,6 +197,7 @@ class Keeper:
             ports=self._settings.ports,
             mark=self._mark,
             on_change=self.wake,
+            metrics=self._metrics.control.of(self._namespace, self._name),
         )
         if before is None:
             self._teller.told_plan = self._controller.control.plan.id

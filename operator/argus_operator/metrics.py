@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from argus_control import metrics as control
 from argus_operator.report import Sight
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -17,6 +18,8 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = own = CollectorRegistry()
         where = ["namespace", "cluster"]
+        self.control = control.Metrics(own)
+        """Of the control loops."""
         self._desired = Gauge(
             "argus_operator_desired_replicas",
             "Workers that shall hold a variant.",
@@ -91,3 +94,4 @@ class Metrics:
         """A cluster is gone."""
         for gauge in (self._desired, self._current, self._gpus):
             gauge.remove_by_labels({"namespace": namespace, "cluster": name})
+        self.control.forget(namespace, name)

@@ -22,6 +22,7 @@ class Ports:
     """Where the parts listen within their pods."""
 
     worker: int = 9000
+    worker_metrics: int = 9001
     router_grpc: int = 8000
     router_http: int = 8080
     predictor: int = 9100

@@ -20,9 +20,12 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 
+from prometheus_client import CollectorRegistry
+
 from argus_control.crew import Crew
 from argus_control.history import History
 from argus_control.lines import RouterLine, forever
+from argus_control.metrics import ClusterMetrics, Metrics
 from argus_control.mode import Mode
 from argus_control.outcomes import Outcomes
 from argus_control.planning import Planning, Switches, costs_of, order_of, rules_of
@@ -61,6 +64,7 @@ class Control:
         history: History | None = None,
         before_assign: Callable[[str, Loadout], Awaitable[None]] = _nothing,
         on_change: Callable[[], None] = lambda: None,
+        metrics: ClusterMetrics | None = None,
     ) -> None:
         """Nothing happens before `run`.
 
@@ -74,7 +78,9 @@ class Control:
             history: of plans made before, which goes on here.
             before_assign: awaited before a worker is told what to hold.
             on_change: hears when a worker's state or the plan has changed.
+            metrics: told of all this; None where nobody watches.
         """
+        self._metrics = metrics or Metrics(CollectorRegistry()).of("", "")
         self._spec, self.seats, self._planning = spec, seats, planning
         self._before_assign, self._on_change = before_assign, on_change
         self._moved = asyncio.Event()
@@ -104,6 +110,7 @@ class Control:
         self._told = Counter(self._placed())
         self.plan = self._as_is(self._next_id()) if standing is None else standing
         """What routers are told."""
+        self._tell_plan()
         if standing is None:
             self.history.decided(as_is(self.plan), time.monotonic(), awaited={})
 
@@ -127,7 +134,10 @@ class Control:
     async def run(self) -> None:
         """Go on until cancelled."""
         steps = {}
-        if self._planning.mode is not Mode.OFF:
+        plans = self._planning.mode is not Mode.OFF
+        self._metrics.begun(interval=self._planning.interval if plans else None)
+        self._metrics.crew(self._phases())
+        if plans:
             steps["planning"] = self._turn
         if self._planning.mode is Mode.AUTOMATIC or not self.crew.obeys:
             steps["switching workers"] = self._roll_out
@@ -144,6 +154,8 @@ class Control:
     def hear(self, report: control_pb2.LoadReport) -> None:
         """A router tells of its load; a plan of somebody else is overtaken."""
         now = time.monotonic()
+        if self._planning.mode is not Mode.OFF:
+            self._metrics.heard()
         self._reports.append(_load_report(report, now, time.time()))
         self._queues.hear(report, now)
         if (fared := self.outcomes.add(report, now)) is not None:
@@ -152,6 +164,7 @@ class Control:
             self._id = report.plan_id
             self.plan.id = self._next_id()
             self.history.renumber(self.plan.id)
+            self._tell_plan()
         self._tell_history()
 
     def wake(self) -> None:
@@ -172,6 +185,10 @@ class Control:
 
     async def _turn(self) -> None:
         await asyncio.sleep(self._planning.interval)
+        await self._look()
+        self._metrics.turned()
+
+    async def _look(self) -> None:
         reports = [self._reports.popleft() for _ in range(len(self._reports))]
         if not reports and self.outcomes.newest is None:
             return
@@ -227,11 +244,13 @@ class Control:
         loadout = self.due(name)
         await self._before_assign(name, loadout)
         await self.crew.assign(name, loadout, plan_id=self.plan.id)
+        self._metrics.assigned()
 
     def _set(self, plan: cluster_pb2.Plan, record: control_pb2.PlanRecord) -> None:
         self.plan = plan
         awaited = self._awaited() if record.changes and record.followed else {}
         self.history.decided(record, time.monotonic(), awaited=awaited)
+        self._tell_plan()
         for line in self.lines.values():
             line.plan_changed()
         self._tell_history()
@@ -249,12 +268,19 @@ class Control:
             for line in self.lines.values():
                 line.history_changed()
 
+    def _tell_plan(self) -> None:
+        self._metrics.planned(self.plan.id, self.plan.made_at.ToNanoseconds() / 1e9)
+
+    def _phases(self) -> list[tuple[str, WorkerPhase | None]]:
+        return [(name, self.crew.phase(name)) for name in self.crew.loadouts]
+
     def _next_id(self) -> int:
         self._id += 1
         return self._id
 
     def _crew_changed(self) -> None:
         """A worker tells something new; without a plan what all hold is told in its stead."""
+        self._metrics.crew(self._phases())
         self._moved.set()
         if not self._wanted and self._told != Counter(self._placed()):
             self._set_as_is()

@@ -80,6 +80,10 @@ class Exhausted(ArgusError):
         self.retry_after = retry_after
 
 
+class OverQuota(Exhausted):
+    """A tenant's own quota is used up: others are served; ask for less."""
+
+
 class Unavailable(ArgusError):
     """Not now or not here: starting, draining, or a worker was lost; retry."""
 

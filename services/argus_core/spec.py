@@ -43,6 +43,12 @@ class Slo(Model):
     """From arrival until the image is there."""
     target: Annotated[float, Field(gt=0, lt=1)] = 0.99
     """Share of requests that must meet their deadline."""
+    availability_target: Annotated[float, Field(gt=0, lt=1)] = 0.999
+    """Share of requests that no fault of ours may fail."""
+    good_quality: Share = 0.5
+    """Predicted quality from which on an image is a good one."""
+    quality_target: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """Share of images drawn that must be good."""
     minimum_quality: Share = 0.0
     """Predicted quality below which nothing is served."""
 

@@ -36,7 +36,8 @@ async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
         port = await host.start()
     except ArgusError as error:
         sys.exit(f"argus_predictor: {error}")
-    lifecycle.announce(address=f"{arguments.address.rpartition(':')[0]}:{port}")
+    metrics = {"metrics": host.exposition.address} if host.exposition else {}
+    lifecycle.announce(address=f"{arguments.address.rpartition(':')[0]}:{port}", **metrics)
     await stop.wait()
     await host.stop(_GRACE)
 
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--state-dir", type=Path, help="folder of labels and heads; none learns not"
     )
-    parser.add_argument("--metrics-port", type=int, help="port of the metrics for Prometheus")
+    parser.add_argument("--metrics-port", type=int, help="of the metrics; 0 takes a free one")
     parser.add_argument("--die-with-parent", action="store_true", help="end when the parent ends")
     return parser
 

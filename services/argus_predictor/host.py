@@ -6,8 +6,6 @@ import asyncio
 import logging
 from pathlib import Path
 
-from prometheus_client import start_http_server
-
 from argus_core.spec import ArgusCluster
 from argus_latents import open_store
 from argus_predictor.answer import Answers
@@ -20,6 +18,7 @@ from argus_predictor.retrain import Retraining
 from argus_predictor.service import Predictor
 from argus_predictor.versions import Versions
 from argus_protos.v1.predictor_pb2_grpc import add_PredictorServiceServicer_to_server
+from argus_rpc.metrics import Exposition
 from argus_rpc.server import Server
 
 log = logging.getLogger(__name__)
@@ -50,13 +49,16 @@ class Host:
             cluster: the document.
             address: HOST:PORT to listen on.
             state: folder of labels and heads; None learns nothing.
-            metrics_port: for Prometheus, on the loopback's or the address's host; None for none.
+            metrics_port: for Prometheus, on the loopback's or the address's host; 0 takes a free
+                one, None is for none.
 
         Raises:
             InvalidRequest, NotBuilt: the encoder cannot be had.
         """
         spec = cluster.spec
         self._address, self._metrics_port = address, metrics_port
+        self.exposition: Exposition | None = None
+        """Of the metrics, once they are shown; None where nobody asked for them."""
         reads = spec.predictor.head is not None or spec.latent_store is not None
         encoder = Encoder.load(spec.predictor.encoder) if reads else None
         self._store = self._neighbours = None
@@ -107,7 +109,8 @@ class Host:
         port = await self._server.start()
         if self._metrics_port is not None:
             host = self._address.rpartition(":")[0]
-            start_http_server(self._metrics_port, host, self.predictor.metrics.registry)
+            registry = self.predictor.metrics.registry
+            self.exposition = Exposition(registry, host, self._metrics_port)
         if self._store is not None:
             self._tasks.append(asyncio.create_task(self._follow()))
             self._tasks.append(asyncio.create_task(self._count()))
@@ -123,6 +126,8 @@ class Host:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.stop(grace)
         self.predictor.close()
+        if self.exposition is not None:
+            await asyncio.to_thread(self.exposition.close)
         if self._store is not None:
             await self._store.close()
 

@@ -55,6 +55,10 @@ class Start:
     """That it is in."""
 
 
+REASONS = ("none", "lost", "timeout", "shed", "refused", "invalid")
+"""For which the priors are used."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
     """What is expected of a prompt, and what is known of its latents."""

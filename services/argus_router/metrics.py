@@ -8,8 +8,10 @@ from math import isfinite
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
-from argus_router.answer import Prediction
+from argus_core.spec import Slo
+from argus_router.answer import REASONS, Prediction
 from argus_router.job import Job
+from argus_router.promises import Promises
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
 _SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
@@ -19,9 +21,10 @@ _QUALITY = tuple(step / 20 for step in range(1, 21))
 class Metrics:
     """One registry, so that two routers in one process do not meet."""
 
-    def __init__(self) -> None:
+    def __init__(self, slo: Slo) -> None:
         self._registry = CollectorRegistry()
         own = self._registry
+        self.promises = Promises(slo, own)
         self._requests = Counter(
             "argus_router_requests",
             "Images by how they ended.",
@@ -60,6 +63,8 @@ class Metrics:
             ["reason"],
             registry=own,
         )
+        for reason in REASONS:
+            self._fallback.labels(reason)
         self._ignored = Counter(
             "argus_predictor_ignored",
             "Parts of the predictor's answers that were malformed, and left out.",
@@ -146,6 +151,7 @@ class Metrics:
             "Plans that have a pool's workers hold something else than the plan before.",
             registry=own,
         )
+        self.plan = Gauge("argus_router_plan_id", "Of the plan that is followed.", registry=own)
 
     def fault(self, kind: str) -> None:
         """Something of `argus_router.faults.Fault` happened."""

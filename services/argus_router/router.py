@@ -68,7 +68,7 @@ class Router:
         Raises:
             InvalidRequest: a file cannot be read.
         """
-        clock, rng, metrics = time.monotonic, random.Random(), Metrics()
+        clock, rng, metrics = time.monotonic, random.Random(), Metrics(cluster.spec.slo)
         self.dispatcher = Dispatcher(
             spec=cluster.spec,
             policy=PricePolicy(),

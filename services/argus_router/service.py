@@ -16,7 +16,14 @@ from collections.abc import AsyncGenerator, Callable
 from importlib.metadata import PackageNotFoundError, version
 from math import inf
 
-from argus_core.errors import ArgusError, DeadlineMissed, Exhausted, InvalidRequest, Unavailable
+from argus_core.errors import (
+    ArgusError,
+    DeadlineMissed,
+    Exhausted,
+    InvalidRequest,
+    OverQuota,
+    Unavailable,
+)
 from argus_core.queue import Rank
 from argus_core.spec import ArgusCluster
 from argus_protos.v1 import cluster_pb2, images_pb2
@@ -113,6 +120,8 @@ class Service:
                 self.load.ended_as(_outcome(error))
             band = request.band.name.lower() if request.band else "none"
             self.metrics.turned_away(count, band, _outcome(error))
+            if not isinstance(error, OverQuota):
+                self.metrics.promises.missed(_outcome(error), count)
             label = self.dispatcher.waiting.tenants.label(request.tenant)
             self.metrics.tenant(label, _outcome(error), count)
             raise
@@ -180,6 +189,7 @@ class Service:
         self.load.ended_as(Outcome.OK)
         self._ended(job, Outcome.OK)
         self.recall.ended(job, Outcome.OK, timing=timing)
+        self.metrics.promises.drawn(job.settled.quality)
         drew = sum(seconds(part) for part in (timing.encode, timing.denoise, timing.decode))
         drew += job.fetched
         total, predict = seconds(timing.total), seconds(timing.predict)
@@ -197,6 +207,7 @@ class Service:
         self.load.ended_as(_outcome(error))
         self._ended(job, _outcome(error))
         self.recall.ended(job, _outcome(error), error=str(error))
+        self.metrics.promises.missed(_outcome(error))
 
     def _ended(self, job: Job, outcome: Outcome) -> None:
         self.metrics.ended(job, outcome)
@@ -211,6 +222,7 @@ class Service:
         for a in plan.allocations:
             prices |= {v: min(prices[v], a.price) for v in a.loadout}
         self.metrics.priced(prices)
+        self.metrics.plan.set(plan.id)
         self.dispatcher.apply(plan)
 
     def describe(self) -> images_pb2.DescribeClusterResponse:

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from math import inf
 
 from argus_core.demand import ALONE, Demand, Shares
-from argus_core.errors import Exhausted
+from argus_core.errors import OverQuota
 from argus_core.quota import Bucket
 from argus_core.spec import ClusterSpec
 from argus_core.spec_tenants import Quota
@@ -74,11 +74,11 @@ class Tenants:
             now: the time.
 
         Raises:
-            Exhausted: they do not; with the seconds after which they will.
+            OverQuota: they do not; with the seconds after which they will.
         """
         quota = self._quota(key)
         if quota.max_queued is not None and queued + images > quota.max_queued:
-            raise Exhausted(
+            raise OverQuota(
                 f"tenant {key} may have {quota.max_queued} images waiting, and has {queued}",
                 retry_after=max(0.05, seconds / images),
             )
@@ -92,7 +92,7 @@ class Tenants:
                 continue
             bucket = kept.setdefault(key, Bucket(rate, now=now))
             if (wait := bucket.wait(amount, now)) > 0:
-                raise Exhausted(
+                raise OverQuota(
                     f"tenant {key} may use {rate:g} {unit} a second", retry_after=max(0.05, wait)
                 )
             taken.append((bucket, amount))

@@ -46,11 +46,13 @@ async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
             step_seconds=profiled(document.spec.ladder, pool.gpu_type),
             step_pixels=document.spec.default_size.width * document.spec.default_size.height,
             step_floor=options.step_floor,
+            metrics_port=options.metrics_port,
             latent_store=document.spec.latent_store,
         )
     )
     port = await host.start()
-    lifecycle.announce(address=f"{options.address.rpartition(':')[0]}:{port}")
+    metrics = {"metrics": host.exposition.address} if host.exposition else {}
+    lifecycle.announce(address=f"{options.address.rpartition(':')[0]}:{port}", **metrics)
     await run(host, stop, grace=options.grace)
 
 
@@ -74,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--host-bytes", type=int, help="host memory for weights; default: half of the machine's"
     )
+    parser.add_argument("--metrics-port", type=int, help="of the metrics; 0 takes a free one")
     parser.add_argument(
         "--grace", type=float, default=20.0, help="seconds for running work when told to stop"
     )

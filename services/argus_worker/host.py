@@ -15,12 +15,14 @@ from argus_core.spec import LatentStore, Variant
 from argus_core.stepping import StepTimes
 from argus_latents import open_store
 from argus_protos.v1 import worker_pb2_grpc
+from argus_rpc.metrics import Exposition
 from argus_rpc.server import Server
 from argus_worker.device import Device
 from argus_worker.engine import STEP_FLOOR, Engine
 from argus_worker.families import find_family
 from argus_worker.families.protocol import Family
 from argus_worker.masters import Masters
+from argus_worker.metrics import Metrics
 from argus_worker.scoring import Scorer
 from argus_worker.service import SERVICE, WorkerServicer
 from argus_worker.shelf import Shelf
@@ -63,6 +65,8 @@ class Settings:
     step_pixels: int = 1024 * 1024
     step_floor: float = STEP_FLOOR
     """Seconds that any step may take before the process gives itself up."""
+    metrics_port: int | None = None
+    """For Prometheus, on the address's host; 0 takes a free one, None is for none."""
     latent_store: LatentStore | None = None
     """Where starts are fetched from and captures kept; None for nowhere."""
 
@@ -107,9 +111,17 @@ class Host:
             self.worker.no_spare_time, device=settings.device, threads=settings.threads
         )
         self.shelf = _shelf(settings.latent_store)
+        self.metrics = Metrics(self.worker.state, self.shelf.tally if self.shelf else None)
+        self.worker.loaded = self.metrics.loaded
         servicer = WorkerServicer(
-            self.worker, name=settings.name, scorer=self._scorer, shelf=self.shelf
+            self.worker,
+            name=settings.name,
+            scorer=self._scorer,
+            shelf=self.shelf,
+            drawn=self.metrics.drawn,
         )
+        self.exposition: Exposition | None = None
+        """Of the metrics, once they are shown; None where nobody asked for them."""
         self._server = Server(
             address=settings.address,
             servicers=[(worker_pb2_grpc.add_WorkerServiceServicer_to_server, servicer)],
@@ -124,6 +136,10 @@ class Host:
             Unavailable: the address cannot be had.
         """
         port = await self._server.start()
+        if self._settings.metrics_port is not None:
+            host = self._settings.address.rpartition(":")[0]
+            port_of_metrics = self._settings.metrics_port
+            self.exposition = Exposition(self.metrics.registry, host, port_of_metrics)
         self.engine.start()
         self._watching = asyncio.ensure_future(self._watch())
         if self._settings.loadout:
@@ -139,6 +155,8 @@ class Host:
         # What finished in time still has its last message to send.
         await self._server.stop(1.0)
         self._scorer.close()
+        if self.exposition is not None:
+            await asyncio.to_thread(self.exposition.close)
         if self.shelf is not None:
             await self.shelf.stop(max(0.1, ends - self.engine.clock()))
         await self.engine.stop(5.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import grpc
@@ -30,8 +30,18 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
     """Serves one worker."""
 
-    def __init__(self, worker: Worker, *, name: str, scorer: Scorer, shelf: Shelf | None) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        *,
+        name: str,
+        scorer: Scorer,
+        shelf: Shelf | None,
+        drawn: Callable[[Order, Drawn], None] = lambda _order, _drawn: None,
+    ) -> None:
+        """`drawn` hears of every image that is done."""
         self._worker, self._name, self._scorer, self._shelf = worker, name, scorer, shelf
+        self._drawn = drawn
 
     async def Execute(  # type: ignore[override]  # noqa: N802 - gRPC's names
         self, request: worker_pb2.ExecuteRequest, context: Context
@@ -109,6 +119,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
                 case Failed():
                     raise event.error
                 case Drawn():
+                    self._drawn(job.order, event)
                     async for response in self._finished(job.order, event, wanted, fetch):
                         yield response
                     return

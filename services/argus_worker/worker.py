@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from argus_core.errors import InvalidRequest, NotHeld, Unavailable, Violation
 from argus_core.states import WorkerEvent, WorkerPhase, next_phase
 from argus_protos.v1 import cluster_pb2
-from argus_rpc.convert import duration, now
+from argus_rpc.convert import duration, now, seconds
 from argus_worker.device import Device
 from argus_worker.engine import Engine
 from argus_worker.feed import Feed
@@ -61,6 +61,8 @@ class Worker:
         self._feed: Feed[cluster_pb2.WorkerState] = Feed()
         self._tasks: set[asyncio.Task[None]] = set()
         self.engine: Engine
+        self.loaded: Callable[[float], None] = lambda _seconds: None
+        """Hears how long each loadout took to load."""
 
     def state(self) -> cluster_pb2.WorkerState:
         """The worker's account of itself, now."""
@@ -213,6 +215,7 @@ class Worker:
         # A Python keyword: the generated constructor cannot take it by name.
         getattr(switch, "from").extend(before)
         self._last_switch = switch
+        self.loaded(seconds(switch.load))
         self._change(WorkerEvent.LOADED, "")
 
     def _overtaken(self, generation: int) -> bool:

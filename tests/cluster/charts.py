@@ -21,7 +21,12 @@ MATRIX: dict[str, dict[str, Any]] = {
     "namespaces": {"watchNamespaces": ["studio", "prints"]},
     "monitored": {
         "metrics": {
-            "serviceMonitor": {"enabled": True, "interval": "5s", "labels": {"team": "images"}}
+            "serviceMonitor": {"enabled": True, "interval": "5s", "labels": {"team": "images"}},
+            "prometheusRule": {
+                "enabled": True,
+                "runbooks": "https://wiki.example/runbooks/",
+                "labels": {"team": "images"},
+            },
         }
     },
     "unmonitored": {"metrics": {"service": False}},

@@ -11,6 +11,8 @@ from cluster.kubernetes import Kubernetes
 from cluster.schemas import write_schemas
 
 each_values = pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX)
+FOREIGN = ("PrometheusRule", "ServiceMonitor")
+"""Kinds of the Prometheus operator, which is not here."""
 RESTRICTED = {
     "pod-security.kubernetes.io/enforce": "restricted",
     "pod-security.kubernetes.io/warn": "restricted",
@@ -27,7 +29,7 @@ def test_charts_pass_helms_own_lint(chart):
 def test_api_server_takes_every_rendering_without_a_warning(
     api_server: Kubernetes, values, tmp_path
 ):
-    documents = [d for d in render("argus", values, tmp_path) if d["kind"] != "ServiceMonitor"]
+    documents = [d for d in render("argus", values, tmp_path) if d["kind"] not in FOREIGN]
     others = {d["metadata"].get("namespace", "argus-system") for d in documents}
     for name in others:
         api_server.make_namespace(name, **RESTRICTED)
@@ -51,7 +53,7 @@ def test_kubeconform_takes_every_rendering(api_server: Kubernetes, tmp_path):
     file.write_text(yaml.safe_dump_all([*rendered, *render("argus-crds", {}, tmp_path)]))
     location = f"{tmp_path}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
     done = subprocess.run(
-        [tool("kubeconform"), "-skip", "ServiceMonitor", "-schema-location", location, str(file)],
+        [tool("kubeconform"), "-skip", ",".join(FOREIGN), "-schema-location", location, str(file)],
         check=False,
         capture_output=True,
         text=True,
@@ -137,3 +139,10 @@ def test_the_matrix_sets_every_value():
     touched = {path for values in MATRIX.values() for path in given(values)}
     images = {("images", part) for part in ("operator", "router", "predictor", "worker")}
     assert set(leaves(defaults)) - touched <= images
+
+
+def test_the_alerts_are_those_of_the_plain_file_with_runbooks_where_they_are_read(tmp_path):
+    documents = render("argus", MATRIX["monitored"], tmp_path)
+    (made,) = [d["spec"] for d in documents if d["kind"] == "PrometheusRule"]
+    plain = (CHARTS.parent / "manifests" / "alerts.yaml").read_text()
+    assert made == yaml.safe_load(plain.replace("docs/runbooks", "https://wiki.example/runbooks"))

@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import sys
+from urllib.request import urlopen
 
 import pytest
 import yaml
@@ -26,6 +27,14 @@ CLUSTER = {
 }
 
 
+def scraped(address):
+    """Every sample that a process shows to Prometheus."""
+    with urlopen(f"http://{address}/metrics") as page:
+        lines = page.read().decode().splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
+
+
 async def start(folder, *arguments):
     document = folder / "cluster.yaml"
     document.write_text(yaml.safe_dump(CLUSTER))
@@ -39,15 +48,20 @@ async def start(folder, *arguments):
 
 @pytest.mark.timeout(180)
 async def test_a_worker_process_announces_itself_draws_and_drains(tmp_path):
-    process = await start(tmp_path, "--pool", "cpu", "--loadout", "tiny")
+    process = await start(tmp_path, "--pool", "cpu", "--loadout", "tiny", "--metrics-port", "0")
     try:
         line = await asyncio.wait_for(process.stdout.readline(), 120)
-        async with open_channel(json.loads(line)["address"]) as channel:
+        said = json.loads(line)
+        async with open_channel(said["address"]) as channel:
             stub = worker_pb2_grpc.WorkerServiceStub(channel)
             state = await phase(stub, "READY", patience=120)
             assert (state.worker, state.pool, state.slots) == ("w7", "cpu", 3)
             call = await begun(stub.Execute(ask(steps=200)))
             assert (await now(stub)).in_flight == 1
+            told = await asyncio.to_thread(scraped, said["metrics"])
+            assert told["argus_worker_in_flight"] == 1
+            assert told['argus_worker_phase{phase="ready"}'] == 1
+            assert told["argus_worker_model_load_duration_seconds_count"] == 1
             process.send_signal(signal.SIGTERM)
             await phase(stub, "STOPPING")
             assert (await collect(call))[-1].HasField("result"), "what runs is finished"

@@ -147,7 +147,8 @@ def test_termination_takes_longer_than_the_longest_image():
 
 
 def test_only_routers_and_the_operator_may_speak_with_workers():
-    (rule,) = built()["NetworkPolicy", "demo-worker"]["spec"]["ingress"]
+    rule, metrics = built()["NetworkPolicy", "demo-worker"]["spec"]["ingress"]
+    assert [port["port"] for port in metrics["ports"]] == [Settings().ports.worker_metrics]
     routers, operator = rule["from"]
     assert routers["podSelector"]["matchLabels"]["argus.dev/role"] == "router"
     assert operator["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "argus-operator"}
@@ -155,7 +156,13 @@ def test_only_routers_and_the_operator_may_speak_with_workers():
 
 def test_a_pod_monitor_is_made_only_where_it_is_asked_for():
     assert ("PodMonitor", "demo") not in built()
-    assert ("PodMonitor", "demo") in built(observability={"podMonitor": True})
+    monitor = built(observability={"podMonitor": True})["PodMonitor", "demo"]
+    for endpoint in monitor["spec"]["podMetricsEndpoints"]:
+        (relabelling,) = endpoint["relabelings"]
+        assert relabelling == {
+            "sourceLabels": ["__meta_kubernetes_pod_label_argus_dev_cluster"],
+            "targetLabel": "cluster",
+        }
 
 
 def test_without_a_predictor_routers_are_told_none():

@@ -20,7 +20,12 @@ def objects(cluster: ArgusCluster, settings: Settings) -> list[dict[str, Any]]:
     operator = {"namespaceSelector": _ANYWHERE, "podSelector": {"matchLabels": _OPERATOR}}
     accounts = [_account(name, role) for role in (names.WORKER, names.ROUTER, names.PREDICTOR)]
     policies = [
-        _policy(name, names.WORKER, _rule([routers, operator], ports.worker)),
+        _policy(
+            name,
+            names.WORKER,
+            _rule([routers, operator], ports.worker),
+            _rule([], ports.worker_metrics),
+        ),
         _policy(name, names.ROUTER, _rule([], ports.router_grpc, ports.router_http)),
         _policy(
             name,
@@ -70,6 +75,17 @@ def _monitor(cluster: str) -> dict[str, Any]:
         "metadata": metadata(cluster, cluster),
         "spec": {
             "selector": {"matchLabels": names.labels(cluster)},
-            "podMetricsEndpoints": [{"port": "http"}, {"port": "metrics"}],
+            "podMetricsEndpoints": [_endpoint("http"), _endpoint("metrics")],
         },
+    }
+
+
+def _endpoint(port: str) -> dict[str, Any]:
+    """Rules know a cluster by the labels `namespace`, which is there anyway, and `cluster`."""
+    label = names.CLUSTER.translate(str.maketrans("./-", "___"))
+    return {
+        "port": port,
+        "relabelings": [
+            {"sourceLabels": [f"__meta_kubernetes_pod_label_{label}"], "targetLabel": "cluster"}
+        ],
     }

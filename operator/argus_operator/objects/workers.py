@@ -96,7 +96,7 @@ def _stateful_set(cluster: ArgusCluster, pool: Pool, settings: Settings) -> dict
 
 def _template(cluster: ArgusCluster, pool: Pool, settings: Settings) -> dict[str, Any]:
     spec, seconds = cluster.spec, grace(cluster.spec)
-    port = settings.ports.worker
+    port, metrics = settings.ports.worker, settings.ports.worker_metrics
     volumes, mounts = _volumes(spec)
     device = "cpu" if pool.gpu_type == "cpu" else "cuda"
     container: dict[str, Any] = {
@@ -107,6 +107,7 @@ def _template(cluster: ArgusCluster, pool: Pool, settings: Settings) -> dict[str
             f"--pool={pool.name}",
             f"--cluster={DOCUMENT_PATH}/cluster.yaml",
             f"--address=0.0.0.0:{port}",
+            f"--metrics-port={metrics}",
             f"--device={device}",
             "--loadout=$(ARGUS_LOADOUT)",
             f"--grace={seconds:g}",
@@ -116,7 +117,10 @@ def _template(cluster: ArgusCluster, pool: Pool, settings: Settings) -> dict[str
             # Read anew whenever the container is: it begins with what the pod was told last.
             _from_pod("ARGUS_LOADOUT", f"metadata.annotations['{names.LOADOUT}']"),
         ],
-        "ports": [{"name": "grpc", "containerPort": port, "protocol": "TCP"}],
+        "ports": [
+            {"name": "grpc", "containerPort": port, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": metrics, "protocol": "TCP"},
+        ],
         "startupProbe": {"tcpSocket": {"port": port}, "periodSeconds": 2, "failureThreshold": 150},
         **probes(port),
         "resources": _resources(pool),

@@ -82,6 +82,7 @@ async def _up(cluster: LocalCluster) -> None:
 async def _serve(cluster: LocalCluster, stop: asyncio.Event) -> None:
     async with cluster:
         console.print(f"Ready: [bold]{cluster.router['http']}[/] (HTTP), {cluster.router['grpc']}")
+        console.print(f"Metrics for Prometheus (file_sd_configs): {cluster.targets}")
         console.print('Try: argus draw "a large red circle", argus status; Ctrl-C stops all')
         failing = asyncio.create_task(cluster.failed())
         stopping = asyncio.create_task(stop.wait())

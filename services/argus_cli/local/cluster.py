@@ -16,7 +16,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from argus_cli.local import command, runtime
+from prometheus_client import CollectorRegistry
+
+from argus_cli.local import command, runtime, targets
 from argus_cli.local.places import anchored, state_folder
 from argus_cli.local.restart import RestartPolicy
 from argus_cli.local.supervisor import ChildSpec, ChildState, ChildView, Supervisor
@@ -25,14 +27,16 @@ from argus_control import archive
 from argus_control.control import Control
 from argus_control.history import History
 from argus_control.lines import forever
+from argus_control.metrics import Metrics
 from argus_control.planning import Planning
 from argus_control.plans import seats
 from argus_core.errors import ArgusError, DeadlineMissed
 from argus_core.spec import ArgusCluster
 from argus_core.spread import spread_cluster
 from argus_protos.v1 import cluster_pb2
+from argus_rpc.metrics import Exposition
 
-ROUTER, PREDICTOR = "router", "predictor"
+ROUTER, PREDICTOR, CONTROL = "router", "predictor", "control"
 READY_TIMEOUT = 180.0
 """Seconds until all must be ready: a cold start of torch takes tens of them."""
 POLL = 0.2
@@ -90,8 +94,17 @@ class LocalCluster:
         self._plans = self._state / "plans.jsonl"
         history = History(archive.read(self._plans))
         self._kept = history.settled
+        registry = CollectorRegistry()
+        self._exposition = Exposition(registry, "127.0.0.1", 0)
+        self._metrics = {CONTROL: self._exposition.address}
+        self._write_targets()
         self.control = Control(
-            self._document.spec, self._seats, self.workers, self._planning, history=history
+            self._document.spec,
+            self._seats,
+            self.workers,
+            self._planning,
+            history=history,
+            metrics=Metrics(registry).of(targets.NAMESPACE, name),
         )
         self.supervisor = Supervisor(policy=self._policy, on_change=self._changed)
         try:
@@ -120,6 +133,7 @@ class LocalCluster:
             self.supervisor.kill()
             if self._publish:
                 runtime.withdraw(self._document.metadata.name, runtime.this_process()[0])
+            await asyncio.to_thread(self._exposition.close)
             self._scratch.cleanup()
 
     @property
@@ -166,8 +180,8 @@ class LocalCluster:
         if name == PREDICTOR:
             state = str(self._state / "predictor")
             where = ("--address", self._predictor, "--state-dir", state)
-            return command.module("argus_predictor", *cluster, *where)
-        options = (*cluster, "--loadout", ",".join(self.workers[name]))
+            return command.module("argus_predictor", *cluster, *where, "--metrics-port", "0")
+        options = (*cluster, "--loadout", ",".join(self.workers[name]), "--metrics-port", "0")
         seats = [*self._seats.values()]
         return command.worker(
             self._seats[name], *options, pools=self._pools, seats=seats, grace=GRACE
@@ -196,6 +210,8 @@ class LocalCluster:
         return self._predictor_address
 
     def _changed(self, view: ChildView) -> None:
+        if view.state == ChildState.UP:
+            self._measured(view)
         if view.name in self.workers:
             self._write_workers()
             self.control.crew.meet(self.addresses)
@@ -205,6 +221,20 @@ class LocalCluster:
         if self._publish and self.router:
             self._publish_state()
         self._on_change(view)
+
+    @property
+    def targets(self) -> Path:
+        """The file that tells Prometheus what to scrape."""
+        return self._state / "targets.json"
+
+    def _measured(self, view: ChildView) -> None:
+        """A process is up: it is scraped there, until another takes its place."""
+        http = view.said.get("http", "").rpartition("/")[2]
+        self._metrics[view.name] = view.said.get("metrics", http)
+        self._write_targets()
+
+    def _write_targets(self) -> None:
+        targets.write(self.targets, self._document.metadata.name, self._metrics)
 
     def _write_workers(self) -> None:
         known = self.addresses if hasattr(self, "supervisor") else {}

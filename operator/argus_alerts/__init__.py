@@ -1,0 +1,1 @@
+"""Rules for Prometheus: plain data, which manifests/ and the chart are written from."""
