@@ -22,7 +22,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -48,7 +47,8 @@ DEADLINE = 20.0
 ATTEMPTS = 4
 """Tries of a client: a router that is away is no answer."""
 GRACE = 2.0
-TIMED = 12
+TIMED, AT_ONCE = 25, 8
+"""Images that so many clients ask for, one after the other, to see what is carried."""
 
 Act = Callable[[], Awaitable[None]]
 
@@ -142,14 +142,20 @@ def document(folder: Path, url: str) -> Path:
     return small.written(found, folder)
 
 
-async def carried(address: str, workers: int) -> float:
-    """Images a second at the fastest level, with all workers at work."""
+async def carried(address: str) -> float:
+    """Images a second at the fastest level, from end to end, with more asked for than is drawn."""
     async with AsyncClient(address) as client:
         level = (await client.describe()).levels[-1].name
         order = Order(prompt="a red circle", level=level, deadline=120.0)
-        drawn = [await asyncio.gather(*(client.draw(order) for _ in range(workers)))
-                 for _ in range(TIMED)]  # fmt: skip
-    return workers / median(p.timing.drawing for one in drawn[2:] for (p,) in one)
+
+        async def asks() -> None:
+            for _ in range(TIMED):
+                await client.draw(order)
+
+        await client.draw(order)
+        began = time.monotonic()
+        await asyncio.gather(*(asks() for _ in range(AT_ONCE)))
+        return AT_ONCE * TIMED / (time.monotonic() - began)
 
 
 async def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -162,7 +168,7 @@ async def measure(options: argparse.Namespace, console: Console) -> dict[str, An
             second = Restarted(["--cluster", str(folder / "cluster.yaml"), *cluster.beside])
             await second.begin()
             stack.push_async_callback(second.end)
-            rate = options.load * await carried(cluster.router["grpc"], len(cluster.workers))
+            rate = options.load * await carried(cluster.router["grpc"])
             planned = sendings(rate, 60 * options.minutes, seed=1, deadline=DEADLINE)
             line = Line(endpoint=f"{cluster.router['grpc']},{second.address}", clients=2,
                         attempts=ATTEMPTS)  # fmt: skip

@@ -207,11 +207,16 @@ class AsyncClient:
             timeout=timeout(remaining),
             metadata=self._metadata,
         )
+        pictures = 0
         try:
             async for response in call:
-                yield event_of(response)
+                event = event_of(response)
+                pictures += isinstance(event, Picture)
+                yield event
         except grpc.aio.AioRpcError as error:
-            raise from_rpc(error) from error
+            # With all of its pictures a request is answered, however late it is called over.
+            if pictures < order.count:
+                raise from_rpc(error) from error
         finally:
             call.cancel()
 

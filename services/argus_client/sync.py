@@ -124,11 +124,16 @@ class Client:
             timeout=timeout(remaining),
             metadata=self._metadata,
         )
+        pictures = 0
         try:
             for response in call:
-                yield event_of(response)
+                event = event_of(response)
+                pictures += isinstance(event, Picture)
+                yield event
         except grpc.RpcError as error:
-            raise from_rpc(error) from error
+            # With all of its pictures a request is answered, however late it is called over.
+            if pictures < order.count:
+                raise from_rpc(error) from error
         finally:
             call.cancel()
 

@@ -54,6 +54,9 @@ def from_rpc(error: grpc.RpcError) -> ArgusError:
             retry_after = seconds(retry.retry_delay)
     if code == grpc.StatusCode.INVALID_ARGUMENT:
         return InvalidRequest(violations or [Violation("request", message)])
+    if code == grpc.StatusCode.CANCELLED:
+        # Not by us, who would not hear of it: the other side has ended with calls under way.
+        return errors.Unavailable(message or "the other side ended the call", retry_after=None)
     leaf = _LEAVES.get(code.name, ArgusError)
     rebuilt = leaf(message or code.name)
     if retry_after is not None or leaf is errors.Unavailable:
