@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from argus_cli.load import checking, figures, report, sendings
 from argus_cli.load.sending import Line, Load, Sending
-from argus_client import Order
+from argus_client import Order, Tls
 from argus_core.errors import InvalidRequest
+from argus_rpc.tls import TlsFiles
 from helpers import eventually
 from router_support import LONG, ScriptedWorker, cluster_of, staged
+from security_support import Authority, guarded, write
 
 
 def sending(at, *, deadline=20.0, **fields):
@@ -136,3 +139,27 @@ def test_shares_of_tenants_are_numbers_above_zero():
     for text in ("a=0", "=1", "a=x", "a=inf"):
         with pytest.raises(InvalidRequest, match="--tenant"):
             sendings.shares("--tenant", [text])
+
+
+async def test_requests_are_what_they_are_said_to_be_at_their_moments():
+    async with staged(worker()) as stage:
+        line = Line(endpoint=stage.grpc)
+        planned = [sending(0.01 * n) for n in range(4)]
+        levels = iter(["good", "quick", "best", "quick"])
+        load = Load(line, planned, most=9, order=lambda s: replace(s.order, level=next(levels)))
+        await load.run()
+    drawn = {record.number: record.level for record in load.records}
+    assert drawn == {0: "good", 1: "quick", 2: "best", 3: "quick"}
+
+
+async def test_load_reaches_a_cluster_that_is_closed(tmp_path):
+    authority = Authority()
+    certificate, key = authority.issue(tmp_path)
+    files = TlsFiles(certificate=certificate, key=key)
+    async with guarded(worker(), tls=files) as (router, address, _):
+        await eventually(lambda: router.service.ready)
+        ca = write(tmp_path / "ca.pem", authority.pem)
+        planned = [sending(0.0)]
+        load = Load(Line(endpoint=address, tls=Tls(ca=ca)), planned, most=9)
+        await load.run()
+    assert [record.code for record in load.records] == ["OK"]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
@@ -19,6 +19,7 @@ from argus_core.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from argus_cli.load.sending import Load, Sending
+    from argus_client.order import Priority
 
 console = Console()
 _MOST = 1_000_000
@@ -48,6 +49,12 @@ def load(
     deadline: Annotated[str, typer.Option(help="Of each request.")] = "30s",
     level: Annotated[str, typer.Option(help="Ask for this level and no other.")] = "",
     minimum_quality: Annotated[float | None, typer.Option(help="0 to 1.")] = None,
+    priority: Annotated[str, typer.Option(help="low, normal or high.")] = "normal",
+    ca: Annotated[
+        Path | None, typer.Option(help="PEM: whom to trust; the connection is encrypted then.")
+    ] = None,
+    certificate: Annotated[Path | None, typer.Option(help="PEM: our own, with --key.")] = None,
+    key: Annotated[Path | None, typer.Option(help="PEM: of --certificate.")] = None,
     attempts: Annotated[
         int, typer.Option(min=1, max=20, help="Tries of a request; one is an open loop.")
     ] = 1,
@@ -61,6 +68,7 @@ def load(
     """
     from argus_cli.load import sendings  # noqa: PLC0415 - slow to import
     from argus_cli.load.sending import Line, Load  # noqa: PLC0415
+    from argus_client import Order, Tls  # noqa: PLC0415
 
     planned = sendings.planned(
         trace=trace,
@@ -69,16 +77,22 @@ def load(
         speed=options.above_zero("--speed", speed),
         prompts=prompts,
         tenants=sendings.shares("--tenant", tenant or []),
-        deadline=options.duration("--deadline", deadline),
-        level=level,
-        minimum_quality=minimum_quality,
+        like=Order(
+            prompt="",
+            deadline=options.duration("--deadline", deadline),
+            level=level,
+            minimum_quality=minimum_quality,
+            priority=cast("Priority", priority),
+        ),
         seed=seed,
     )
     if len(planned) > _MOST:
         raise InvalidRequest.one("--duration", f"{len(planned)} requests are more than {_MOST}")
 
+    tls = Tls(ca=ca, certificate=certificate, key=key) if ca or certificate or key else None
+
     def made(address: str) -> Load:
-        line = Line(endpoint=address, clients=clients, api_key=api_key, attempts=attempts)
+        line = Line(endpoint=address, clients=clients, api_key=api_key, tls=tls, attempts=attempts)
         return Load(line, planned, most=most)
 
     asyncio.run(_run(made, endpoint, planned, out))

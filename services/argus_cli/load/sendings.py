@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,7 @@ def planned(
     speed: float,
     prompts: Path | None,
     tenants: Mapping[str, float],
-    deadline: float,
-    level: str,
-    minimum_quality: float | None,
+    like: Order,
     seed: int,
 ) -> list[Sending]:
     """All requests of a load, in their order.
@@ -41,9 +40,7 @@ def planned(
         speed: times as fast as recorded.
         prompts: a file with one a line; None for captions.
         tenants: by name, their share of the requests; none is nobody in particular.
-        deadline: seconds of each request.
-        level: the only one that may serve; empty for any.
-        minimum_quality: 0 to 1; None for the cluster's own.
+        like: what each request is, but for its prompt; its deadline must be set.
         seed: of what is left to chance.
 
     Raises:
@@ -60,10 +57,7 @@ def planned(
             at=float(at),
             prompt=int(prompt),
             tenant=names[who],
-            order=Order(
-                prompt=texts[prompt], deadline=deadline, level=level,
-                minimum_quality=minimum_quality,
-            ),
+            order=replace(like, prompt=texts[prompt]),
         )
         for at, prompt, who in zip(times, which, whose, strict=True)
     ]  # fmt: skip
