@@ -94,7 +94,7 @@ def test_a_report_holds_every_figure_and_a_picture(tmp_path):
 def planned(**changed):
     given = {
         "trace": None, "rate": 50.0, "duration": 10.0, "speed": 1.0, "prompts": None, "tenants": {},
-        "deadline": 5.0, "level": "", "minimum_quality": None, "seed": 1,
+        "like": Order(prompt="", deadline=5.0), "seed": 1,
     }  # fmt: skip
     return sendings.planned(**{**given, **changed})
 
@@ -144,9 +144,9 @@ def test_shares_of_tenants_are_numbers_above_zero():
 async def test_requests_are_what_they_are_said_to_be_at_their_moments():
     async with staged(worker()) as stage:
         line = Line(endpoint=stage.grpc)
-        planned = [sending(0.01 * n) for n in range(4)]
+        four = [sending(0.01 * n) for n in range(4)]
         levels = iter(["good", "quick", "best", "quick"])
-        load = Load(line, planned, most=9, order=lambda s: replace(s.order, level=next(levels)))
+        load = Load(line, four, most=9, order=lambda s: replace(s.order, level=next(levels)))
         await load.run()
     drawn = {record.number: record.level for record in load.records}
     assert drawn == {0: "good", 1: "quick", 2: "best", 3: "quick"}
@@ -159,7 +159,6 @@ async def test_load_reaches_a_cluster_that_is_closed(tmp_path):
     async with guarded(worker(), tls=files) as (router, address, _):
         await eventually(lambda: router.service.ready)
         ca = write(tmp_path / "ca.pem", authority.pem)
-        planned = [sending(0.0)]
-        load = Load(Line(endpoint=address, tls=Tls(ca=ca)), planned, most=9)
+        load = Load(Line(endpoint=address, tls=Tls(ca=ca)), [sending(0.0)], most=9)
         await load.run()
     assert [record.code for record in load.records] == ["OK"]
