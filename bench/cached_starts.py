@@ -1,9 +1,10 @@
 """What starts from cached latents are worth: real prompts' repeats, replayed in a local cluster.
 
-    python bench/cached_starts.py --prompts 1500 --rate 14
+    python bench/cached_starts.py --prompts 800 --rate 5
 
 Replays captions that repeat as DiffusionDB's prompts do (`support.replay`) at a whole cluster of
-real processes, with cached starts and without, at the same moments. Then every prompt that began
+real processes, with cached starts and without, at the same moments; but who changes or repeats a
+prompt has seen the picture of it, and looked at it for a moment. Then every prompt that began
 from a latent is drawn again in full, and both are judged by the detector. Prints who hit, what it
 saved and what it cost by band of similarity, and writes it as JSON.
 """
@@ -45,10 +46,23 @@ BANDS = (-1.0, 0.8, 0.9, 0.95, 0.98, 0.995, 1.01)
 """Edges of the bands of similarity."""
 DEADLINE = 10.0
 """Seconds of a request."""
+LOOK = 2.0
+"""Seconds from when a picture was there until its prompt is said again, or changed."""
 AT_ONCE = 4
 """Pictures drawn at once while prompts are drawn again in full."""
 
 Tell = Callable[[], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request to be."""
+
+    prompt: str
+    at: float
+    """Seconds; not before then."""
+    after: int
+    """The request whose picture its writer has looked at before; below 0 for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +92,17 @@ def is_exact(prompt: str, drawn: Picture) -> bool:
     return judge(parse(prompt), detect(pixels)).exact
 
 
-def prompts(count: int, seed: int) -> list[str]:
-    """Captions that repeat as real prompts did."""
+def requests(count: int, rate: float, seed: int) -> list[Asked]:
+    """Captions that repeat as real prompts did, at random moments."""
     real = (data.folder() / "prompts" / "diffusiondb_4000.txt").read_text("utf-8").splitlines()
-    embeddings = Encoder.load().embed(real[:count])
-    return replay.captions(replay.parents(embeddings), rng=random.Random(seed))
+    family = replay.parents(Encoder.load().embed(real[:count]))
+    captions = replay.captions(family, rng=random.Random(seed))
+    rng = np.random.default_rng(seed)
+    times = np.cumsum(rng.exponential(1 / rate, len(captions))).tolist()
+    return [
+        Asked(prompt=prompt, at=at, after=p.index if p.similarity >= replay.LESS_NEAR else -1)
+        for prompt, at, p in zip(captions, times, family, strict=True)
+    ]
 
 
 def document(folder: Path, *, starts: bool) -> Path:
@@ -94,23 +114,25 @@ def document(folder: Path, *, starts: bool) -> Path:
     return small.written(found, folder)
 
 
-async def send(
-    client: AsyncClient, asked: Sequence[str], times: Sequence[float], tell: Tell
-) -> list[Answer]:
-    """Send each prompt at its moment, whatever becomes of the others."""
-    began = time.monotonic()
+async def send(client: AsyncClient, asked: Sequence[Asked], tell: Tell) -> list[Answer]:
+    """Send each at its moment, whatever becomes of all but the one that it comes after."""
+    began, seen = time.monotonic(), [asyncio.Event() for _ in asked]
 
-    async def one(prompt: str, at: float) -> Answer:
-        await asyncio.sleep(max(0.0, began + at - time.monotonic()))
+    async def one(number: int, each: Asked) -> Answer:
+        await asyncio.sleep(max(0.0, began + each.at - time.monotonic()))
+        if each.after >= 0:
+            await seen[each.after].wait()
+            await asyncio.sleep(LOOK)
         try:
-            (drawn,) = await client.draw(Order(prompt=prompt, deadline=DEADLINE))
+            (drawn,) = await client.draw(Order(prompt=each.prompt, deadline=DEADLINE))
         except ArgusError as error:
-            return Answer(prompt=prompt, drawn=None, error=type(error).__name__)
+            return Answer(prompt=each.prompt, drawn=None, error=type(error).__name__)
         finally:
+            seen[number].set()
             tell()
-        return Answer(prompt=prompt, drawn=drawn)
+        return Answer(prompt=each.prompt, drawn=drawn)
 
-    return await asyncio.gather(*(one(p, t) for p, t in zip(asked, times, strict=True)))
+    return await asyncio.gather(*(one(*each) for each in enumerate(asked)))
 
 
 async def again(
@@ -129,7 +151,7 @@ async def again(
     return await asyncio.gather(*(one(i, answer) for i, answer in enumerate(answers)))
 
 
-async def run(asked: Sequence[str], times: Sequence[float], folder: Path, *, starts: bool,
+async def run(asked: Sequence[Asked], folder: Path, *, starts: bool,
               bar: Progress) -> tuple[list[Answer], list[Answer]]:  # fmt: skip
     """Answers, and those that began from a latent drawn again in full."""
     name = "with starts" if starts else "without starts"
@@ -141,7 +163,7 @@ async def run(asked: Sequence[str], times: Sequence[float], folder: Path, *, sta
         AsyncClient(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
     ):
         task = bar.add_task(name, total=len(asked))
-        answers = await send(client, asked, times, lambda: bar.advance(task))
+        answers = await send(client, asked, lambda: bar.advance(task))
         begun = [answer for answer in answers if answer.similarity is not None]
         task = bar.add_task("the same in full", total=len(begun))
         return answers, await again(client, begun, best, lambda: bar.advance(task))
@@ -215,17 +237,15 @@ def show(console: Console, document: dict[str, Any]) -> None:
 
 async def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     """Both runs, and what they say."""
-    rng = np.random.default_rng(options.seed)
-    asked = prompts(options.prompts, options.seed)
-    times = np.cumsum(rng.exponential(1 / options.rate, len(asked))).tolist()
+    asked = requests(options.prompts, options.rate, options.seed)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
         tempfile.TemporaryDirectory() as folder,
         Progress(*columns, TimeRemainingColumn(), console=console) as bar,
     ):
         home = Path(folder)
-        without, _ = await run(asked, times, home, starts=False, bar=bar)
-        answers, full = await run(asked, times, home, starts=True, bar=bar)
+        without, _ = await run(asked, home, starts=False, bar=bar)
+        answers, full = await run(asked, home, starts=True, bar=bar)
     rows = bands(answers, full)
     whole = sum(row["images"] * row["seconds_in_full"] for row in rows)
     spent = sum(row["images"] * row["seconds"] for row in rows)
@@ -235,7 +255,7 @@ async def measure(options: argparse.Namespace, console: Console) -> dict[str, An
         **results.origin(sys.argv),
         "rate": options.rate,
         "seed": options.seed,
-        "distinct": len(set(asked)),
+        "distinct": len({each.prompt for each in asked}),
         "with": told(answers),
         "without": told(without),
         "bands": rows,
@@ -247,8 +267,8 @@ async def measure(options: argparse.Namespace, console: Console) -> dict[str, An
 def main() -> None:
     """Measure, show, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--prompts", type=int, default=1500, help="replayed, at most 4000")
-    parser.add_argument("--rate", type=float, default=14.0, help="requests a second")
+    parser.add_argument("--prompts", type=int, default=800, help="replayed, at most 4000")
+    parser.add_argument("--rate", type=float, default=5.0, help="requests a second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
