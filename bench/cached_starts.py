@@ -61,7 +61,7 @@ class Asked:
     prompt: str
     at: float
     """Seconds; not before then."""
-    after: int
+    after: int = -1
     """The request whose picture its writer has looked at before; below 0 for none."""
 
 

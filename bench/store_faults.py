@@ -37,7 +37,7 @@ from argus_control.planning import Planning
 from argus_core.simulator.arrivals import poisson
 from argus_latents.redis_store import PREFIX
 from argus_shapes.captions import sample
-from cached_starts import Answer, send
+from cached_starts import Answer, Asked, send
 from support import results, small
 from support.redis import RedisServer, SlowProxy, redis_server
 
@@ -172,10 +172,10 @@ async def measure(options: argparse.Namespace, console: Console) -> list[dict[st
             ):
                 for phase, act in phases(Place(server=server, proxy=proxy)):
                     times = poisson(rate, options.seconds, moments).tolist()
-                    asked = [rng.choice(captions) for _ in times]
+                    asked = [Asked(prompt=rng.choice(captions), at=at) for at in times]
                     # Two seconds in: what is on its way is met by the fault, too.
                     late = asyncio.create_task(after(2.0, act))
-                    answers = await send(client, asked, times, lambda: None)
+                    answers = await send(client, asked, lambda: None)
                     await late
                     found.append(told(phase, answers))
                     row = found[-1]
