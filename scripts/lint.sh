@@ -20,7 +20,7 @@ echo "==> Checking"
 check "format (ruff)" "$BIN/ruff" format --check .
 check "style (ruff)" "$BIN/ruff" check .
 check "types (mypy, strict)" "$BIN/mypy" models/argus_shapes operator/argus_{alerts,operator} \
-  services/argus_{cli,client,control,core,latents,metrics,predictor,router,rpc,worker} scripts bench
+  services/argus_{cli,client,console,control,core,latents,metrics,predictor,router,rpc,worker} scripts bench
 check "import rules (import-linter)" "$BIN/lint-imports"
 check "generated code is current" "$BIN/python" scripts/protos.py --check
 if command -v npx >/dev/null; then

@@ -13,6 +13,7 @@ conntrack    conntrack               a Kubernetes node
 socat        socat                   a Kubernetes node
 buildah      buildah                 a Kubernetes node
 debootstrap  debootstrap             a Kubernetes node
+chromium     chromium                the console's page
 "
 
 there() { PATH=$PATH:/usr/lib/cni command -v "$1" >/dev/null; }
@@ -25,7 +26,7 @@ missing() { # their packages
 
 packages=$(missing)
 [ -n "$packages" ] || exit 0
-echo "==> Installing" $packages "(for the tests of the latent store and on Kubernetes)"
+echo "==> Installing" $packages "(for the tests of the latent store, the console, and on Kubernetes)"
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   (apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends $packages) >/dev/null 2>&1

@@ -12,8 +12,8 @@ import trustme
 
 from argus_protos.v1.control_pb2_grpc import ControlServiceStub
 from argus_protos.v1.images_pb2_grpc import ImageServiceStub
-from argus_router import roster
 from argus_router.router import Router
+from argus_rpc import roster
 from argus_rpc.tls import TlsFiles
 from router_support import cluster_of
 

@@ -6,9 +6,8 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from argus_router import roster
 from argus_router.router import Router
-from argus_rpc import lifecycle
+from argus_rpc import lifecycle, roster
 from argus_rpc.document import load_or_exit
 from argus_rpc.tls import TlsFiles
 

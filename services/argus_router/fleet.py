@@ -24,8 +24,8 @@ import grpc
 from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_protos.v1.worker_pb2_grpc import WorkerServiceStub
 from argus_router.job import Job
-from argus_router.roster import Names, Roster
 from argus_rpc.channel import open_channel
+from argus_rpc.roster import Names, Roster
 
 if TYPE_CHECKING:
     from argus_protos.v1.worker_pb2_grpc import WorkerServiceAsyncStub

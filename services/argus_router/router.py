@@ -25,12 +25,12 @@ from argus_router.images import Images
 from argus_router.load import Load
 from argus_router.metrics import Metrics
 from argus_router.predict import Predictor
-from argus_router.roster import Roster
 from argus_router.scoring import Scoring
 from argus_router.service import Service
 from argus_router.store import ImageStore
 from argus_router.web import Front, protocol_log
 from argus_rpc.limits import Limits
+from argus_rpc.roster import Roster
 from argus_rpc.server import Server
 from argus_rpc.tls import TlsFiles, grpc_credentials, ssl_context
 

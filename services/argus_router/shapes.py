@@ -12,22 +12,22 @@ from argus_core.errors import ArgusError, InvalidRequest
 from argus_protos.v1 import cluster_pb2, images_pb2
 from argus_router.body import Body
 from argus_rpc.convert import seconds
+from argus_rpc.errors import HTTP_STATUS
 
 MIME = {
     cluster_pb2.IMAGE_FORMAT_PNG: "image/png",
     cluster_pb2.IMAGE_FORMAT_WEBP: "image/webp",
     cluster_pb2.IMAGE_FORMAT_JPEG: "image/jpeg",
 }
-STATUS = {
-    "INVALID_ARGUMENT": (400, "invalid_request_error"),
-    "FAILED_PRECONDITION": (400, "invalid_request_error"),
-    "UNAUTHENTICATED": (401, "authentication_error"),
-    "PERMISSION_DENIED": (403, "permission_error"),
-    "NOT_FOUND": (404, "invalid_request_error"),
-    "RESOURCE_EXHAUSTED": (429, "rate_limit_error"),
-    "UNAVAILABLE": (503, "server_error"),
-    "DEADLINE_EXCEEDED": (504, "server_error"),
+_TYPES = {
+    "INVALID_ARGUMENT": "invalid_request_error",
+    "FAILED_PRECONDITION": "invalid_request_error",
+    "UNAUTHENTICATED": "authentication_error",
+    "PERMISSION_DENIED": "permission_error",
+    "NOT_FOUND": "invalid_request_error",
+    "RESOURCE_EXHAUSTED": "rate_limit_error",
 }
+STATUS = {code: (status, _TYPES.get(code, "server_error")) for code, status in HTTP_STATUS.items()}
 """HTTP's status and OpenAI's type of an error, by its canonical code."""
 _PARTS = ("total", "predict", "queue", "encode", "denoise", "decode")
 _NO_USAGE = {

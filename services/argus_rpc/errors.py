@@ -14,6 +14,17 @@ from argus_core import errors
 from argus_core.errors import ArgusError, InvalidRequest, Violation
 from argus_rpc.convert import duration, seconds
 
+HTTP_STATUS = {
+    "INVALID_ARGUMENT": 400,
+    "FAILED_PRECONDITION": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "RESOURCE_EXHAUSTED": 429,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+}
+"""HTTP's status of an error by its canonical code; 500 for all others."""
 _DETAILS_KEY = "grpc-status-details-bin"
 _LEAVES: dict[str, type[ArgusError]] = {
     # The core's alone: a service's own leaves must not depend on what is imported here.

@@ -7,6 +7,7 @@ by HTTP's status. What fails later is told by an event named `error`.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -17,9 +18,11 @@ from argus_rpc.limits import pour
 class EventStream:
     """The stream of one answer."""
 
-    def __init__(self, request: web.Request, *, seconds: float) -> None:
-        """`seconds` are those in which the client must take what is sent."""
-        self._request, self._seconds = request, seconds
+    def __init__(
+        self, request: web.Request, *, seconds: float, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """`seconds` are those in which the client must take what is sent; `headers` are more."""
+        self._request, self._seconds, self._headers = request, seconds, headers or {}
         self.response: web.StreamResponse | None = None
         """None until something was sent."""
 
@@ -30,7 +33,7 @@ class EventStream:
             ConnectionResetError: the client is gone, or was cut off for taking nothing.
         """
         if self.response is None:
-            self.response = web.StreamResponse(headers=_head(request_id))
+            self.response = web.StreamResponse(headers={**self._headers, **_head(request_id)})
             await self.response.prepare(self._request)
         frame = f"event: {kind}\ndata: {json.dumps(told, separators=(',', ':'))}\n\n"
         await pour(self._request, self.response, frame.encode(), self._seconds)

@@ -20,8 +20,8 @@ from argus_operator import names
 from argus_operator.gateway import Gateway
 from argus_operator.kinds import CONFIG_MAP, POD
 from argus_protos.v1.worker_pb2_grpc import add_WorkerServiceServicer_to_server
-from argus_router import roster
 from argus_router.router import Router
+from argus_rpc import roster
 from argus_rpc.server import Server
 from control_support import ObedientWorker
 

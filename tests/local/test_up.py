@@ -55,10 +55,10 @@ async def test_cluster_comes_up_draws_tells_switches_and_stops_without_a_trace(u
     await tells_why(tmp_path)
 
     processes = cluster.descendants
-    assert len(processes) == 4
+    assert len(processes) == 5
     cluster.signal(signal.SIGTERM)
     assert await cluster.ended(60) == 0, cluster.output
-    assert {"router", "predictor", "cpu-0", "cpu-1"} <= set(cluster.output.split())
+    assert {"router", "predictor", "console", "cpu-0", "cpu-1"} <= set(cluster.output.split())
     assert not [process for process in processes if process.is_running()]
     with pytest.raises(AssertionError, match="no cluster runs"):
         await argus(tmp_path, "status")

@@ -3,8 +3,8 @@
 import pytest
 
 from argus_core.errors import InvalidRequest
-from argus_router.roster import Names, found
 from argus_router.router import Router
+from argus_rpc.roster import Names, found
 from helpers import eventually
 from router_support import ScriptedWorker, cluster_of
 

@@ -13,9 +13,9 @@ import yaml
 from argus_protos.v1 import images_pb2, worker_pb2
 from argus_protos.v1.images_pb2_grpc import ImageServiceStub
 from argus_protos.v1.worker_pb2_grpc import WorkerServiceStub
-from argus_router.roster import parse_roster
 from argus_rpc.channel import open_channel
 from argus_rpc.convert import duration
+from argus_rpc.roster import parse_roster
 from helpers import eventually
 from router_support import collect
 from support.process import SLOW, process

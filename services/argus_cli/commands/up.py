@@ -35,8 +35,11 @@ def up(
             help="Have the workers follow the plan, only show it, or keep what they hold."
         ),
     ] = Mode.AUTOMATIC,
+    page: Annotated[
+        bool, typer.Option("--console/--no-console", help="Serve a page that shows the cluster.")
+    ] = True,
 ) -> None:
-    """Run router, predictor and workers on this machine until Ctrl-C."""
+    """Run router, predictor, workers and console on this machine until Ctrl-C."""
     from argus_cli.document import load_document  # noqa: PLC0415 - slow to import
     from argus_cli.local.cluster import LocalCluster  # noqa: PLC0415
     from argus_control.planning import Planning  # noqa: PLC0415
@@ -47,7 +50,8 @@ def up(
     if passed := only_in_kubernetes(document.spec):
         console.print(f"[dim]Only Kubernetes heeds {', '.join(passed)}[/]")
     base = file.parent if file else None
-    asyncio.run(_up(LocalCluster(text, document, planning=planning, publish=True, base=base)))
+    cluster = LocalCluster(text, document, planning=planning, publish=True, console=page, base=base)
+    asyncio.run(_up(cluster))
 
 
 async def _up(cluster: LocalCluster) -> None:
@@ -82,6 +86,8 @@ async def _up(cluster: LocalCluster) -> None:
 async def _serve(cluster: LocalCluster, stop: asyncio.Event) -> None:
     async with cluster:
         console.print(f"Ready: [bold]{cluster.router['http']}[/] (HTTP), {cluster.router['grpc']}")
+        if cluster.console:
+            console.print(f"Console: [bold]{cluster.console}[/]")
         console.print(f"Metrics for Prometheus (file_sd_configs): {cluster.targets}")
         console.print('Try: argus draw "a large red circle", argus status; Ctrl-C stops all')
         failing = asyncio.create_task(cluster.failed())

@@ -1,4 +1,4 @@
-"""A whole cluster as processes on this machine: router, predictor, and a pool's workers.
+"""A whole cluster as processes on this machine: router, predictor, workers, and a console.
 
 Model: the supervisor keeps the processes alive; this tells each where the others listen. The
 router keeps its ports over restarts, so that clients find it again. It learns of workers by a
@@ -36,7 +36,7 @@ from argus_core.spread import spread_cluster
 from argus_protos.v1 import cluster_pb2
 from argus_rpc.metrics import Exposition
 
-ROUTER, PREDICTOR, CONTROL = "router", "predictor", "control"
+ROUTER, PREDICTOR, CONTROL, CONSOLE = "router", "predictor", "control", "console"
 READY_TIMEOUT = 180.0
 """Seconds until all must be ready: a cold start of torch takes tens of them."""
 POLL = 0.2
@@ -59,13 +59,14 @@ class LocalCluster:
         policy: RestartPolicy | None = None,
         planning: Planning | None = None,
         publish: bool = False,
+        console: bool = False,
         base: Path | None = None,
     ) -> None:
         """`text` is what the services read; `publish` lets other commands find the cluster.
 
         Without `planning` workers hold the even spread, or what they are assigned by hand. `base`
         is where the document's relative paths begin; None for the cluster's own folder, which
-        lasts only where it is published.
+        lasts only where it is published. With `console` a page shows it.
         """
         self._text, self._document, self._on_change = text, document, on_change
         self._base = base
@@ -78,6 +79,8 @@ class LocalCluster:
         self._planning = planning or Planning()
         self.router: dict[str, str] = {}
         """Where the router listens: `grpc` and `http`; kept while it restarts."""
+        self._shown, self.console = console, ""
+        """URL of the page; kept while it restarts, and empty before it is up."""
         self._controlling: list[asyncio.Task[None]] = []
         self._kept = 0
 
@@ -128,7 +131,8 @@ class LocalCluster:
             self._keep_now()
         try:
             # The router first: what it has in flight still needs the workers.
-            await self.supervisor.stop((ROUTER,), (PREDICTOR, *self.workers))
+            consoles = tuple(name for name in self.supervisor.views if name == CONSOLE)
+            await self.supervisor.stop((ROUTER, *consoles), (PREDICTOR, *self.workers))
         finally:
             self.supervisor.kill()
             if self._publish:
@@ -181,6 +185,10 @@ class LocalCluster:
             state = str(self._state / "predictor")
             where = ("--address", self._predictor, "--state-dir", state)
             return command.module("argus_predictor", *cluster, *where, "--metrics-port", "0")
+        if name == CONSOLE:
+            http = self.console.removeprefix("http://") or "127.0.0.1:0"
+            where = ("--router", self.router["grpc"], "--http", http)
+            return command.module("argus_console", *where)
         options = (*cluster, "--loadout", ",".join(self.workers[name]), "--metrics-port", "0")
         seats = [*self._seats.values()]
         return command.worker(
@@ -218,6 +226,10 @@ class LocalCluster:
         if view.name == ROUTER and view.state == ChildState.UP:
             self.router = dict(view.said)
             self.control.router_is_up(self.router["grpc"])
+            if self._shown and CONSOLE not in self.supervisor.views:
+                self.supervisor.start(self._child(CONSOLE))
+        if view.name == CONSOLE and view.state == ChildState.UP:
+            self.console = view.said["http"]
         if self._publish and self.router:
             self._publish_state()
         self._on_change(view)
@@ -229,6 +241,8 @@ class LocalCluster:
 
     def _measured(self, view: ChildView) -> None:
         """A process is up: it is scraped there, until another takes its place."""
+        if view.name == CONSOLE:
+            return  # It measures nothing.
         http = view.said.get("http", "").rpartition("/")[2]
         self._metrics[view.name] = view.said.get("metrics", http)
         self._write_targets()
@@ -253,6 +267,7 @@ class LocalCluster:
                 grpc=self.router["grpc"],
                 http=self.router["http"],
                 workers=self.addresses,
+                console=self.console,
             )
         )
 
@@ -275,7 +290,7 @@ class LocalCluster:
             task.result()
 
     async def _all_ready(self) -> None:
-        while not self.router:  # noqa: ASYNC110 - bounded by READY_TIMEOUT
+        while not self.router or (self._shown and not self.console):  # noqa: ASYNC110 - bounded by READY_TIMEOUT
             await asyncio.sleep(POLL)
         async with AsyncClient(self.router["grpc"]) as client:
             while not await self._workers_ready(client):  # noqa: ASYNC110

@@ -39,6 +39,8 @@ class Running:
     """URL of the router's HTTP front."""
     workers: dict[str, str]
     """host:port of each worker, by name."""
+    console: str = ""
+    """URL of the page; empty where there is none."""
 
 
 def folder() -> Path:

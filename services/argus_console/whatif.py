@@ -1,0 +1,164 @@
+"""What would happen with other GPUs or another load: the simulator asked about the present. Pure.
+
+A question is plain JSON, so that another process can answer it. It is made of what routers tell:
+the ladder, the workers, prompts of late with the qualities predicted for them, and the load. What
+is answered is Argus's own policy twice, as things are and as they would be, over the same prompts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from argus_console.views import variants
+from argus_core.errors import InvalidRequest, Violation
+from argus_core.planning.problem import LevelProfile
+from argus_core.policies.argus import Argus
+from argus_core.simulator.arrivals import poisson
+from argus_core.simulator.engine import simulate
+from argus_core.simulator.scenario import Prompts, Scenario
+from argus_core.simulator.series import series_of
+from argus_core.simulator.summary import summarise
+from argus_protos.v1.images_pb2 import DescribeClusterResponse
+from argus_rpc.convert import seconds
+
+Json = dict[str, Any]
+
+MOST_GPUS = 1000
+LEAST_LOAD, MOST_LOAD = 0.1, 10.0
+"""Times the present load."""
+_PROMPTS = 1000
+"""The newest of those that routers told of."""
+_SPAN, _REQUESTS = 600.0, 6000
+"""Seconds that a run lasts, or as long as so many requests take to come."""
+_IDLE = 5
+"""Arrivals below which there is no load to speak of."""
+_SWITCH = 5.0
+"""Seconds to load a variant that nobody has loaded yet."""
+_GPU = "gpu"
+"""Routers tell one time a level, that of the slowest pool: so workers count as alike."""
+_FIGURES = (
+    "quality_in_time", "value", "violations", "late", "refused", "dropped", "latency_p50",
+    "latency_p99", "utilisation", "switches",
+)  # fmt: skip
+
+
+def question(
+    cluster: DescribeClusterResponse,
+    *,
+    prompts: Sequence[Sequence[float]],
+    lately: Json,
+    gpus: int,
+    load: float,
+) -> Json:
+    """What the simulator is asked.
+
+    Args:
+        cluster: as it is.
+        prompts: qualities by level, in the ladder's order; none for the ladder's means.
+        lately: the load, as `views.load` tells it.
+        gpus: more or fewer.
+        load: times what it is.
+
+    Raises:
+        InvalidRequest: naming the field that is out of range.
+    """
+    budget = sum(pool.workers for pool in cluster.pools) or len(cluster.workers)
+    wrong = []
+    if not 1 <= budget + gpus <= MOST_GPUS:
+        wrong.append(Violation("gpus", f"there are {budget}: must leave 1 to {MOST_GPUS}"))
+    if not LEAST_LOAD <= load <= MOST_LOAD:
+        wrong.append(Violation("load", f"must be {LEAST_LOAD:g} to {MOST_LOAD:g} times what it is"))
+    if wrong:
+        raise InvalidRequest(wrong)
+    idle = lately["arrivals"] < _IDLE
+    levels = [
+        {"name": v.name, "variant": v.variant, "seconds": seconds(v.seconds_per_image),
+         "needs_start": v.schedule.skipped_steps > 0}
+        for v in cluster.levels
+    ]  # fmt: skip
+    means = [level.prior_quality for level in cluster.levels]
+    return {
+        "levels": levels,
+        "qualities": [list(row) for row in prompts[-_PROMPTS:]] or [means],
+        "deadline": seconds(cluster.default_deadline),
+        "target": cluster.slo_target,
+        "switches": _switches(cluster),
+        "idle": idle,
+        "rate": budget / (2 * _best(cluster)) if idle else lately["rate"],
+        "gpus": budget,
+        "more": gpus,
+        "load": load,
+    }
+
+
+def answer(asked: Json, *, clock: Callable[[], float]) -> Json:
+    """What would happen; takes seconds."""
+    now = _run(asked, asked["gpus"], asked["rate"], clock)
+    then = _run(asked, asked["gpus"] + asked["more"], asked["rate"] * asked["load"], clock)
+    made_up = len(asked["qualities"]) == 1
+    told = {name: asked[name] for name in ("idle", "rate", "deadline", "target")}
+    return {**told, "prompts": 0 if made_up else len(asked["qualities"]), "now": now, "then": then}
+
+
+def _run(asked: Json, gpus: int, rate: float, clock: Callable[[], float]) -> Json:
+    rng = np.random.default_rng(0)
+    span = min(_SPAN, _REQUESTS / rate)
+    arrivals = poisson(np.array([rate]), span, rng)
+    qualities = np.array(asked["qualities"])
+    scenario = Scenario(
+        name="what if",
+        levels=tuple(
+            LevelProfile(
+                name=level["name"],
+                variant=level["variant"],
+                seconds={_GPU: level["seconds"]},
+                needs_start=level["needs_start"],
+            )
+            for level in asked["levels"]
+        ),
+        workers=(_GPU,) * gpus,
+        deadline=asked["deadline"],
+        target=asked["target"],
+        arrivals=arrivals,
+        prompt_of=rng.integers(len(qualities), size=len(arrivals)),
+        prompts=Prompts(truth=qualities, predicted=qualities),
+        switch_seconds=asked["switches"],
+    )
+    outcome = simulate(scenario, Argus(), clock=clock)
+    figures = asdict(summarise(scenario, outcome))
+    series = series_of(scenario, outcome, bucket=span / 2)
+    # The second half: it takes a while until the plan has found its way.
+    held = {name: float(workers[-1]) for name, workers in series.workers.items()}
+    told = {name: figures[name] for name in _FIGURES}
+    return {
+        "gpus": gpus,
+        "rate": rate,
+        "span": span,
+        "requests": len(arrivals),
+        "held": held,
+        **told,
+    }
+
+
+def _switches(cluster: DescribeClusterResponse) -> dict[str, float]:
+    """Seconds to load each variant, as workers have seen."""
+    seen = defaultdict[str, list[float]](list)
+    for state in cluster.workers:
+        if state.HasField("last_switch"):
+            for variant in state.last_switch.to:
+                seen[variant].append(seconds(state.last_switch.load))
+    return {
+        variant: sum(seen[variant]) / len(seen[variant]) if seen[variant] else _SWITCH
+        for variant in variants(cluster)
+    }
+
+
+def _best(cluster: DescribeClusterResponse) -> float:
+    """Seconds of the level of best quality."""
+    best = max(cluster.levels, key=lambda level: level.prior_quality)
+    return seconds(best.seconds_per_image)
