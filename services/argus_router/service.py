@@ -46,6 +46,7 @@ from argus_rpc.logs import naming
 
 log = logging.getLogger(__name__)
 
+_CLOSING = "this router is shutting down"
 _SEEDS = 2**53
 """Seeds that the router draws are below this, so that JSON's numbers can hold them."""
 
@@ -76,6 +77,8 @@ class Service:
         self._idle = asyncio.Event()
         self._idle.set()
         self.draining = False
+        self._closed = False
+        """Whether the grace of those that were taken is over."""
         self.plan: cluster_pb2.Plan | None = None
         self.plans, self.recall = Plans(), Recall()
 
@@ -92,7 +95,7 @@ class Service:
             InvalidRequest, Exhausted, Unavailable, DeadlineMissed: as argus.v1 documents.
         """
         if self.draining:
-            raise Unavailable("this router is shutting down")
+            raise Unavailable(_CLOSING)
         self._under_way += 1
         self._idle.clear()
         try:
@@ -129,6 +132,8 @@ class Service:
     async def _submit(self, terms: Terms, arrived: float) -> Drawing:
         prompt, question = terms.request.prompt, self._latents.question(terms)
         prediction = await self._predictor.predict(prompt, slack=terms.deadline, question=question)
+        if self._closed:
+            raise Unavailable(_CLOSING)
         self._count(terms, prediction)
         drawing = Drawing(
             predict_seconds=prediction.seconds,
@@ -277,9 +282,10 @@ class Service:
                 await self._idle.wait()
         except TimeoutError:
             log.warning("%d requests did not end in %g s", len(self._drawings), grace)
+        self._closed = True
         for drawing in tuple(self._drawings):
             for job in drawing.open:
-                self.dispatcher.fail(job, Unavailable("this router is shutting down"))
+                self.dispatcher.fail(job, Unavailable(_CLOSING))
 
 
 def _placed(plan: cluster_pb2.Plan) -> set[tuple[object, ...]]:
