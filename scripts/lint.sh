@@ -19,7 +19,7 @@ check() {
 echo "==> Checking"
 check "format (ruff)" "$BIN/ruff" format --check .
 check "style (ruff)" "$BIN/ruff" check .
-check "types (mypy, strict)" "$BIN/mypy" models/argus_shapes operator/argus_{alerts,operator} \
+check "types (mypy, strict)" "$BIN/mypy" models/argus_shapes operator/argus_{alerts,dashboards,operator} \
   services/argus_{cli,client,console,control,core,latents,metrics,predictor,router,rpc,worker} scripts bench
 check "import rules (import-linter)" "$BIN/lint-imports"
 check "generated code is current" "$BIN/python" scripts/protos.py --check

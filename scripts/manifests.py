@@ -1,4 +1,4 @@
-"""Writes the charts' copies of CRD and alerts, and manifests/; `--check` only compares.
+"""Writes the charts' copies of CRD, alerts and dashboards, and manifests/; `--check` only compares.
 
 Those without Helm apply manifests/: `kubectl apply -k manifests` is what the charts install with
 their defaults, in the namespace argus-system.
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from argus_alerts import groups
+from argus_dashboards import boards
 
 ROOT = Path(__file__).resolve().parent.parent
 CRD = ROOT / "manifests" / "crds" / "argusclusters.argus.dev.yaml"
@@ -47,6 +48,7 @@ def made() -> dict[Path, str]:
         CHART_CRD: kept(CRD.read_text()),
         ALERTS: rules,
         CHART_ALERTS: rules,
+        **{ROOT / path: text for path, text in boards.files().items()},
         OPERATOR: _HEAD + rendered(),
     }
 

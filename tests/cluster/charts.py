@@ -29,6 +29,12 @@ MATRIX: dict[str, dict[str, Any]] = {
             },
         }
     },
+    "dashboards": {
+        "metrics": {
+            "dashboards": {"enabled": True, "label": "boards", "labels": {"team": "images"}}
+        }
+    },
+    "dashboards-elsewhere": {"metrics": {"dashboards": {"enabled": True, "namespace": "studio"}}},
     "unmonitored": {"metrics": {"service": False}},
     "own-account": {
         "serviceAccount": {"create": False, "name": "operator"},

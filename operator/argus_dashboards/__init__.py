@@ -1,0 +1,1 @@
+"""Grafana's dashboards, made from code: `boards` has all of them, `draw` what they are made of."""
