@@ -37,6 +37,7 @@ async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
     except ArgusError as error:
         sys.exit(f"argus_predictor: {error}")
     metrics = {"metrics": host.exposition.address} if host.exposition else {}
+    lifecycle.settle()
     lifecycle.announce(address=f"{arguments.address.rpartition(':')[0]}:{port}", **metrics)
     await stop.wait()
     await host.stop(_GRACE)

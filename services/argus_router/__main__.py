@@ -34,6 +34,7 @@ async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
         keys=arguments.keys,
     )
     grpc, http = await router.start()
+    lifecycle.settle()
     lifecycle.announce(grpc=grpc, http=http)
     await stop.wait()
     await router.stop(arguments.grace)

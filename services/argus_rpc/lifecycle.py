@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import json
 import os
 import signal
@@ -34,6 +35,16 @@ def run(name: str, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
 def announce(**where: str) -> None:
     """Print one line of JSON on standard output: where the service listens."""
     print(json.dumps(where), flush=True)
+
+
+def settle() -> None:
+    """Have the garbage collector leave alone what was made until now: it stays.
+
+    To look at all of it again and again would stop a router for 50 ms each time, and a service that
+    has torch for longer. Not for one that loads and drops large things.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def die_with_parent() -> None:

@@ -1,6 +1,7 @@
 """The plumbing under every service, by a real server and a real channel on loopback."""
 
 import asyncio
+import gc
 
 import grpc
 import pytest
@@ -12,6 +13,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from argus_core import errors
 from argus_core.errors import ArgusError, InvalidRequest, Violation
 from argus_protos.v1 import predictor_pb2, predictor_pb2_grpc, worker_pb2, worker_pb2_grpc
+from argus_rpc import lifecycle
 from argus_rpc.channel import open_channel
 from argus_rpc.convert import duration, seconds
 from argus_rpc.decode import blame
@@ -185,3 +187,12 @@ async def test_a_port_in_use_is_a_clear_error(served):
 def test_durations_keep_their_value_to_the_nanosecond(value):
     assert seconds(duration(value)) == pytest.approx(value, abs=1e-9)
     assert isinstance(duration(value), Duration)
+
+
+def test_what_a_service_is_made_of_is_left_alone_by_the_collector():
+    before = gc.get_freeze_count()
+    try:
+        lifecycle.settle()
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()
