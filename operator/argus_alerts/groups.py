@@ -33,8 +33,13 @@ def names() -> list[str]:
 
 
 def text(pace: Pace | None = None) -> str:
-    """A file of rules."""
-    return _HEAD + yaml.dump({"groups": groups(pace)}, Dumper=_Dumper, sort_keys=False, width=100)
+    """A file of all rules."""
+    return _HEAD + written(groups(pace))
+
+
+def written(groups: list[dict[str, Any]]) -> str:
+    """Groups, as a file of rules has them."""
+    return yaml.dump({"groups": groups}, Dumper=_Dumper, sort_keys=False, width=100)
 
 
 def _group(name: str, rules: Iterable[Alert | Record]) -> dict[str, Any]:
