@@ -33,7 +33,7 @@ LEAST_LOAD, MOST_LOAD = 0.1, 10.0
 """Times the present load."""
 _PROMPTS = 1000
 """The newest of those that routers told of."""
-_SPAN, _REQUESTS = 600.0, 6000
+_SPAN, _REQUESTS = 600.0, 4000
 """Seconds that a run lasts, or as long as so many requests take to come."""
 _IDLE = 5
 """Arrivals below which there is no load to speak of."""
