@@ -31,7 +31,7 @@ async def test_hung_predictor_is_told_of_alone_and_quiet_times_are_silent(tmp_pa
         watched(tmp_path, cluster, pace=PACE, interval=0.5) as watch,
         asked(cluster.router["grpc"], rate=4, prompts=PROMPTS, deadline=30.0) as ended,
     ):
-        await watch.silence(12)
+        await watch.silence(8)
         assert set(ended) == {"drawn"}
         with hung(pid(cluster, PREDICTOR)):
             _, description = await watch.only("ArgusPredictorFallback", within=60)
