@@ -20,6 +20,7 @@ from argus_core.spec import Variant
 from argus_protos.v1 import cluster_pb2, worker_pb2, worker_pb2_grpc
 from argus_rpc.channel import open_channel
 from argus_worker.check import to_order
+from argus_worker.device import Device
 from argus_worker.families import find_family
 from argus_worker.families.shapes import ShapesFamily
 from argus_worker.host import Host, Settings
@@ -57,11 +58,12 @@ def order(held: Held, **fields):
 
 
 @asynccontextmanager
-async def running(*variants: Variant, loadout=(), find=find_family, **settings):
+async def running(*variants: Variant, loadout=(), find=find_family, gpu=None, **settings):
     """A whole worker on loopback: its host and a stub to call it with."""
     host = Host(
         Settings(name="w0", pool="cpu", variants=variants, loadout=loadout, **settings),
         families=find,
+        device=Device("cpu", find=lambda _device: gpu),
     )
     port = await host.start()
     try:

@@ -34,8 +34,6 @@ HALTED = 70
 """Exit status of a process whose engine has come to a halt: sysexits' EX_SOFTWARE."""
 FAREWELL = 1.0
 """Seconds that streams have to hear of it."""
-WATCH = 5.0
-"""Seconds between looks at the engine, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,18 +65,24 @@ class Settings:
     """Seconds that any step may take before the process gives itself up."""
     metrics_port: int | None = None
     """For Prometheus, on the address's host; 0 takes a free one, None is for none."""
+    watch: float = 5.0
+    """Seconds between looks at the device and the engine, at most."""
     latent_store: LatentStore | None = None
     """Where starts are fetched from and captures kept; None for nowhere."""
 
 
 class Host:
-    """Starts and stops a worker; `families` finds adapters by name."""
+    """Starts and stops a worker; `families` finds adapters by name, `device` is the settings'."""
 
     def __init__(
-        self, settings: Settings, *, families: Callable[[str], type[Family]] = find_family
+        self,
+        settings: Settings,
+        *,
+        families: Callable[[str], type[Family]] = find_family,
+        device: Device | None = None,
     ) -> None:
         self._settings = settings
-        device = Device(settings.device)
+        self._device = device = device or Device(settings.device)
         variants = {variant.name: variant for variant in settings.variants}
         self.worker = Worker(
             name=settings.name,
@@ -168,7 +172,9 @@ class Host:
 
     async def _watch(self) -> None:
         while not self.halted.is_set():
-            await asyncio.sleep(min(WATCH, self._settings.step_floor / 4))
+            await asyncio.sleep(min(self._settings.watch, self._settings.step_floor / 4))
+            await asyncio.to_thread(self._device.look, self.engine.clock())
+            self.worker.feel()
             if reason := self.engine.halted():
                 self.worker.broke(reason)
                 self.halted.set()

@@ -56,6 +56,7 @@ class Worker:
         self._generation, self._in_flight = 0, 0
         self._last_switch: cluster_pb2.Switch | None = None
         self._resident: tuple[str, ...] = ()
+        self._unwell = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._feed: Feed[cluster_pb2.WorkerState] = Feed()
@@ -156,6 +157,16 @@ class Worker:
         if self.phase in (WorkerPhase.READY, WorkerPhase.LOADING):
             self._held = {}
             self._change(WorkerEvent.BROKE, reason)
+
+    def feel(self) -> None:
+        """Heed what the device's driver tells: draw no more while it is unwell, then go on."""
+        reason = self._device.health().reason
+        if reason and self.phase in (WorkerPhase.READY, WorkerPhase.LOADING):
+            self._held, self._unwell = {}, True
+            self._change(WorkerEvent.BROKE, reason)
+        elif not reason and self._unwell and self.phase is WorkerPhase.FAILED:
+            self._unwell = False
+            self.assign(self._assigned)
 
     async def stop(self, grace: float) -> None:
         """Refuse new work, and give what runs `grace` seconds."""
