@@ -43,10 +43,12 @@ def hold(variant: Variant, *, find=find_family) -> Held:
 
 
 def ask(
-    *, variant="tiny", prompt=CAPTION, steps=4, guidance=2.0, seed=1, skipped=0, **fields
+    *, variant="tiny", prompt=CAPTION, steps=4, guidance=2.0, seed=1, skipped=0, cache="", **fields
 ) -> worker_pb2.ExecuteRequest:
     """A request."""
-    schedule = cluster_pb2.Schedule(steps=steps, guidance_scale=guidance, skipped_steps=skipped)
+    schedule = cluster_pb2.Schedule(
+        steps=steps, guidance_scale=guidance, skipped_steps=skipped, step_cache=cache
+    )
     return worker_pb2.ExecuteRequest(
         variant=variant, prompt=prompt, schedule=schedule, seed=seed, **fields
     )

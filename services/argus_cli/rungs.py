@@ -85,6 +85,10 @@ def _level(field: str, level: Level, can: Facts, family: str) -> Iterator[Violat
         yield Violation(
             f"{field}.steps", f"{family} takes at most {can.max_steps} steps, is {level.steps}"
         )
+    method = (level.step_cache or "").partition(":")[0]
+    if method and method not in can.step_caches:
+        able = " or ".join(can.step_caches) or "none"
+        yield Violation(f"{field}.stepCache", f"{family} has {able}, not {method}")
     scale, most = level.guidance_scale, can.max_guidance if can.guided else 1.0
     if scale > most:
         why = "" if can.guided else ": it was distilled to do without"

@@ -17,14 +17,16 @@ class Scheduled(Protocol):
     def skipped_steps(self) -> int: ...  # noqa: D102
     @property
     def guidance_scale(self) -> float: ...  # noqa: D102
+    @property
+    def step_cache(self) -> str | None: ...  # noqa: D102
 
 
 L = TypeVar("L", bound=Scheduled)
 
 
-def path(level: Scheduled) -> tuple[str, int, float]:
+def path(level: Scheduled) -> tuple[str, int, float, str | None]:
     """What levels share that go through the same latents, wherever they begin."""
-    return level.variant, level.steps, level.guidance_scale
+    return level.variant, level.steps, level.guidance_scale, level.step_cache
 
 
 def in_full(level: Scheduled, ladder: Iterable[L]) -> L | None:
@@ -45,6 +47,12 @@ def latent_space(*, variant: str, model: str, scheduler: str, dtype: str) -> str
     return f"variant={variant};model={model};scheduler={scheduler};dtype={dtype}"
 
 
-def compatibility(space: str, *, steps: int, guidance: float, width: int, height: int) -> str:
-    """The canonical text of a space, a schedule, a guidance scale and a size in pixels."""
-    return f"{space};steps={steps};guidance={guidance!r};size={width}x{height}"
+def compatibility(
+    space: str, *, steps: int, guidance: float, width: int, height: int, cache: str = ""
+) -> str:
+    """The canonical text of a space, a schedule, a guidance scale and a size in pixels.
+
+    What a step cache has made is near to what it stands for, and never taken for it.
+    """
+    made = f";cache={cache}" if cache else ""
+    return f"{space};steps={steps};guidance={guidance!r};size={width}x{height}{made}"

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from argus_core.errors import InvalidRequest, Violation
-from argus_core.spec_engine import Lora
+from argus_core.spec_engine import Lora, StepCacheText
 from argus_core.spec_kubernetes import (
     ClaimName,
     ModelVolume,
@@ -24,6 +24,7 @@ from argus_core.spec_kubernetes import (
 )
 from argus_core.spec_model import Model, Name, Seconds, Share
 from argus_core.spec_tenants import Faults, Quota, Tenant
+from argus_core.step_cache import parse as parse_step_cache
 
 API_VERSION = "argus.dev/v1alpha1"
 KIND = "ArgusCluster"
@@ -109,6 +110,8 @@ class Level(Model):
     """Steps that a cached latent stands in for."""
     guidance_scale: Annotated[float, Field(ge=0, le=50)] = 1.0
     """1 for none."""
+    step_cache: StepCacheText | None = None
+    """How work is skipped within steps, such as `taylorseer:interval=5`; None for not at all."""
     quality: Share
     """Mean over prompts, relative to the best level."""
     seconds: Annotated[dict[str, Seconds], Field(min_length=1)]
@@ -118,6 +121,10 @@ class Level(Model):
     def _leaves_a_step(self) -> Level:
         if self.skipped_steps >= self.steps:
             raise ValueError(f"skippedSteps: must be below steps ({self.steps})")
+        if self.step_cache is not None:
+            if self.skipped_steps:
+                raise ValueError("stepCache: not where steps are skipped: it counts them from 0")
+            parse_step_cache(self.step_cache)
         return self
 
 

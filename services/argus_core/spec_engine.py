@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from argus_core import step_cache
 from argus_core.spec_model import Model
 
 LoraFile = Annotated[
@@ -15,6 +16,7 @@ LoraFile = Annotated[
         pattern=r"^([A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*\.safetensors$",
     ),
 ]
+StepCacheText = Annotated[str, Field(max_length=200, pattern=step_cache.PATTERN)]
 
 
 class Lora(Model):

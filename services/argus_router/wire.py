@@ -34,6 +34,7 @@ def schedule(level: Level) -> cluster_pb2.Schedule:
         steps=level.steps,
         skipped_steps=level.skipped_steps,
         guidance_scale=level.guidance_scale,
+        step_cache=level.step_cache or "",
     )
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 
 import torch
 
 from argus_worker.families.protocol import Family, Rows
 from argus_worker.sample import Sample
 
-Key = tuple[str, torch.Size]
+Key = tuple[str, torch.Size, int]
 
 
 def groups(samples: Iterable[Sample]) -> list[list[Sample]]:
-    """Samples that may share a forward, in order of arrival: same variant, same shape."""
+    """Samples that may share a forward, in order of arrival: same variant, same shape.
+
+    One with a denoiser of its own stands alone.
+    """
     together: dict[Key, list[Sample]] = {}
     for sample in samples:
         together.setdefault(key(sample), []).append(sample)
@@ -22,7 +26,8 @@ def groups(samples: Iterable[Sample]) -> list[list[Sample]]:
 
 def key(sample: Sample) -> Key:
     """What samples must share to share a forward."""
-    return sample.order.held.variant, sample.latent.shape
+    alone = id(sample) if sample.net is not None else 0
+    return sample.order.held.variant, sample.latent.shape, alone
 
 
 def predict(samples: Sequence[Sample]) -> list[torch.Tensor]:
@@ -38,7 +43,9 @@ def predict(samples: Sequence[Sample]) -> list[torch.Tensor]:
     timesteps = torch.stack([sample.timestep for sample in standing]).to(latents.device)
     negative = [sample.conditioning.negative for sample in guided]
     rows = _join([*(n for n in negative if n is not None)], samples)
-    output = family.predict(latents, timesteps, rows)
+    net = samples[0].net
+    with nullcontext() if net is None else family.using(net):
+        output = family.predict(latents, timesteps, rows)
     predictions = [output[i : i + 1] for i in range(len(standing))]
     unconditional = dict(zip(map(id, guided), predictions, strict=False))
     conditional = predictions[len(guided) :]

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from argus_core import latents
+from argus_core import latents, step_cache
 from argus_core.errors import InvalidRequest, Violation
 from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_worker import keeping
+from argus_worker.families.facts import Facts
 from argus_worker.families.protocol import Limits
 from argus_worker.latents import unpack
 from argus_worker.masters import Held
@@ -36,6 +37,7 @@ def to_order(request: worker_pb2.ExecuteRequest, held: Held, *, has_store: bool 
         *_texts(request, limits, family.tokens),
         *_size(width, height, limits),
         *_schedule(schedule, limits),
+        *_step_cache(schedule, family.FACTS),
         *_captures(request),
         *keeping.violations(request),
         *_format(request),
@@ -46,6 +48,7 @@ def to_order(request: worker_pb2.ExecuteRequest, held: Held, *, has_store: bool 
         guidance=schedule.guidance_scale,
         width=width,
         height=height,
+        cache=schedule.step_cache,
     )
     start = None
     try:
@@ -72,6 +75,7 @@ def to_order(request: worker_pb2.ExecuteRequest, held: Held, *, has_store: bool 
         capture_steps=frozenset(request.capture_steps),
         preview_every_steps=request.preview_every_steps,
         compatibility=compatibility,
+        step_cache=step_cache.parse(schedule.step_cache) if schedule.step_cache else None,
         scope=request.scope,
         start_key=request.start.key,
         keep=keeping.wish(request),
@@ -121,6 +125,21 @@ def _schedule(schedule: cluster_pb2.Schedule, limits: Limits) -> Iterator[Violat
         yield Violation(
             "schedule.guidance_scale", f"must be 0 to {limits.max_guidance:g}, is {scale:g}"
         )
+
+
+def _step_cache(schedule: cluster_pb2.Schedule, facts: Facts) -> Iterator[Violation]:
+    field = "schedule.step_cache"
+    if not schedule.step_cache:
+        return
+    try:
+        method = step_cache.parse(schedule.step_cache).method
+    except ValueError as error:
+        yield Violation(field, str(error))
+        return
+    if method not in facts.step_caches:
+        yield Violation(field, f"the variant's family has no {method}")
+    if schedule.skipped_steps:
+        yield Violation(field, "must be empty where steps are skipped: it counts them from 0")
 
 
 def _captures(request: worker_pb2.ExecuteRequest) -> Iterator[Violation]:

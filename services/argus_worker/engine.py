@@ -261,7 +261,9 @@ class Engine:
             call_soon(self._loop, self._on_broken, f"the device is broken: {error}")
 
     def _end(self, job: Job, event: Event | None) -> None:
-        self._running = [running for running in self._running if running.job is not job]
+        for running in [running for running in self._running if running.job is job]:
+            self._running.remove(running)
+            running.sample.close()
         # The slot first: whoever hears the event may ask for the slot at once.
         call_soon(self._loop, job.on_end)
         if event is not None:
@@ -278,6 +280,8 @@ class Engine:
     def _make_resident(self, load: _Load) -> Loaded:
         for held in self._resident:
             held.residency.put_out()
+            if (lender := held.family.lender()) is not None:
+                lender.forget()
         self._resident = []
         held_by_name, disk_bytes, moved = {}, 0, Moved(moved=0, kept=0)
         for name in load.names:

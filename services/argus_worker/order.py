@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from PIL.Image import Image
 
+from argus_core.step_cache import StepCache
 from argus_worker.masters import Held
 
 
@@ -51,6 +52,8 @@ class Order:
     """0 for no previews."""
     compatibility: str
     """Of the latents that this order captures."""
+    step_cache: StepCache | None = None
+    """How work is skipped within steps."""
     scope: str = ""
     """Whose latents are read and kept."""
     start_key: str = ""

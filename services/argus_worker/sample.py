@@ -35,6 +35,16 @@ class Sample:
             height=order.height,
         )
         self.latent = self._begin().to(device)
+        cache, lender = order.step_cache, family.lender()
+        self.net: Any = lender.lend(cache, order.steps) if cache and lender else None
+        """A denoiser of its own, where work is skipped within steps."""
+
+    def close(self) -> None:
+        """Give back what was lent; the sample is of no use any more."""
+        cache, lender = self.order.step_cache, self.order.held.family.lender()
+        if self.net is not None and cache and lender:
+            lender.take_back(self.net, cache, self.order.steps)
+        self.net = None
 
     @property
     def finished(self) -> bool:

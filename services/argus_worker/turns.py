@@ -119,4 +119,5 @@ def kind_of(group: Sequence[Running]) -> Kind:
         width=order.width,
         height=order.height,
         rows=len(group) + guided,
+        cache=str(order.step_cache or ""),
     )

@@ -52,6 +52,8 @@ def test_every_sample_can_be_drawn(path):
         ({"family": "sdxl-turbo", "steps": 5}, "spec.ladder[0].steps"),
         ({"family": "flux-schnell", "steps": 8}, "spec.ladder[0].steps"),
         ({"family": "sdxl-lightning", "guidanceScale": 2}, "spec.ladder[0].guidanceScale"),
+        ({"stepCache": "taylorseer"}, "spec.ladder[0].stepCache"),
+        ({"family": "qwen-image", "stepCache": "magcache"}, "spec.ladder[0].stepCache"),
         ({"spec": {"defaultSize": {"width": 1000, "height": 1024}}}, "spec.defaultSize.width"),
         ({"spec": {"defaultSize": {"width": 1024, "height": 128}}}, "spec.defaultSize.height"),
         ({"spec": {"defaultSize": {"width": 2048, "height": 2048}}}, "spec.defaultSize"),

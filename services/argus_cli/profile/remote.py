@@ -109,6 +109,7 @@ class Remote:
                 steps=level.steps,
                 skipped_steps=start.step if start else 0,
                 guidance_scale=level.guidance_scale,
+                step_cache=level.step_cache or "",
             ),
             seed=seed,
             start=start,

@@ -91,7 +91,7 @@ def draw_units(ask: Ask) -> list[DrawUnit]:
 
 def start_units(ask: Ask) -> list[StartUnit]:
     """In an order that switches variants seldom."""
-    groups: dict[tuple[str, int, float], list[ProfiledLevel]] = {}
+    groups: dict[tuple[str, int, float, str | None], list[ProfiledLevel]] = {}
     for level in sorted(ask.cached, key=lambda level: _place(ask, level.variant)):
         groups.setdefault(path(level), []).append(level)
     return [StartUnit(tuple(levels), pair) for levels in groups.values() for pair in ask.pairs]

@@ -25,6 +25,7 @@ from pydantic.alias_generators import to_camel
 from argus_core.errors import InvalidRequest, Violation
 from argus_core.quality import Comparison
 from argus_core.spec import Level, MetricName
+from argus_core.spec_engine import StepCacheText
 from argus_core.spec_model import Name, Seconds
 
 Deviation = Annotated[float, Field(ge=0, le=86_400)]
@@ -51,6 +52,7 @@ class ProfiledLevel(_Model):
     steps: Annotated[int, Field(ge=1, le=1000)]
     skipped_steps: Annotated[int, Field(ge=0, le=999)] = 0
     guidance_scale: Annotated[float, Field(ge=0, le=50)] = 1.0
+    step_cache: StepCacheText | None = None
 
     @classmethod
     def of(cls, level: Level) -> ProfiledLevel:

@@ -130,22 +130,28 @@ class Schedule(_message.Message):
     STEPS_FIELD_NUMBER: _builtins.int
     SKIPPED_STEPS_FIELD_NUMBER: _builtins.int
     GUIDANCE_SCALE_FIELD_NUMBER: _builtins.int
+    STEP_CACHE_FIELD_NUMBER: _builtins.int
     steps: _builtins.int
     """Denoising steps of the whole schedule, 1 to 1000."""
     skipped_steps: _builtins.int
     """Steps left out at the beginning, because a cached latent stands in for them; 0 to steps - 1."""
     guidance_scale: _builtins.float
     """Classifier-free guidance scale, 0 to 50; 1 is no guidance."""
+    step_cache: _builtins.str
+    """How work is skipped within steps, such as `taylorseer:interval=5,order=1`; see
+    argus_core.step_cache. Empty for not at all; not together with skipped steps.
+    """
     def __init__(
         self,
         *,
         steps: _builtins.int = ...,
         skipped_steps: _builtins.int = ...,
         guidance_scale: _builtins.float = ...,
+        step_cache: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidance_scale", b"guidance_scale", "skipped_steps", b"skipped_steps", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidance_scale", b"guidance_scale", "skipped_steps", b"skipped_steps", "step_cache", b"step_cache", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

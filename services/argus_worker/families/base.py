@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,6 +21,7 @@ from PIL.Image import Image
 from argus_worker import components, loras
 from argus_worker.families.facts import Facts
 from argus_worker.families.protocol import BadModel, Conditioning, Limits, LoraFile
+from argus_worker.step_caches import Lender
 
 
 class Usual:
@@ -40,6 +42,14 @@ class Usual:
             BadModel: always.
         """
         raise BadModel("the family takes no LoRAs")
+
+    def lender(self) -> Lender | None:
+        """None: the denoiser has no hooks."""
+        return None
+
+    def using(self, net: Any) -> AbstractContextManager[None]:  # noqa: ARG002
+        """There is one denoiser."""
+        return nullcontext()
 
     def noise_scale(self, scheduler: Any) -> float | torch.Tensor:
         """What unit noise is multiplied by; read after `set_timesteps`."""
@@ -85,6 +95,7 @@ class PipelineFamily(Usual):
             pipeline.vae,
         )
         # A tokenizer's padding is set call by call: the event loop counts with its own.
+        self._lender = Lender(self._net) if self.FACTS.step_caches else None
         self._counters = copy.deepcopy([getattr(pipeline, name) for name in self.COUNTED])
         parts = {name: getattr(pipeline, name) for name in self.MODULES}
         self.modules = {name: part for name, part in parts.items() if part is not None}
@@ -145,6 +156,20 @@ class PipelineFamily(Usual):
     def _extras(cls) -> dict[str, Any]:
         """Further arguments of the pipeline."""
         return {}
+
+    def lender(self) -> Lender | None:
+        """Of likenesses of the denoiser, hooked."""
+        return self._lender
+
+    @contextmanager
+    def using(self, net: Any) -> Iterator[None]:
+        """Have forwards go through a likeness of the denoiser."""
+        plain, self._net = self._net, net
+        try:
+            with net.cache_context("step"):
+                yield
+        finally:
+            self._net = plain
 
     def tokens(self, prompt: str) -> int:
         """The longest of the counts that matter."""

@@ -32,5 +32,7 @@ class Facts:
     """Scheduler class that the public models come with; empty where it keeps no history."""
     dtypes: tuple[str, ...] = ("float32", "float16", "bfloat16")
     """That the weights may take; float16 is left out where activations overflow in it."""
+    step_caches: tuple[str, ...] = ()
+    """Methods by which the denoiser can skip work within steps; see `argus_core.step_cache`."""
     loras: bool = True
     """Whether LoRAs can be added to the weights."""

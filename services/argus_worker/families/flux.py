@@ -38,6 +38,7 @@ class FluxFamily(FlowFamily):
         max_pixels=2 * 1024 * 1024,
         latent_space="flux1-vae",
         dtypes=("float32", "bfloat16"),
+        step_caches=("magcache", "taylorseer"),
     )
 
     def encode(
@@ -84,4 +85,6 @@ class FluxSchnellFamily(FluxFamily):
     """Flux.1 schnell: 1 to 4 steps, no guidance, prompts half as long."""
 
     MAX_TOKENS = 256
-    FACTS = dataclasses.replace(FluxFamily.FACTS, max_steps=4, guided=False, resumable=False)
+    FACTS = dataclasses.replace(
+        FluxFamily.FACTS, max_steps=4, guided=False, resumable=False, step_caches=()
+    )

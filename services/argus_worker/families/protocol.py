@@ -8,14 +8,18 @@ family gives out have one sample a row, so that rows of several requests can sta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import torch
 from PIL.Image import Image
 
 from argus_worker.families.facts import Facts
+
+if TYPE_CHECKING:
+    from argus_worker.step_caches import Lender
 
 Rows = dict[str, torch.Tensor]
 """Conditioning of a forward: tensors by name, each with one sample a row."""
@@ -139,6 +143,14 @@ class Family(Protocol):
 
     def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, rows: Rows) -> torch.Tensor:
         """The forward: what the scheduler's `step` wants, one row a sample."""
+        ...
+
+    def lender(self) -> Lender | None:
+        """Of denoisers that skip work within steps; None where the facts name no method."""
+        ...
+
+    def using(self, net: Any) -> AbstractContextManager[None]:
+        """Around forwards with a denoiser that was lent."""
         ...
 
     def decode(self, latent: torch.Tensor) -> Image:

@@ -43,6 +43,7 @@ class QwenImageFamily(FlowFamily):
         max_pixels=1664 * 1664,
         latent_space="qwen-image-vae",
         dtypes=("float32", "bfloat16"),
+        step_caches=("taylorseer",),
     )
 
     def tokens(self, prompt: str) -> int:
@@ -113,7 +114,9 @@ class QwenImageFamily(FlowFamily):
 class QwenImageLightningFamily(QwenImageFamily):
     """Qwen-Image with a Lightning LoRA: 4 or 8 steps, each number with a LoRA of its own."""
 
-    FACTS = dataclasses.replace(QwenImageFamily.FACTS, max_steps=8, guided=False, resumable=False)
+    FACTS = dataclasses.replace(
+        QwenImageFamily.FACTS, max_steps=8, guided=False, resumable=False, step_caches=()
+    )
 
     @classmethod
     def load_scheduler(cls, folder: Path) -> Any:
