@@ -203,7 +203,7 @@ class _no_draws:  # noqa: N801 - a context, named as one reads it
             setattr(
                 nn.init,
                 name,
-                lambda tensor, *_, **__: tensor.zero_() if tensor.dim() < 2 else tensor,
+                lambda tensor, *_, **__: tensor.data.zero_() if tensor.dim() < 2 else tensor,
             )
 
     def __exit__(self, *_: object) -> None:

@@ -222,6 +222,8 @@ class Worker:
             drain=duration(drained - began),
             load=duration(self.engine.clock() - drained),
             disk_bytes=loaded.disk_bytes,
+            moved_bytes=loaded.moved.moved,
+            kept_bytes=loaded.moved.kept,
         )
         # A Python keyword: the generated constructor cannot take it by name.
         getattr(switch, "from").extend(before)

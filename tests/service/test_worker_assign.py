@@ -69,6 +69,7 @@ async def test_assigning_tells_every_phase_and_ends_ready():
         assert list(getattr(switch, "from")) == ["tiny"]
         assert list(switch.to) == ["other", "tiny"]
         assert switch.disk_bytes > 0
+        assert (switch.moved_bytes, switch.kept_bytes > 0) == (0, True), "a CPU copies nothing"
         assert seconds(switch.load) > 0
         for name in ("tiny", "other"):
             assert (await collect(stub.Execute(ask(variant=name))))[-1].HasField("result")

@@ -421,8 +421,14 @@ class Switch(_message.Message):
     DRAIN_FIELD_NUMBER: _builtins.int
     LOAD_FIELD_NUMBER: _builtins.int
     DISK_BYTES_FIELD_NUMBER: _builtins.int
+    MOVED_BYTES_FIELD_NUMBER: _builtins.int
+    KEPT_BYTES_FIELD_NUMBER: _builtins.int
     disk_bytes: _builtins.int
     """Read from disk or network; 0 when all was in host memory."""
+    moved_bytes: _builtins.int
+    """Copied from host memory to the device; 0 on a CPU, where host memory is what serves."""
+    kept_bytes: _builtins.int
+    """Of weights that were where they are needed already."""
     @_builtins.property
     def to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -440,10 +446,12 @@ class Switch(_message.Message):
         drain: _duration_pb2.Duration | None = ...,
         load: _duration_pb2.Duration | None = ...,
         disk_bytes: _builtins.int = ...,
+        moved_bytes: _builtins.int = ...,
+        kept_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["drain", b"drain", "load", b"load"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["disk_bytes", b"disk_bytes", "drain", b"drain", "from", b"from", "load", b"load", "to", b"to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disk_bytes", b"disk_bytes", "drain", b"drain", "from", b"from", "kept_bytes", b"kept_bytes", "load", b"load", "moved_bytes", b"moved_bytes", "to", b"to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
