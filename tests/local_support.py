@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -15,7 +15,10 @@ import yaml
 
 from argus_cli.document import load_document
 from argus_cli.local.cluster import LocalCluster
+from argus_client import AsyncClient, Order
+from argus_client.retry import Retry
 from argus_control.planning import Planning
+from argus_core.errors import ArgusError
 
 START = 180.0
 """Seconds for a cluster to be ready: importing torch twice takes long on a busy machine."""
@@ -67,6 +70,25 @@ async def running_cluster(
         processes = [psutil.Process(v.pid) for v in cluster.supervisor.views.values() if v.pid]
     assert processes
     assert not [process for process in processes if process.is_running()]
+
+
+@asynccontextmanager
+async def drawing(address: str, clients: int = 3) -> AsyncIterator[None]:
+    """Clients who ask for the next picture as soon as they have one."""
+
+    async def ask(client: AsyncClient, seed: int) -> None:
+        while True:
+            with suppress(ArgusError):
+                await client.draw(Order(prompt="a large red circle", seed=seed))
+
+    async with AsyncClient(address, retry=Retry(attempts=1)) as client:
+        tasks = [asyncio.create_task(ask(client, seed)) for seed in range(clients)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Command:

@@ -22,8 +22,8 @@ class Metrics:
     """One registry, so that two routers in one process do not meet."""
 
     def __init__(self, slo: Slo) -> None:
-        self._registry = CollectorRegistry()
-        own = self._registry
+        self.registry = CollectorRegistry()
+        own = self.registry
         self.promises = Promises(slo, own)
         self._requests = Counter(
             "argus_router_requests",
@@ -224,4 +224,4 @@ class Metrics:
         Exemplars are told in OpenMetrics only.
         """
         encode, kind = choose_encoder(accept)
-        return encode(self._registry), kind
+        return encode(self.registry), kind

@@ -1,25 +1,20 @@
 """A cluster of real processes that the plan moves: up and down with the load, and around losses."""
 
-import asyncio
 import os
 import signal
-from contextlib import asynccontextmanager, suppress
 
 import pytest
 
 from argus_client import AsyncClient, Order
-from argus_client.retry import Retry
 from argus_client.workers import assign_and_wait
 from argus_control.mode import Mode
 from argus_control.planning import Planning
-from argus_core.errors import ArgusError
 from helpers import eventually
-from local_support import cluster_document, running_cluster
+from local_support import cluster_document, drawing, running_cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 PATIENCE = 180.0
 """Seconds for what takes a few when the machine has nothing else to do."""
-CLIENTS = 3
 
 
 def document():
@@ -29,25 +24,6 @@ def document():
         for v, q, s in (("first", 1.0, 1.0), ("second", 0.6, 0.5))
     ]
     return cluster_document("control", workers=3, slo={"deadlineSeconds": 10}, ladder=ladder)
-
-
-@asynccontextmanager
-async def drawing(address):
-    """Clients who ask for the next picture as soon as they have one."""
-
-    async def ask(client, seed):
-        while True:
-            with suppress(ArgusError):
-                await client.draw(Order(prompt="a large red circle", seed=seed))
-
-    async with AsyncClient(address, retry=Retry(attempts=1)) as client:
-        tasks = [asyncio.create_task(ask(client, seed)) for seed in range(CLIENTS)]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_workers_move_with_the_load_and_losses_and_hands_are_respected(tmp_path):

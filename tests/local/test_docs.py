@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("docs/draw.md", "docs/load.md", "docs/one-machine.md")
+PAGES = ("docs/draw.md", "docs/load.md", "docs/one-machine.md", "docs/why.md")
 BIN = Path(sys.executable).parent
 START = 240.0
 EXAMPLE = 180.0

@@ -6,38 +6,28 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 
+from argus_control.metrics import Metrics as ControlMetrics
+from argus_core.spec import LatentStore
 from argus_dashboards import boards
 from argus_dashboards.boards import BOARDS
-from argus_dashboards.draw import PLANS, Graph, Query, text, where
+from argus_dashboards.draw import PLANS, text, where
+from argus_latents import open_store
+from argus_operator.metrics import Metrics as OperatorMetrics
+from argus_predictor.metrics import Metrics as PredictorMetrics
+from argus_protos.v1 import cluster_pb2
+from argus_router.metrics import Metrics as RouterMetrics
+from argus_worker.metrics import Metrics as WorkerMetrics
+from argus_worker.tally import Tally
+from dashboards_support import filled, panels, queries
 from prometheus_support import promtool
+from router_support import cluster_of
 
 ROOT = Path(__file__).parents[2]
 UNITS = {"short", "s", "bytes", "percentunit", "reqps", "cps"}
 """That Grafana knows, of those in use."""
 each_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
-
-
-def panels(board):
-    return [panel for _, row in board.rows for panel in row]
-
-
-def queries(panel):
-    return panel.queries if isinstance(panel, Graph) else [Query(expr=panel.expr, legend="")]
-
-
-def filled(expr):
-    """A query as Grafana sends it."""
-    for variable, value in (
-        ("$__rate_interval", "1m"),
-        ("$__interval", "15s"),
-        ("$__range", "1h"),
-        ("$namespace", ".*"),
-        ("$cluster", ".*"),
-    ):
-        expr = expr.replace(variable, value)
-    assert "$" not in expr
-    return expr
 
 
 @each_board
@@ -108,9 +98,45 @@ def test_prometheus_takes_every_query(tmp_path):
     assert f"{len(rules)} rules found" in promtool("check", "rules", file)
 
 
+def exposed(folder):
+    """Names of what the processes' own registries hold, as Prometheus knows them."""
+    store = open_store(LatentStore(url=f"directory:{folder}"))
+    control = CollectorRegistry()
+    ControlMetrics(control)
+    registries = [
+        RouterMetrics(cluster_of().spec.slo),
+        PredictorMetrics(),
+        OperatorMetrics(),
+        WorkerMetrics(cluster_pb2.WorkerState, Tally(store)),
+    ]
+    families = [f for each in registries for f in each.registry.collect()]
+    for family in [*families, *control.collect()]:
+        yield family.name
+        if family.type == "counter":
+            yield f"{family.name}_total"
+        if family.type == "histogram":
+            yield from (f"{family.name}_{part}" for part in ("bucket", "sum", "count"))
+
+
+def test_every_metric_is_one_that_processes_expose(tmp_path):
+    known = set(exposed(tmp_path))
+    for board in BOARDS:
+        for panel in panels(board):
+            for query in queries(panel):
+                named = set(re.findall(r"\bargus_[a-z_]+\b", query.expr))
+                assert named
+                assert named <= known, f"{board.name}, {panel.title}: {named - known}"
+
+
 def test_what_is_installed_is_what_the_code_says():
     made = boards.files()
     for path, board in made.items():
         assert (ROOT / path).read_text() == board, f"{path} is stale; run scripts/manifests.py"
     for folder in {path.rpartition("/")[0] for path in made}:
         assert {f"{folder}/{file.name}" for file in (ROOT / folder).iterdir()} <= made.keys()
+
+
+def test_the_page_names_every_board():
+    page = (ROOT / "docs" / "dashboards.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)\.json` \| ([^|]+) \|", page, re.MULTILINE))
+    assert rows == {board.name: board.title for board in BOARDS}

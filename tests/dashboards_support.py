@@ -1,0 +1,31 @@
+"""Boards, panel by panel, and their queries as Grafana sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from argus_dashboards.draw import Board, Figure, Graph, Query
+
+
+def panels(board: Board) -> list[Graph | Figure]:
+    """All of a board's, row by row."""
+    return [panel for _, row in board.rows for panel in row]
+
+
+def queries(panel: Graph | Figure) -> Sequence[Query]:
+    """A panel's."""
+    return panel.queries if isinstance(panel, Graph) else [Query(expr=panel.expr, legend="")]
+
+
+def filled(expr: str) -> str:
+    """A query with all variables set, for all clusters and the last half minute."""
+    for variable, value in (
+        ("$__rate_interval", "30s"),
+        ("$__interval", "15s"),
+        ("$__range", "1m"),
+        ("$namespace", ".*"),
+        ("$cluster", ".*"),
+    ):
+        expr = expr.replace(variable, value)
+    assert "$" not in expr
+    return expr
