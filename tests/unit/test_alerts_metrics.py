@@ -2,47 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import ClassVar
-
-from prometheus_client import CollectorRegistry
 
 from alerts import burns, faults
 from alerts.naming import METRIC, of_the_rules
 from argus_alerts import groups
-from argus_core.spec import Slo
-from argus_operator.metrics import Metrics as OperatorMetrics
-from argus_predictor.metrics import Metrics as PredictorMetrics
-from argus_protos.v1 import cluster_pb2
-from argus_router.metrics import Metrics as RouterMetrics
-from argus_worker.metrics import Metrics as WorkerMetrics
-from argus_worker.tally import Tally
+from shown_support import metrics
 
 ROOT = Path(__file__).parents[2]
-SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum", "")}
-
-
-class Store:
-    misses: ClassVar = {}
-
-
-def shown(registry: CollectorRegistry) -> set[str]:
-    return {
-        family.name + suffix
-        for family in registry.collect()
-        for suffix in SUFFIXES.get(family.type, ("",))
-    }
-
-
-def metrics() -> set[str]:
-    """Of the routers, predictors, workers and operators that there are."""
-    state = cluster_pb2.WorkerState(phase=cluster_pb2.WORKER_PHASE_READY)
-    registries = (
-        RouterMetrics(Slo())._registry,
-        PredictorMetrics().registry,
-        WorkerMetrics(lambda: state, Tally(Store())).registry,
-        OperatorMetrics().registry,
-    )
-    return set().union(*map(shown, registries))
 
 
 def test_every_metric_of_the_rules_is_shown():

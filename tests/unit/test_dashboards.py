@@ -6,23 +6,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from prometheus_client import CollectorRegistry
 
-from argus_control.metrics import Metrics as ControlMetrics
-from argus_core.spec import LatentStore
 from argus_dashboards import boards
 from argus_dashboards.boards import BOARDS
 from argus_dashboards.draw import PLANS, text, where
-from argus_latents import open_store
-from argus_operator.metrics import Metrics as OperatorMetrics
-from argus_predictor.metrics import Metrics as PredictorMetrics
-from argus_protos.v1 import cluster_pb2
-from argus_router.metrics import Metrics as RouterMetrics
-from argus_worker.metrics import Metrics as WorkerMetrics
-from argus_worker.tally import Tally
 from dashboards_support import filled, panels, queries
 from prometheus_support import promtool
-from router_support import cluster_of
+from shown_support import metrics
 
 ROOT = Path(__file__).parents[2]
 UNITS = {"short", "s", "bytes", "percentunit", "reqps", "cps"}
@@ -98,28 +88,8 @@ def test_prometheus_takes_every_query(tmp_path):
     assert f"{len(rules)} rules found" in promtool("check", "rules", file)
 
 
-def exposed(folder):
-    """Names of what the processes' own registries hold, as Prometheus knows them."""
-    store = open_store(LatentStore(url=f"directory:{folder}"))
-    control = CollectorRegistry()
-    ControlMetrics(control)
-    registries = [
-        RouterMetrics(cluster_of().spec.slo),
-        PredictorMetrics(),
-        OperatorMetrics(),
-        WorkerMetrics(cluster_pb2.WorkerState, Tally(store)),
-    ]
-    families = [f for each in registries for f in each.registry.collect()]
-    for family in [*families, *control.collect()]:
-        yield family.name
-        if family.type == "counter":
-            yield f"{family.name}_total"
-        if family.type == "histogram":
-            yield from (f"{family.name}_{part}" for part in ("bucket", "sum", "count"))
-
-
-def test_every_metric_is_one_that_processes_expose(tmp_path):
-    known = set(exposed(tmp_path))
+def test_every_metric_is_one_that_processes_expose():
+    known = metrics()
     for board in BOARDS:
         for panel in panels(board):
             for query in queries(panel):
