@@ -49,6 +49,20 @@ MATRIX: dict[str, dict[str, Any]] = {
             "pullSecrets": [{"name": "mirror"}],
         }
     },
+    "console": {
+        "console": {
+            "enabled": True,
+            "router": "studio-router.studio.svc:8000",
+            "keysSecret": "keys",
+            "routerKeys": True,
+            "tlsSecret": "page",
+            "ingressFrom": [{"namespaceSelector": {"matchLabels": {"team": "images"}}}],
+            "resources": {
+                "requests": {"cpu": "100m", "memory": "1Gi"},
+                "limits": {"memory": "1Gi"},
+            },
+        }
+    },
     "named": {"nameOverride": "drawer", "fullnameOverride": "drawer-of-pictures"},
     "placed": {
         "operator": {

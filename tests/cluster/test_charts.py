@@ -137,8 +137,29 @@ def test_the_matrix_sets_every_value():
 
     defaults = yaml.safe_load((CHARTS / "argus" / "values.yaml").read_text())
     touched = {path for values in MATRIX.values() for path in given(values)}
-    images = {("images", part) for part in ("operator", "router", "predictor", "worker")}
+    images = {("images", part) for part in ("operator", "router", "predictor", "worker", "console")}
     assert set(leaves(defaults)) - touched <= images
+
+
+def test_a_console_comes_only_where_asked_for_and_never_without_keys(tmp_path):
+    def named(values):
+        documents = render("argus", values, tmp_path)
+        return {d["kind"]: d for d in documents if d["metadata"]["name"] == "argus-console"}
+
+    assert not named(MATRIX["defaults"])
+    found = named(MATRIX["console"])
+    assert found.keys() == {"Deployment", "Service", "NetworkPolicy"}
+    pod = found["Deployment"]["spec"]["template"]
+    assert "--keys=/etc/argus/keys/keys" in pod["spec"]["containers"][0]["args"]
+    assert pod["spec"]["automountServiceAccountToken"] is False
+    chosen = found["Service"]["spec"]["selector"]
+    assert chosen.items() <= pod["metadata"]["labels"].items()
+    for missing in ("router", "keysSecret"):
+        file = tmp_path / "values.yaml"
+        file.write_text(yaml.safe_dump({"console": MATRIX["console"]["console"] | {missing: ""}}))
+        done = helm("template", str(CHARTS / "argus"), "--values", str(file))
+        assert done.returncode != 0
+        assert f"console.{missing}" in done.stderr
 
 
 def test_the_alerts_are_those_of_the_plain_file_with_runbooks_where_they_are_read(tmp_path):

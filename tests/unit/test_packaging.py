@@ -23,7 +23,7 @@ def resolved(extra):
     return {line.partition("==")[0] for line in done.stdout.splitlines() if "==" in line}
 
 
-@pytest.mark.parametrize("extra", ["operator", "router"])
+@pytest.mark.parametrize("extra", ["operator", "router", "console"])
 def test_the_light_services_bring_no_torch(extra):
     packages = resolved(extra)
     assert "grpcio" in packages

@@ -26,6 +26,25 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
+{{/* The console's name, and its labels. */}}
+{{- define "argus.console" -}}
+{{- printf "%s-console" (include "argus.fullname" . | trimSuffix "-operator") -}}
+{{- end -}}
+
+{{- define "argus.consoleSelector" -}}
+app.kubernetes.io/name: argus-console
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "argus.consoleLabels" -}}
+{{ include "argus.consoleSelector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/component: console
+app.kubernetes.io/part-of: argus
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
 {{- define "argus.serviceAccount" -}}
 {{- default (include "argus.fullname" .) .Values.serviceAccount.name -}}
 {{- end -}}
