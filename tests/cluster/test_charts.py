@@ -1,18 +1,21 @@
 """What the charts render, by themselves and in the eyes of an API server."""
 
 import json
+import re
+import shlex
 import subprocess
 
 import pytest
 import yaml
 
 from cluster.charts import CHARTS, MATRIX, helm, render, tool
-from cluster.kubernetes import Kubernetes
+from cluster.kubernetes import ROOT, Kubernetes
 from cluster.schemas import write_schemas
 
 each_values = pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX)
 FOREIGN = ("PrometheusRule", "ServiceMonitor")
 """Kinds of the Prometheus operator, which is not here."""
+BOARDS = ROOT / "manifests" / "dashboards"
 RESTRICTED = {
     "pod-security.kubernetes.io/enforce": "restricted",
     "pod-security.kubernetes.io/warn": "restricted",
@@ -60,6 +63,21 @@ def test_kubeconform_takes_every_rendering(api_server: Kubernetes, tmp_path):
         timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_pages_command_installs_every_dashboard_for_the_sidecar():
+    page = (ROOT / "docs" / "dashboards.md").read_text()
+    (flags,) = re.findall(r"^helm upgrade --install argus charts/argus (.+)$", page, re.MULTILINE)
+    done = helm("template", "argus", str(CHARTS / "argus"), *shlex.split(flags))
+    assert done.returncode == 0, done.stderr
+    found = {
+        file: json.loads(text)
+        for document in yaml.safe_load_all(done.stdout)
+        if document["metadata"]["labels"].get("grafana_dashboard") == "1"
+        for file, text in document["data"].items()
+    }
+    kept = {path.name: json.loads(path.read_text()) for path in BOARDS.iterdir()}
+    assert found == kept
 
 
 def test_a_cluster_wide_install_needs_a_cluster_role_and_a_namespaced_one_none(tmp_path):
