@@ -21,6 +21,7 @@ from argus_core.spec_kubernetes import (
     PlanningRules,
     PodTemplate,
     ResourceName,
+    SecretName,
 )
 from argus_core.spec_model import Model, Name, Seconds, Share
 from argus_core.spec_tenants import Faults, Quota, Tenant
@@ -175,8 +176,12 @@ class Predictor(Model):
 class LatentStore(Model):
     """Where half-denoised latents are kept for later prompts to start from."""
 
-    url: Annotated[str, Field(min_length=1, max_length=4096)]
-    """`directory:PATH`, or `redis://...`."""
+    url: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    """`directory:PATH`, or `redis://...`; None where the environment tells it, see
+    `argus_latents.opening`."""
+    secret_name: SecretName | None = None
+    """Of a Secret, in Kubernetes: its `url`, where none is given here, and what checksums are keyed
+    with, `checksum-key`, if it has one."""
     max_bytes: Annotated[int, Field(ge=1)] = 2**30
     """What the latents may take."""
     time_to_live_seconds: Annotated[float, Field(gt=0, le=31_536_000)] = 86_400.0
@@ -187,6 +192,12 @@ class LatentStore(Model):
     claim_name: ClaimName | None = None
     """Of the volume that holds the directory, in Kubernetes; None for one that each pod has for
     itself, so that nothing is shared."""
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> LatentStore:
+        if self.url is None and self.secret_name is None:
+            raise ValueError("url: give one, or secretName of a Secret that holds it")
+        return self
 
 
 class ImageSize(Model):
@@ -296,7 +307,7 @@ def only_in_kubernetes(spec: ClusterSpec) -> list[str]:
         **{f"variants[{variant['name']}]": variant for variant in said["variants"]},
         **{key: said.get(key) or {} for key in ("router", "predictor", "latentStore")},
     }
-    theirs = ("resourceName", "podTemplate", "replicas", "claimName")
+    theirs = ("resourceName", "podTemplate", "replicas", "claimName", "secretName")
     found = [f"{part}.{field}" for part, has in parts.items() for field in theirs if field in has]
     whole = [key for key in ("planning", "modelVolume", "observability") if key in said]
     return found + whole

@@ -15,6 +15,10 @@ ClaimName = Annotated[
     str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
 ]
 """Of a PersistentVolumeClaim of the cluster's namespace."""
+SecretName = Annotated[
+    str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
+]
+"""Of a Secret of the cluster's namespace."""
 Path = Annotated[str, Field(min_length=2, max_length=1024, pattern=r"^/[^:]+$")]
 """Absolute, within a container."""
 ResourceName = Annotated[

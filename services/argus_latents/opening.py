@@ -15,6 +15,8 @@ from argus_latents.store import Store
 
 SECRET = "ARGUS_LATENT_SECRET"  # noqa: S105 - its name
 """Environment variable: what keys the checksums. All processes of a cluster must agree on it."""
+URL = "ARGUS_LATENT_URL"
+"""Environment variable: where the store is, if the document does not tell."""
 _DIRECTORY, _REDIS = "directory:", ("redis://", "rediss://", "unix://")
 
 
@@ -34,7 +36,7 @@ def open_store(
         secret: keys the checksums; None takes the environment's.
 
     Raises:
-        InvalidRequest: the URL names no store.
+        InvalidRequest: the URL names no store, or is told nowhere.
     """
     if secret is None:
         secret = os.environ.get(SECRET, "").encode()
@@ -44,10 +46,13 @@ def open_store(
         "clock": clock,
         "secret": secret,
     }
-    if spec.url.startswith(_REDIS):
-        return _open_redis(spec.url, **rest)
-    folder = spec.url.removeprefix(_DIRECTORY)
-    if folder in ("", spec.url):
+    url = spec.url or os.environ.get(URL, "")
+    if not url:
+        raise InvalidRequest.one("latentStore.url", f"is not given, and {URL} is not set")
+    if url.startswith(_REDIS):
+        return _open_redis(url, **rest)
+    folder = url.removeprefix(_DIRECTORY)
+    if folder in ("", url):
         raise InvalidRequest.one("latentStore.url", "must be directory:PATH or redis://HOST:PORT")
     return DirectoryStore(Path(folder).expanduser(), **rest)
 

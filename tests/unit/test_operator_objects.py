@@ -60,6 +60,25 @@ def test_pods_obey_the_restricted_standard():
         assert not [v for v in spec["volumes"] if "hostPath" in v]
 
 
+def test_latent_store_s_url_and_key_come_from_a_secret():
+    objects = built(latentStore={"secretName": "redis"})
+    for key, spec in pod_specs(objects):
+        told = {
+            e["name"]: e["valueFrom"].get("secretKeyRef")
+            for e in spec["containers"][0].get("env", [])
+        }
+        url = told.get("ARGUS_LATENT_URL")
+        if key[1] == "demo-router":
+            assert url is None
+        else:
+            assert url == {"name": "redis", "key": "url", "optional": False}
+            assert told["ARGUS_LATENT_SECRET"]["optional"]
+    objects = built(latentStore={"secretName": "redis", "url": "redis://r"})
+    told = [e["name"] for e in container(objects, "StatefulSet", "demo-cpu")["env"]]
+    assert "ARGUS_LATENT_URL" not in told
+    assert "ARGUS_LATENT_SECRET" in told
+
+
 @pytest.mark.parametrize(
     ("pool", "device"),
     [

@@ -7,7 +7,7 @@ from typing import Any
 from argus_core.spec import ArgusCluster
 from argus_operator import names
 from argus_operator.objects.common import DOCUMENT_PATH, metadata, pod_template, probes
-from argus_operator.objects.workers import latent_volume
+from argus_operator.objects.workers import latent_secrets, latent_volume
 from argus_operator.settings import Settings
 
 
@@ -51,6 +51,7 @@ def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
             "--state-dir=/var/lib/argus",
             f"--metrics-port={metrics}",
         ],
+        "env": latent_secrets(spec),
         "ports": [
             {"name": "grpc", "containerPort": port, "protocol": "TCP"},
             {"name": "metrics", "containerPort": metrics, "protocol": "TCP"},

@@ -116,6 +116,7 @@ def _template(cluster: ArgusCluster, pool: Pool, settings: Settings) -> dict[str
             _from_pod("POD_NAME", "metadata.name"),
             # Read anew whenever the container is: it begins with what the pod was told last.
             _from_pod("ARGUS_LOADOUT", f"metadata.annotations['{names.LOADOUT}']"),
+            *latent_secrets(spec),
         ],
         "ports": [
             {"name": "grpc", "containerPort": port, "protocol": "TCP"},
@@ -167,11 +168,27 @@ def _volumes(spec: ClusterSpec) -> tuple[list[dict[str, Any]], list[dict[str, An
 def latent_volume(spec: ClusterSpec) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Volume and mount of a latent store that is a directory with a claim; else none."""
     store = spec.latent_store
-    if store is None or store.claim_name is None or not store.url.startswith(_DIRECTORY):
+    if store is None or store.claim_name is None:
+        return []
+    if store.url is None or not store.url.startswith(_DIRECTORY):
         return []
     claim = {"claimName": store.claim_name}
     mount = {"name": "latents", "mountPath": store.url.removeprefix(_DIRECTORY)}
     return [({"name": "latents", "persistentVolumeClaim": claim}, mount)]
+
+
+def latent_secrets(spec: ClusterSpec) -> list[dict[str, Any]]:
+    """Environment that a Secret tells of the latent store; without one there is none."""
+    store = spec.latent_store
+    if store is None or store.secret_name is None:
+        return []
+
+    def told(name: str, key: str, *, optional: bool) -> dict[str, Any]:
+        source = {"name": store.secret_name, "key": key, "optional": optional}
+        return {"name": name, "valueFrom": {"secretKeyRef": source}}
+
+    key = told("ARGUS_LATENT_SECRET", "checksum-key", optional=True)
+    return [key] if store.url else [told("ARGUS_LATENT_URL", "url", optional=False), key]
 
 
 def _resources(pool: Pool) -> dict[str, Any]:

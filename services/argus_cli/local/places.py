@@ -32,7 +32,7 @@ def anchored(text: str, document: ArgusCluster, base: Path) -> str:
     spec = document.spec
     store, predictor = spec.latent_store, spec.predictor
     changes: dict[str, LatentStore | Predictor] = {}
-    if store is not None and store.url.startswith(_DIRECTORY):
+    if store is not None and store.url is not None and store.url.startswith(_DIRECTORY):
         path = _absolute(store.url.removeprefix(_DIRECTORY), base)
         changes["latent_store"] = store.model_copy(update={"url": f"{_DIRECTORY}{path}"})
     names = {}
