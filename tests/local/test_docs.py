@@ -27,7 +27,7 @@ def examples():
             if language == "console":
                 commands = re.findall(r"^\$ (.+)$", block, re.MULTILINE)
                 yield from ((page, "bash", line) for line in commands if line != "argus up")
-            else:
+            elif language != "text":
                 yield page, language, block
 
 

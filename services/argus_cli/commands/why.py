@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from argus_protos.v1 import control_pb2
 
 console = Console()
+_INDENT = (0, 0, 0, 2)
 
 
 def why(
@@ -88,7 +89,7 @@ def _tell_plan(record: control_pb2.PlanRecord) -> None:
 
     console.print(Text(plans.headline(record, None), style="bold"))
     for sentence in plans.details(record):
-        console.print(Padding(Text(sentence), (0, 0, 0, 2)))
+        console.print(Padding(Text(sentence), _INDENT, expand=False))
 
 
 def _tell_request(record: control_pb2.RequestRecord) -> None:
@@ -99,8 +100,8 @@ def _tell_request(record: control_pb2.RequestRecord) -> None:
     for image in record.images:
         console.print(Text(f"Image {image.index}", style="bold"))
         for sentence in request.image(image):
-            console.print(Padding(Text(sentence), (0, 0, 0, 2)))
-        console.print(Padding(_levels(image), (0, 0, 0, 2)))
+            console.print(Padding(Text(sentence), _INDENT, expand=False))
+        console.print(Padding(_levels(image), _INDENT, expand=False))
 
 
 def _levels(image: control_pb2.ImageRecord) -> Table:
