@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
-from argus_alerts import groups
+from argus_alerts import burn, groups
 from argus_alerts.rule import Pace
 from argus_cli.local.cluster import LocalCluster
 from argus_client import AsyncClient, Order
@@ -33,9 +33,15 @@ class Watch:
         self.prometheus = found
 
     async def firing(self) -> dict[str, str]:
-        """Description, by name."""
-        alerts = await self.prometheus.alerts()
-        return {a["labels"]["alertname"]: a["annotations"]["description"] for a in alerts}
+        """Description, by name; but for the tickets of budgets that burn for days.
+
+        Those rightly stay for hours after what no later fault has anything to do with.
+        """
+        return {
+            alert["labels"]["alertname"]: alert["annotations"]["description"]
+            for alert in await self.prometheus.alerts()
+            if alert["labels"].get("watch") != burn.LONG.name
+        }
 
     async def silence(self, seconds: float) -> None:
         """Nothing fires for so long.
