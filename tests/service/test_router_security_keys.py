@@ -134,6 +134,12 @@ async def test_control_service_has_keys_of_its_own(served):
         assert await code_of(watching.read()) == "PERMISSION_DENIED"
         plan = control.ApplyPlan(control_pb2.ApplyPlanRequest(), metadata=bearer(SHOP))
         assert await code_of(plan) == "PERMISSION_DENIED"
+        for told, asked in (
+            (control.ListPlans, control_pb2.ListPlansRequest()),
+            (control.Explain, control_pb2.ExplainRequest()),
+            (control.RecordPlans, control_pb2.RecordPlansRequest()),
+        ):
+            assert await code_of(told(asked, metadata=bearer(SHOP))) == "PERMISSION_DENIED"
         assert await code_of(describe(images, bearer(OPERATOR))) == "PERMISSION_DENIED"
         # It comes as far as being read.
         plan = control.ApplyPlan(control_pb2.ApplyPlanRequest(), metadata=bearer(OPERATOR))
