@@ -119,6 +119,17 @@ class Engine:
         self._send(_Load(names=names, superseded=superseded, done=done))
         return await done
 
+    async def prefetch(self, names: Sequence[str], *, wanted: Callable[[], bool]) -> None:
+        """Have variants in host memory while others serve, as far as there is room.
+
+        Args:
+            names: Known to the masters.
+            wanted: Asked before each; false gives up.
+        """
+        for name in names:
+            if wanted():
+                await asyncio.to_thread(self._read_ahead, name)
+
     def halted(self) -> str:
         """Why the engine has come to a halt, of which only a new process helps; empty if not."""
         return self._turns.halted()
@@ -268,6 +279,11 @@ class Engine:
         call_soon(self._loop, job.on_end)
         if event is not None:
             job.outbox.put(event)
+
+    def _read_ahead(self, name: str) -> None:
+        with torch.inference_mode():
+            if self._masters.prefetch(name):
+                log.info("%s is in host memory", name)
 
     def _load(self, load: _Load) -> None:
         try:

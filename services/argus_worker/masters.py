@@ -1,12 +1,14 @@
 """Variants in host memory, loaded from disk once and kept while there is room.
 
-Owned by the engine's thread. Invariant: once `fetch` returned a variant, fetching it again
-reads nothing from disk, until `trim` dropped it for room; what a loadout names is never dropped.
+Owned by the engine's thread; another may prefetch, and each waits for the other. Invariant: once
+`fetch` returned a variant, fetching it again reads nothing from disk, until `trim` dropped it for
+room; what a loadout names is never dropped.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -65,6 +67,7 @@ class Masters:
         self.variants = dict(variants)
         self._device, self._limit, self._find = device, limit_bytes, families
         self.weights = Weights(device)
+        self._lock = threading.RLock()
         self._held: OrderedDict[str, Held] = OrderedDict()
 
     @property
@@ -85,18 +88,42 @@ class Masters:
             BadModel: its model is missing, corrupt, or of another family.
         """
         read = 0
-        if name not in self._held:
-            self._held[name], read = self._load(self.variants[name])
-        self._held.move_to_end(name)
-        return self._held[name], read
+        with self._lock:
+            if name not in self._held:
+                self._held[name], read = self._load(self.variants[name])
+            self._held.move_to_end(name)
+            return self._held[name], read
+
+    def prefetch(self, name: str) -> bool:
+        """Fetch a variant while others serve, from any thread; whether it is in host memory then.
+
+        Not where it would be made of a model that may be on the device, nor where there is no room
+        for it beside those that are held.
+        """
+        variant = self.variants[name]
+        with self._lock:
+            if name in self._held:
+                return True
+            origins = {_origin(self.variants[held]) for held in self._held}
+            if variant.loras and _origin(variant) in origins:
+                return False
+            try:
+                if self.bytes + sources.disk_bytes(sources.resolve(variant)) > self._limit:
+                    return False
+                self.fetch(name)
+            except BadModel as error:
+                log.warning("cannot prefetch %s: %s", name, error)
+                return False
+        return True
 
     def trim(self, keep: Collection[str]) -> None:
         """Drop variants, least recently fetched first and never one to keep, until all fit."""
-        droppable = [name for name in self._held if name not in keep]
-        while droppable and self.bytes > self._limit:
-            log.info("dropping %s from host memory", droppable[0])
-            del self._held[droppable.pop(0)]
-            failures.free_memory()
+        with self._lock:
+            droppable = [name for name in self._held if name not in keep]
+            while droppable and self.bytes > self._limit:
+                log.info("dropping %s from host memory", droppable[0])
+                del self._held[droppable.pop(0)]
+                failures.free_memory()
 
     def _all(self) -> Iterator[Held]:
         for held in self._held.values():

@@ -82,7 +82,9 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         context: Context,  # noqa: ARG002
     ) -> worker_pb2.AssignResponse:
         """Change the loadout."""
-        return worker_pb2.AssignResponse(generation=self._worker.assign(list(request.loadout)))
+        return worker_pb2.AssignResponse(
+            generation=self._worker.assign(list(request.loadout), prefetch=list(request.prefetch))
+        )
 
     async def Watch(  # type: ignore[override]  # noqa: N802
         self,

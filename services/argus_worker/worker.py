@@ -57,6 +57,7 @@ class Worker:
         self._last_switch: cluster_pb2.Switch | None = None
         self._resident: tuple[str, ...] = ()
         self._unwell = False
+        self._next: tuple[str, ...] = ()
         self._idle = asyncio.Event()
         self._idle.set()
         self._feed: Feed[cluster_pb2.WorkerState] = Feed()
@@ -133,17 +134,22 @@ class Worker:
         self._tell()
         return job
 
-    def assign(self, loadout: Sequence[str]) -> int:
+    def assign(self, loadout: Sequence[str], *, prefetch: Sequence[str] = ()) -> int:
         """Accept a loadout; returns the assignment's generation.
+
+        What is to be prefetched is read while the loadout serves, unless something new is assigned.
 
         Raises:
             InvalidRequest: the loadout is empty, or names a variant unknown or twice.
             Unavailable: the worker is stopping.
         """
         self._check(loadout)
+        self._next = tuple(name for name in prefetch if name in self._known)
         if self.phase is WorkerPhase.STOPPING:
             raise Unavailable(f"worker {self._name} is stopping", retry_after=None)
         if self._assigned == tuple(loadout) and self.phase is not WorkerPhase.FAILED:
+            if self.phase is WorkerPhase.READY:
+                self._read_ahead()
             return self._generation
         self._generation += 1
         self._assigned, self._held = tuple(loadout), {}
@@ -230,6 +236,14 @@ class Worker:
         self._last_switch = switch
         self.loaded(seconds(switch.load))
         self._change(WorkerEvent.LOADED, "")
+        self._read_ahead()
+
+    def _read_ahead(self) -> None:
+        generation = self._generation
+        if self._next:
+            self._spawn(
+                self.engine.prefetch(self._next, wanted=lambda: not self._overtaken(generation))
+            )
 
     def _overtaken(self, generation: int) -> bool:
         return generation != self._generation or self.phase in (

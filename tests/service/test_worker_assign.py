@@ -76,6 +76,31 @@ async def test_assigning_tells_every_phase_and_ends_ready():
         await eventually(lambda: is_serving(channel))
 
 
+async def test_what_is_likely_next_is_read_while_the_loadout_serves(tmp_path):
+    folder = shutil.copytree(weights_path("shapes-tiny"), tmp_path / "model")
+    copied = Variant(name="copied", model=str(folder), family="shapes")
+    find, gate = gated()
+    async with running(TINY, copied, loadout=["tiny"], find=find, host_bytes=2**30) as (
+        host,
+        stub,
+        _,
+    ):
+        await phase(stub, "READY")
+        call = await begun(stub.Execute(ask(steps=3)))
+        await stub.Assign(
+            worker_pb2.AssignRequest(loadout=["tiny"], prefetch=["copied", "unknown"])
+        )
+        await eventually(lambda: "copied" in host.masters.names)
+        assert (await now(stub)).phase == cluster_pb2.WORKER_PHASE_READY, "it serves meanwhile"
+        shutil.rmtree(folder)
+        gate.open()
+        assert (await collect(call))[-1].HasField("result")
+        await stub.Assign(assign("copied"))
+        state = await phase(stub, "READY")
+        assert (list(state.loadout), state.last_switch.disk_bytes) == (["copied"], 0)
+        assert (await collect(stub.Execute(ask(variant="copied"))))[-1].HasField("result")
+
+
 async def test_assigning_what_is_held_changes_nothing():
     async with running(TINY, loadout=["tiny"]) as (_, stub, _channel):
         before = await phase(stub, "READY")

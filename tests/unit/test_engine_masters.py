@@ -76,6 +76,19 @@ def test_masters_beyond_the_limit_are_dropped_least_recently_fetched_first(folde
     assert kept.names == ("b",), "what a loadout names stays, whatever the limit"
 
 
+def test_nothing_is_prefetched_that_others_would_be_dropped_for(folder):
+    kept = masters(variant(folder), variant(another(folder, 1), "other"), limit=2**30)
+    assert kept.prefetch("copy")
+    kept._limit = kept.bytes + 1000
+    assert not kept.prefetch("other")
+    assert kept.names == ("copy",)
+
+
+def test_a_model_that_cannot_be_read_is_not_prefetched(folder):
+    spoil_index(folder)
+    assert not masters(variant(folder), limit=2**30).prefetch("copy")
+
+
 def spoil_index(folder):
     (folder / "model_index.json").write_text("{")
 

@@ -399,21 +399,29 @@ class AssignRequest(_message.Message):
 
     LOADOUT_FIELD_NUMBER: _builtins.int
     PLAN_ID_FIELD_NUMBER: _builtins.int
+    PREFETCH_FIELD_NUMBER: _builtins.int
     plan_id: _builtins.int
     """The plan that asks for it, for logs and labels; 0 for none."""
     @_builtins.property
     def loadout(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Variants to hold at once, at least one, each known to the worker."""
 
+    @_builtins.property
+    def prefetch(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Variants that are likely to be assigned next: read into host memory while the loadout serves, as
+        far as there is room, and given up for anything that is assigned.
+        """
+
     def __init__(
         self,
         *,
         loadout: _abc.Iterable[_builtins.str] | None = ...,
         plan_id: _builtins.int = ...,
+        prefetch: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["loadout", b"loadout", "plan_id", b"plan_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["loadout", b"loadout", "plan_id", b"plan_id", "prefetch", b"prefetch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
