@@ -46,7 +46,7 @@ def sdxl(folder: Path, *, dtype: torch.dtype, tiny: bool) -> Path:
     }
     if tiny:
         unet |= {
-            "sample_size": 16,
+            "sample_size": 32,
             "block_out_channels": (16, 32, 32),
             "norm_num_groups": 8,
             "transformer_layers_per_block": 1,
@@ -177,8 +177,9 @@ def _made(build: Callable[[], nn.Module], dtype: torch.dtype) -> Any:
         torch.set_default_dtype(before)
     noise = torch.randn(_BLOCK, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        for parameter in module.parameters():
-            _fill(parameter, noise)
+        for index, parameter in enumerate(module.parameters()):
+            # Shifted, or tensors of one shape would be of the same bits, and held once.
+            _fill(parameter, noise.roll(index * 9973))
     return module.to(dtype).eval()
 
 
