@@ -68,7 +68,7 @@ class Front:
         self._scene, self._guard, self._foresight, self._client = scene, guard, foresight, client
         self._limits = limits or Limits()
         self._streams, self._drawings = Places(_STREAMS), Places(_DRAWINGS)
-        self._files = {f"/{p.relative_to(PAGE)}": p for p in PAGE.rglob("*") if p.is_file()}
+        self._files = {f"/{p.relative_to(PAGE)}": p for p in PAGE.rglob("*") if p.suffix in _TYPES}
 
     def app(self) -> web.Application:
         """The application to serve."""

@@ -57,8 +57,7 @@ function Holds({ plan }) {
 
 function Inputs({ inputs }) {
   const queued = Object.entries(inputs.queued).filter(([, count]) => count).map(([name, count]) => `${count} for ${name || 'any'}`).join(', ');
-  return html`<h3>Made from</h3><p>${rate(inputs.rate)} images a second likeliest, burstiness ${inputs.burstiness.toFixed(1)};
-    ${queued ? `waiting: ${queued}` : 'nobody waiting'}; ${inputs.met} in time and ${inputs.missed} missed in the five minutes before.</p>`;
+  return html`<h3>Made from</h3><p>${rate(inputs.rate)} images a second likeliest, burstiness ${inputs.burstiness.toFixed(1)}; ${queued ? `waiting: ${queued}` : 'nobody waiting'}; ${inputs.met} in time and ${inputs.missed} missed in the five minutes before.</p>`;
 }
 
 function After({ after }) {
