@@ -119,7 +119,7 @@ def flux(folder: Path, *, dtype: torch.dtype, tiny: bool) -> Path:
             dtype,
         ),
         transformer=_made(lambda: diffusers.FluxTransformer2DModel(**net), dtype),
-        vae=_made(lambda: _vae(tiny, channels=16, scale=0.3611), dtype),
+        vae=_made(lambda: _vae(tiny, channels=16, scale=0.3611, shift=0.1159), dtype),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
     )
     pipeline.save_pretrained(folder)
@@ -140,7 +140,13 @@ def _clip(tiny: bool, width: int, layers: int) -> CLIPTextConfig:  # noqa: FBT00
     )
 
 
-def _vae(tiny: bool, *, channels: int, scale: float) -> diffusers.AutoencoderKL:  # noqa: FBT001
+def _vae(
+    tiny: bool,  # noqa: FBT001
+    *,
+    channels: int,
+    scale: float,
+    shift: float | None = None,
+) -> diffusers.AutoencoderKL:
     return diffusers.AutoencoderKL(
         block_out_channels=(8, 8, 8, 8) if tiny else (128, 256, 512, 512),
         layers_per_block=1 if tiny else 2,
@@ -150,6 +156,7 @@ def _vae(tiny: bool, *, channels: int, scale: float) -> diffusers.AutoencoderKL:
         latent_channels=channels,
         sample_size=128 if tiny else 1024,
         scaling_factor=scale,
+        shift_factor=shift,
         # As in the repaired VAEs that are served in half precision.
         force_upcast=False,
     )
