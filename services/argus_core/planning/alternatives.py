@@ -12,28 +12,38 @@ from argus_core.planning.explain import Verdict
 from argus_core.planning.moves import label, moves, told
 from argus_core.planning.plan import Alternative, Solver
 from argus_core.planning.program import Ints, Program
+from argus_core.planning.skeleton import SHORTAGE
 from argus_core.planning.workers import moved
 
 
 def weigh(blender: Blender, verdict: Verdict, *, tolerance: float) -> tuple[Alternative, ...]:
     """The alternatives in a stated order, each with its cost; those that bounds forbid left out."""
-    score = verdict.taken.blended.score
     found = [*_standing_or_change(verdict), _best_level_only(verdict, tolerance)]
     for name, description, workers in _one_worker(verdict):
         other = blender.serve(workers, tolerance=tolerance)
-        found.append(Alternative(name=name, description=description, cost=score - other.score))
+        found.append(_stated(verdict, name, description, workers, other.score))
     return tuple(found)
+
+
+def _stated(
+    verdict: Verdict, name: str, description: str, workers: Ints, score: float
+) -> Alternative:
+    """An alternative's cost in quality; what it leaves below a minimum is said in words."""
+    lacking = verdict.program.lacking(workers)
+    left = verdict.program.lacking(verdict.taken.workers)
+    fines = SHORTAGE * (sum(lacking.values()) - sum(left.values()))
+    if short := [variant for variant in lacking if variant not in left]:
+        description += f", which leaves {' and '.join(short)} below its minimum of workers"
+    cost = verdict.taken.blended.score - score - fines
+    return Alternative(name=name, description=description, cost=cost)
 
 
 def _standing_or_change(verdict: Verdict) -> Iterator[Alternative]:
     score = verdict.taken.blended.score
     if verdict.solver is not Solver.HELD:
         if verdict.standing is not None:
-            yield Alternative(
-                name="hold",
-                description="keep what the workers hold",
-                cost=score - verdict.standing.blended.score,
-            )
+            yield _stated(verdict, "hold", "keep what the workers hold", verdict.standing.workers,
+                          verdict.standing.blended.score)  # fmt: skip
     elif change := told(moves(verdict.program, verdict.proposal.workers)):
         cost = score - verdict.proposal.blended.score
         yield Alternative(name="change", description=change, cost=cost)

@@ -190,6 +190,10 @@ def _why_moved(verdict: Verdict, switched: Sequence[Move]) -> str:
     )
     if was.shed > 0.0005 or now.shed > 0.0005:
         change += f" and the share shed from {was.shed:.1%} to {now.shed:.1%}"
+    left = verdict.program.lacking(verdict.taken.workers)
+    kept = [name for name in verdict.program.lacking(verdict.standing.workers) if name not in left]
+    if kept:
+        return f"{' and '.join(kept)} must have its minimum of workers; {change}"
     main = max(switched, key=lambda move: move.workers, default=None)
     if main is None or not main.before:
         return change
@@ -220,8 +224,8 @@ def _notes(program: Program, taken: Found, solver: Solver) -> str:
             f"a burst of {program.problem.burst:.3g}, as there was lately, would find room for "
             f"{found:.0%} of its requests"
         )
-    for v, name in enumerate(program.problem.variants):
-        lacking = int(program.minimum[v] - taken.workers[program.holds[v]].sum())
-        if lacking > 0:
-            notes.append(f"{name} is {lacking} below its minimum of {program.minimum[v]}")
+    notes += [
+        f"{name} is {count} below its minimum"
+        for name, count in program.lacking(taken.workers).items()
+    ]
     return "".join(f"; {note}" for note in notes)

@@ -69,6 +69,14 @@ class Program:
     maximum: Ints
     """Workers, by variant; all there are where there is no bound."""
 
+    def lacking(self, workers: Ints) -> dict[str, int]:
+        """Workers that variants would lack of their minimum, those alone that would."""
+        found = {
+            name: int(self.minimum[v] - workers[self.holds[v]].sum())
+            for v, name in enumerate(self.problem.variants)
+        }
+        return {name: count for name, count in found.items() if count > 0}
+
 
 def compile_problem(problem: PlanProblem) -> Program:
     """The arrays of a valid problem."""
