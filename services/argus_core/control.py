@@ -196,7 +196,7 @@ class ControlLoop:
     def _decide(self, problem: PlanProblem, now: float) -> Plan:
         young = now - self._changed < _TURNS * self._rules.interval
         rules = replace(problem.rules, minimum_gain=_YOUNG_GAIN) if young else problem.rules
-        problem = replace(problem, rules=rules, limits=self._limits(now))
+        problem = replace(problem, rules=rules, limits=_roomy(self._limits(now), problem))
         plan = decide(problem, clock=self._clock, weighed=self._rules.weighed)
         if problem.limits and plan.expected_shed > _SHED:
             most = {
@@ -204,7 +204,7 @@ class ControlLoop:
                 for v, limits in self._rules.limits.items()
                 if limits.maximum is not None
             }
-            bare = replace(problem, limits=most)
+            bare = replace(problem, limits=_roomy(most, problem))
             plan = decide(bare, clock=self._clock, weighed=self._rules.weighed)
         self.plan = plan
         if plan.moves:
@@ -284,6 +284,20 @@ def duties(plan: Plan, crew: Crew) -> dict[str, list[Loadout]]:
 def _counts(loadouts: Iterable[Loadout | None]) -> dict[Loadout, int]:
     """How often each occurs; lost workers are left out."""
     return dict(Counter(loadout for loadout in loadouts if loadout is not None))
+
+
+def _roomy(limits: Mapping[str, Limits], problem: PlanProblem) -> dict[str, Limits]:
+    """The limits, with room for workers that are pinned: those hold what they hold anyway."""
+    pinned = Counter[str]()
+    for pool in problem.pools:
+        for loadout, workers in pool.pinned.items():
+            pinned.update(dict.fromkeys(loadout, workers))
+    return {
+        variant: limit
+        if limit.maximum is None
+        else replace(limit, maximum=max(limit.maximum, pinned[variant]))
+        for variant, limit in limits.items()
+    }
 
 
 def _both(stated: Limits, limits: Limits) -> Limits:

@@ -6,7 +6,7 @@ import pytest
 
 from argus_core.control import ControlLoop, ControlRules, Held, duties
 from argus_core.planning.load import LoadReport
-from argus_core.planning.problem import LevelProfile, PoolBudget
+from argus_core.planning.problem import LevelProfile, Limits, PoolBudget
 
 INTERVAL = 10.0
 LARGE, SMALL = ("large",), ("small",)
@@ -208,3 +208,12 @@ def test_levels_that_take_longer_than_stated_are_planned_anew():
     cluster.costs = [{"gpu": 4.0}, {"gpu": 1.0}]
     assert cluster.turn(LOW) is not None
     assert cluster.holding(SMALL) == 3
+
+
+def test_what_is_pinned_has_room_whatever_reversals_and_maximums_say():
+    cluster = Cluster(limits={"large": Limits(maximum=1)})
+    cluster.turns(LOW, 2)
+    for worker in range(3):
+        cluster.set(worker, loadout=LARGE, pinned=True)
+    assert cluster.turn(LOW) is not None
+    assert cluster.holding(LARGE) == 3
