@@ -26,9 +26,11 @@ class Store:
 def metrics() -> set[str]:
     """Of the routers, predictors, workers and operators that there are."""
     state = cluster_pb2.WorkerState(phase=cluster_pb2.WORKER_PHASE_READY)
+    predictor = PredictorMetrics()
+    predictor.store(answers=True)
     registries = (
         RouterMetrics(Slo()).registry,
-        PredictorMetrics().registry,
+        predictor.registry,
         WorkerMetrics(lambda: state, Tally(Store())).registry,
         OperatorMetrics().registry,
     )

@@ -148,7 +148,8 @@ def quality(pace: Pace) -> Iterator[Alert]:
         name="ArgusLatentStoreDown",
         expr=(
             f'max by ({WHERE}) (argus_router_part_up{{part="store"}}) == 0\n'
-            f"or max by ({WHERE}) (argus_worker_store_up) == 0"
+            f"or max by ({WHERE}) (argus_worker_store_up) == 0\n"
+            f"or max by ({WHERE}) (argus_predictor_store_up) == 0"
         ),
         wait=pace.wait(5 * _MINUTE),
         severity=Severity.TICKET,

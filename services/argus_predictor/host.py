@@ -146,4 +146,6 @@ class Host:
         assert self._neighbours is not None, "made with the store"
         while True:
             self.predictor.metrics.entries.set(len(self._neighbours))
+            if (answers := self._neighbours.store_answers) is not None:
+                self.predictor.metrics.store(answers=answers)
             await asyncio.sleep(_COUNTED)

@@ -50,10 +50,20 @@ class Metrics:
             "argus_predictor_neighbour_entries", "Earlier prompts with latents that are known.",
             registry=self.registry,
         )  # fmt: skip
+        self._store: Gauge | None = None
         for outcome in ("ok", "invalid", "shed", "late", "failed"):
             self.predictions.labels(outcome)
         for outcome in ("swapped", "refused", "failed"):
             self.heads.labels(outcome)
+
+    def store(self, *, answers: bool) -> None:
+        """Have a gauge say whether the latent store answers; there is none before this is known."""
+        if self._store is None:
+            self._store = Gauge(
+                "argus_predictor_store_up", "1 while the latent store answers.",
+                registry=self.registry,
+            )  # fmt: skip
+        self._store.set(answers)
 
     def tell(self, errors: Mapping[str, Error]) -> None:
         """Have the gauges say what is known of predictions' errors."""

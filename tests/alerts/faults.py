@@ -296,6 +296,7 @@ _QUALITY = [
     ),
     *_level("ArgusLatentStoreDown", 'argus_router_part_up{part="store"}', "0", well="1", wait=5),
     *_level("ArgusLatentStoreDown", "argus_worker_store_up", "0", well="1", wait=5),
+    *_level("ArgusLatentStoreDown", "argus_predictor_store_up", "0", well="1", wait=5),
     _case(
         "ArgusLatentStoreDown",
         "one worker of two that cannot reach it is not the store",

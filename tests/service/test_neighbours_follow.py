@@ -126,3 +126,12 @@ async def test_losing_redis_keeps_serving_from_memory_and_recovers(tmp_path):
         again = await put(store, ROW)
         await eventually(lambda: len(known) == 1, timeout=30.0)
         assert start(known, ROW).key == again.key
+
+
+async def test_whether_the_store_answers_is_known_without_a_request(tmp_path):
+    async with redis_server(tmp_path) as server, replica(server.url) as known:
+        await eventually(lambda: known.store_answers)
+        server.stop()
+        await eventually(lambda: known.store_answers is False, 20)
+        await server.start()
+        await eventually(lambda: known.store_answers, 20)

@@ -59,6 +59,8 @@ class Keeper:
 
     def __init__(self, catalogue: Catalogue, *, pace: Pace, clock: Callable[[], float]) -> None:
         self.room = Room()
+        self.heard_of: bool | None = None
+        """Whether the store answered when it was last looked at; None before that."""
         self._catalogue, self._pace, self._clock = catalogue, pace, clock
         self._news = asyncio.Event()
         self._limit: int | None = None
@@ -80,7 +82,9 @@ class Keeper:
         while True:
             try:
                 await self._look(store, thread)
+                self.heard_of = True
             except StoreFailed as error:
+                self.heard_of = False
                 log.debug("the latent store is not tidied now: %s", error)
             with contextlib.suppress(TimeoutError):
                 # Not wait_for: until Python 3.12 it can lose a cancellation.

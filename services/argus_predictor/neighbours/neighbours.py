@@ -55,6 +55,11 @@ class Neighbours:
         """Entries that are known, not all of which need be to be found."""
         return len(self._catalogue)
 
+    @property
+    def store_answers(self) -> bool | None:
+        """Whether the store that is followed answered lately; None before it was asked."""
+        return self._keeper.heard_of
+
     def around(self, embedding: Floats, scope: str) -> Around | None:
         """Look around a prompt, once for all that is asked of it.
 
