@@ -25,7 +25,6 @@ from prometheus_client import CollectorRegistry
 from argus_control.crew import Crew
 from argus_control.history import History
 from argus_control.lines import RouterLine, forever
-from argus_control.measured import Measured
 from argus_control.metrics import ClusterMetrics, Metrics
 from argus_control.mode import Mode
 from argus_control.outcomes import Outcomes
@@ -97,7 +96,7 @@ class Control:
         rules = rules_of(spec, planning)
         self._loop = control.ControlLoop(rules, rng=Random(), clock=time.monotonic)
         self._reports: deque[LoadReport] = deque(maxlen=_REPORTS)
-        self.outcomes, self._queues, self._measured = Outcomes(), Queues(), Measured()
+        self.outcomes, self._queues = Outcomes(), Queues()
         self.history = history or History()
         """What was planned and why; routers are told of it."""
         self.lines: dict[str, RouterLine] = {}
@@ -159,7 +158,6 @@ class Control:
             self._metrics.heard()
         self._reports.append(_load_report(report, now, time.time()))
         self._queues.hear(report, now)
-        self._measured.hear(report, now)
         if (fared := self.outcomes.add(report, now)) is not None:
             self.history.fare(fared.met, fared.missed, now)
         if report.plan_id > self.plan.id:
@@ -196,10 +194,7 @@ class Control:
             return
         self.switches.hear(self.crew.states)
         crew, switch_seconds = self._held(), dict(self.switches.seconds)
-        costs = self._measured.costs(
-            [level.name for level in self._spec.ladder], costs_of(self._spec), time.monotonic()
-        )
-        plan = await asyncio.to_thread(self._decide, reports, crew, costs, switch_seconds)
+        plan = await asyncio.to_thread(self._decide, reports, crew, switch_seconds)
         if plan is None or self.paused:
             return
         self.decided, now = plan, time.monotonic()
@@ -219,16 +214,12 @@ class Control:
         self._moved.set()
 
     def _decide(
-        self,
-        reports: list[LoadReport],
-        crew: control.Crew,
-        costs: control.Costs,
-        switch_seconds: Mapping[str, float],
+        self, reports: list[LoadReport], crew: control.Crew, switch_seconds: Mapping[str, float]
     ) -> Plan | None:
         now = time.monotonic()
         for report in reports:
             self._loop.observe(report, now)
-        return self._loop.turn(crew, costs, now, switch_seconds=switch_seconds)
+        return self._loop.turn(crew, costs_of(self._spec), now, switch_seconds=switch_seconds)
 
     async def _roll_out(self) -> None:
         while not (names := self._next()):

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf, log
+from math import inf
 from random import Random
 from typing import NamedTuple
 
@@ -45,8 +45,6 @@ _YOUNG_GAIN = 0.03
 """What a change must gain that follows another so soon: a plan may live for some turns."""
 _SHED = 0.01
 """Share shed from which on workers are moved back and forth nevertheless."""
-_GRADE = 1.5
-"""Times by which levels must take longer, or less long, for a new plan."""
 _SURE = 2.0
 """Standard deviations of the forecast by which it must move besides."""
 _BURSTIEST = 4.0
@@ -176,7 +174,7 @@ class ControlLoop:
         if load is None or not load.qualities or load.age > Rules.stale_after:
             return None
         self.expected = load.rate
-        state = (_kept(crew), _closed(costs), _graded(costs))
+        state = (_kept(crew), _closed(costs))
         wanted = self._greatest.of(load.upper(_MARGIN), now)
         moved = abs(wanted - self.rate) > max(_MOVED * self.rate, _SURE * load.deviation)
         if not moved and state == self._planned_for and now - self._planned_at < _OLD:
@@ -316,16 +314,6 @@ def _kept(crew: Crew) -> tuple[object, ...]:
         (pool, tuple((h.loadout is None, h.loadout if h.pinned else None) for h in workers))
         for pool, workers in crew.items()
     )
-
-
-def _graded(costs: Costs) -> tuple[int, ...]:
-    """The dearest level of each GPU type, in grades: a change of one is one to plan anew for.
-
-    Of one level only, as all of a GPU type grow dearer together where it has too much else to do.
-    """
-    types = sorted({gpu for cost in costs for gpu in cost})
-    finite = {gpu: [c[gpu] for c in costs if c.get(gpu, inf) < inf] for gpu in types}
-    return tuple(round(log(max(finite[gpu])) / log(_GRADE)) for gpu in types if finite[gpu])
 
 
 def _closed(costs: Costs) -> tuple[bool, ...]:

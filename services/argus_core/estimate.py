@@ -92,15 +92,6 @@ class ServiceTimes:
         seen = self._observed.get((level, gpu_type))
         return seen is not None and now - seen.at <= FRESH
 
-    def seen(self, now: float) -> dict[tuple[str, str], float]:
-        """Seconds to expect by level and GPU type, of the types that were seen at work lately."""
-        lately = {gpu for (_, gpu), o in self._observed.items() if now - o.at <= FRESH}
-        return {
-            (name, gpu): self.expect(name, gpu, now)
-            for name, level in self._levels.items()
-            for gpu in sorted(lately & level.seconds.keys())
-        }
-
     def _prior(self, level: str, gpu_type: str) -> float:
         seconds = self._levels[level].seconds
         return seconds.get(gpu_type) or max(seconds.values())

@@ -7,7 +7,7 @@ import itertools
 import logging
 import math
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any
 
 import grpc
@@ -141,14 +141,7 @@ class Control(ControlServiceServicer):
             queues=list(self._queues()),
             samples=[control_pb2.SampledPrompt(qualities=sample) for sample in window.samples],
             plan_id=plan.id if plan else 0,
-            seconds=[
-                control_pb2.LevelSeconds(level=level, gpu_type=gpu, seconds=duration(took))
-                for (level, gpu), took in self._seen().items()
-            ],
         )
-
-    def _seen(self) -> Mapping[tuple[str, str], float]:
-        return self._service.dispatcher.waiting.outlook.seen(self._clock())
 
     def _queues(self) -> Iterator[control_pb2.QueueLoad]:
         dispatcher, now = self._service.dispatcher, self._clock()

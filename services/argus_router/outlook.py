@@ -113,16 +113,6 @@ class Outlook:
         self._times.observe(job.settled.level.name, self.gpu_type(worker), own, now)
         self._learnt = True
 
-    def seen(self, now: float) -> Mapping[tuple[str, str], float]:
-        """Seconds of one image by level and GPU type, for who plans the workers.
-
-        Where images share a worker they take longer and it does more of them, so that their seconds
-        say nothing of what it carries: of such pools nothing is told.
-        """
-        alone = {pool.gpu_type for pool in self._spec.pools if pool.slots == 1}
-        alone -= {pool.gpu_type for pool in self._spec.pools if pool.slots > 1}
-        return {key: took for key, took in self._times.seen(now).items() if key[1] in alone}
-
     def fetched(self, seconds: float, *, found: bool, now: float) -> None:
         """Learn that a start was fetched in so many seconds, or given up after them."""
         self.fetches.heard(seconds, found=found, now=now)

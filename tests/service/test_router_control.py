@@ -123,10 +123,6 @@ async def test_load_is_reported_by_window():
     assert 10 < seconds(last.queues[0].least_slack) < 20
     assert sum(len(report.samples) for report in reports) == 3
     assert list(next(r for r in reports if r.samples).samples[0].qualities) == [1.0, 0.9, 0.6]
-    assert not first.seconds
-    assert {(took.level, took.gpu_type) for took in last.seconds} == {
-        ("best", "cpu"), ("good", "cpu"), ("quick", "cpu"),
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize("interval", [0.05, -1.0, 301.0])

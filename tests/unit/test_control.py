@@ -199,17 +199,6 @@ def test_duties_leave_everybody_where_the_plan_has_room_for_it(lost):
     assert duties(plan, crew)["p"] == [SMALL, LARGE, LARGE, LARGE]
 
 
-def test_levels_that_take_longer_than_stated_are_planned_anew():
-    cluster = Cluster()
-    cluster.turns(LOW, 3)
-    assert cluster.holding(SMALL) == 1
-    cluster.costs = [{"gpu": 1.1}, {"gpu": 0.28}]
-    assert cluster.turns(LOW, 3) == [None] * 3
-    cluster.costs = [{"gpu": 4.0}, {"gpu": 1.0}]
-    assert cluster.turn(LOW) is not None
-    assert cluster.holding(SMALL) == 3
-
-
 def test_what_is_pinned_has_room_whatever_reversals_and_maximums_say():
     cluster = Cluster(limits={"large": Limits(maximum=1)})
     cluster.turns(LOW, 2)

@@ -130,14 +130,3 @@ def test_request_never_begins_later_than_told(slots, ahead):
 @given(SLOTS, st.floats(0, 100), st.floats(0, 100))
 def test_more_work_ahead_never_means_sooner(slots, ahead, more):
     assert start_after(slots, ahead) <= start_after(slots, ahead + more) + 1e-9
-
-
-def test_types_that_were_seen_at_work_lately_are_told_of_at_all_their_levels():
-    times = ServiceTimes([level("a", cpu=2.0, h100=0.5), level("b", cpu=1.0)])
-    assert times.seen(0) == {}
-    for _ in range(30):
-        times.observe("a", "cpu", 6.0, 0)
-    told = times.seen(1)
-    assert told.keys() == {("a", "cpu"), ("b", "cpu")}
-    assert told["b", "cpu"] == pytest.approx(3.0, rel=0.05)
-    assert times.seen(FRESH + 1) == {}

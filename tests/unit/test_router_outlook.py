@@ -2,7 +2,7 @@
 
 import pytest
 
-from router_support import Rehearsal, cluster_of
+from router_support import Rehearsal
 
 BOTH = ("large", "tiny")
 MOMENT = 0.03
@@ -68,12 +68,3 @@ def test_variants_that_the_document_does_not_know_are_left_alone():
     jobs = [stage.ask(f"number {n}")[0] for n in range(5)]
     stage.run()
     assert all(job.sink.result is not None for job in jobs)
-
-
-def test_what_images_take_is_told_but_not_of_workers_that_images_share():
-    for slots, told in ((1, True), (2, False)):
-        pools = [{"name": "cpu", "workers": 1, "gpuType": "cpu", "slots": slots}]
-        stage = Rehearsal(BOTH, cluster=cluster_of(pools=pools))
-        job = stage.ask(level="quick")[0]
-        stage.waiting.outlook.observe(job, stage.workers[0], 0.3, stage.now)
-        assert bool(stage.waiting.outlook.seen(stage.now)) is told

@@ -86,7 +86,6 @@ class LoadReport(_message.Message):
     QUEUES_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
     PLAN_ID_FIELD_NUMBER: _builtins.int
-    SECONDS_FIELD_NUMBER: _builtins.int
     router: _builtins.str
     sequence: _builtins.int
     """Rises with each report of a router, so that a duplicate is known for one."""
@@ -109,10 +108,6 @@ class LoadReport(_message.Message):
     def samples(self) -> _containers.RepeatedCompositeFieldContainer[Global___SampledPrompt]:
         """A uniform sample of the window's prompts, at most 200."""
 
-    @_builtins.property
-    def seconds(self) -> _containers.RepeatedCompositeFieldContainer[Global___LevelSeconds]:
-        """What images take, for GPU types that it saw images drawn on lately."""
-
     def __init__(
         self,
         *,
@@ -128,43 +123,14 @@ class LoadReport(_message.Message):
         queues: _abc.Iterable[Global___QueueLoad] | None = ...,
         samples: _abc.Iterable[Global___SampledPrompt] | None = ...,
         plan_id: _builtins.int = ...,
-        seconds: _abc.Iterable[Global___LevelSeconds] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window", "window_end", b"window_end"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrivals", b"arrivals", "failed", b"failed", "late", b"late", "on_time", b"on_time", "plan_id", b"plan_id", "queues", b"queues", "refused", b"refused", "router", b"router", "samples", b"samples", "seconds", b"seconds", "sequence", b"sequence", "window", b"window", "window_end", b"window_end"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrivals", b"arrivals", "failed", b"failed", "late", b"late", "on_time", b"on_time", "plan_id", b"plan_id", "queues", b"queues", "refused", b"refused", "router", b"router", "samples", b"samples", "sequence", b"sequence", "window", b"window", "window_end", b"window_end"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LoadReport: _TypeAlias = LoadReport  # noqa: Y015
-
-@_typing.final
-class LevelSeconds(_message.Message):
-    """What one image of the default size takes, as a router expects it from what it saw."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    LEVEL_FIELD_NUMBER: _builtins.int
-    GPU_TYPE_FIELD_NUMBER: _builtins.int
-    SECONDS_FIELD_NUMBER: _builtins.int
-    level: _builtins.str
-    gpu_type: _builtins.str
-    @_builtins.property
-    def seconds(self) -> _duration_pb2.Duration: ...
-    def __init__(
-        self,
-        *,
-        level: _builtins.str = ...,
-        gpu_type: _builtins.str = ...,
-        seconds: _duration_pb2.Duration | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["seconds", b"seconds"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gpu_type", b"gpu_type", "level", b"level", "seconds", b"seconds"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___LevelSeconds: _TypeAlias = LevelSeconds  # noqa: Y015
 
 @_typing.final
 class QueueLoad(_message.Message):
