@@ -1,5 +1,7 @@
 """A real Prometheus over a local cluster: the right alert fires, and only it, or none at all."""
 
+import os
+
 import pytest
 
 from alerts.naming import of_the_rules
@@ -11,13 +13,21 @@ from local_support import cluster_document, running_cluster
 from prometheus_support import tool
 from support.alarms import asked, hung, pid, watched
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
+ASKED = "ARGUS_ALERTS"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(500),
+    pytest.mark.skipif(
+        not os.environ.get(ASKED),
+        reason=f"it waits for two minutes; with {ASKED}=1 it runs, and bench/alarms.py breaks more",
+    ),
+]
 PACE = Pace(scale=1 / 60, shortest=4.0)
 """An hour is a minute."""
 PROMPTS = ["a large red circle", "two blue squares"]
 NOT_HERE = {
     *("argus_operator_gpus", "argus_operator_leader"),
-    "argus_worker_store_up",
+    *("argus_worker_store_up", "argus_predictor_store_up"),
     *("argus_predictor_quality_error", "argus_predictor_quality_drifted"),
 }
 """Of an operator, of a latent store, and of images that were judged."""
