@@ -7,8 +7,10 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import kopf
 
@@ -68,14 +70,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 name=settings.lease,
                 identity=settings.identity,
             )
-            acquiring = asyncio.create_task(lease.acquire())
-            await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not acquiring.done():
-                acquiring.cancel()
+            # Before the lease: who waits for the kind renews none.
+            if not await _done(_kind_is_known(gateway, settings), unless=stopping):
                 return
-            acquiring.result()
+            if not await _done(lease.acquire(), unless=stopping):
+                return
             metrics.leader.set(1)
-            await _kind_is_known(gateway, settings)
             office = Office(gateway, settings, metrics, heartbeats)
             try:
                 await _act(office, lease, settings, stopping)
@@ -85,6 +85,17 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         for task in (beating, stopping):
             task.cancel()
         await health.stop()
+
+
+async def _done(step: Coroutine[Any, Any, None], *, unless: asyncio.Task[bool]) -> bool:
+    """Do a step; False where it was given up, as the other task ended first."""
+    doing = asyncio.create_task(step)
+    await asyncio.wait({doing, unless}, return_when=asyncio.FIRST_COMPLETED)
+    if not doing.done():
+        doing.cancel()
+        return False
+    doing.result()
+    return True
 
 
 async def _kind_is_known(gateway: Gateway, settings: Settings) -> None:
