@@ -1,7 +1,5 @@
 """A real Prometheus over a local cluster: the right alert fires, and only it, or none at all."""
 
-import os
-
 import pytest
 
 from alerts.naming import of_the_rules
@@ -13,15 +11,7 @@ from local_support import cluster_document, running_cluster
 from prometheus_support import tool
 from support.alarms import asked, hung, pid, watched
 
-ASKED = "ARGUS_ALERTS"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(500),
-    pytest.mark.skipif(
-        not os.environ.get(ASKED),
-        reason=f"it waits for two minutes; with {ASKED}=1 it runs, and bench/alarms.py breaks more",
-    ),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(500)]
 PACE = Pace(scale=1 / 60, shortest=4.0)
 """An hour is a minute."""
 PROMPTS = ["a large red circle", "two blue squares"]
