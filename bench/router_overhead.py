@@ -25,6 +25,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
@@ -88,15 +89,12 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
 async def own_milliseconds(url: str) -> dict[str, float]:
     """Of the router's own time an image, as it tells it itself; see its metric."""
     async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as answer:
-        exposed = (await answer.text()).splitlines()
+        families = text_string_to_metric_families(await answer.text())
     name = "argus_router_overhead_seconds"
-    found = {}
-    for line in exposed:
-        if line.startswith((f"{name}_bucket", f"{name}_sum", f"{name}_count")):
-            key, value = line.rsplit(" ", 1)
-            found[key.removeprefix(name)] = float(value)
+    told = [sample for family in families if family.name == name for sample in family.samples]
+    found = {sample.name.removeprefix(name): sample.value for sample in told}
     count = found["_count"]
-    bounds = [(float(key.split('"')[1]), value) for key, value in found.items() if '"' in key]
+    bounds = [(float(s.labels["le"]), s.value) for s in told if "le" in s.labels]
     within = {share: next(bound for bound, n in bounds if n >= share * count)
               for share in (0.5, 0.99)}  # fmt: skip
     return {

@@ -11,6 +11,7 @@ from argus_control.plans import seats
 from argus_core.errors import Unavailable
 from argus_core.spread import spread_cluster
 from argus_protos.v1 import cluster_pb2, worker_pb2
+from helpers import under_way
 from router_support import READY, ScriptedWorker, cluster_of, collect, staged
 
 LOADING, STARTING = cluster_pb2.WORKER_PHASE_LOADING, cluster_pb2.WORKER_PHASE_STARTING
@@ -64,12 +65,8 @@ async def controlled(mode):
         control = Control(cluster.spec, {s.worker: s for s in placed}, loadouts, planning)
         control.router_is_up(stage.grpc)
         control.crew.meet({worker.state.worker: worker.address for worker in workers})
-        running = asyncio.create_task(control.run())
-        try:
+        async with under_way(control.run()):
             yield stage, control, workers
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -82,10 +79,5 @@ async def flooded(stage):
                 await collect(stage.draw())
             await asyncio.sleep(0.05)  # between requests, that the router may do other things
 
-    tasks = [asyncio.create_task(ask()) for _ in range(6)]
-    try:
+    async with under_way(*(ask() for _ in range(6))):
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -19,6 +19,7 @@ from argus_client import AsyncClient, Order
 from argus_client.retry import Retry
 from argus_control.planning import Planning
 from argus_core.errors import ArgusError
+from helpers import under_way
 
 START = 180.0
 """Seconds for a cluster to be ready: importing torch twice takes long on a busy machine."""
@@ -81,14 +82,11 @@ async def drawing(address: str, clients: int = 3) -> AsyncIterator[None]:
             with suppress(ArgusError):
                 await client.draw(Order(prompt="a large red circle", seed=seed))
 
-    async with AsyncClient(address, retry=Retry(attempts=1)) as client:
-        tasks = [asyncio.create_task(ask(client, seed)) for seed in range(clients)]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async with (
+        AsyncClient(address, retry=Retry(attempts=1)) as client,
+        under_way(*(ask(client, seed) for seed in range(clients))),
+    ):
+        yield
 
 
 class Command:

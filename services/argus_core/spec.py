@@ -15,13 +15,12 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from argus_core.errors import InvalidRequest, Violation
 from argus_core.spec_engine import Lora, StepCacheText
 from argus_core.spec_kubernetes import (
-    ClaimName,
     ModelVolume,
+    ObjectName,
     Observability,
     PlanningRules,
     PodTemplate,
     ResourceName,
-    SecretName,
 )
 from argus_core.spec_model import Model, Name, Seconds, Share
 from argus_core.spec_tenants import Faults, Quota, Tenant
@@ -179,7 +178,7 @@ class LatentStore(Model):
     url: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """`directory:PATH`, or `redis://...`; None where the environment tells it, see
     `argus_latents.opening`."""
-    secret_name: SecretName | None = None
+    secret_name: ObjectName | None = None
     """Of a Secret, in Kubernetes: its `url`, where none is given here, and what checksums are keyed
     with, `checksum-key`, if it has one."""
     max_bytes: Annotated[int, Field(ge=1)] = 2**30
@@ -189,7 +188,7 @@ class LatentStore(Model):
     shared: bool = False
     """Whether tenants share latents. Prompts then leak from one to another, and one can spoil
     another's pictures."""
-    claim_name: ClaimName | None = None
+    claim_name: ObjectName | None = None
     """Of the volume that holds the directory, in Kubernetes; None for one that each pod has for
     itself, so that nothing is shared."""
 

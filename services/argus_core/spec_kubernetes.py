@@ -11,14 +11,10 @@ from pydantic import Field
 
 from argus_core.spec_model import Model
 
-ClaimName = Annotated[
+ObjectName = Annotated[
     str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
 ]
-"""Of a PersistentVolumeClaim of the cluster's namespace."""
-SecretName = Annotated[
-    str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
-]
-"""Of a Secret of the cluster's namespace."""
+"""Of an object of the cluster's namespace, such as a PersistentVolumeClaim or a Secret."""
 Path = Annotated[str, Field(min_length=2, max_length=1024, pattern=r"^/[^:]+$")]
 """Absolute, within a container."""
 ResourceName = Annotated[
@@ -50,7 +46,7 @@ class PodTemplate(Model):
 class ModelVolume(Model):
     """A volume with models, mounted read-only in every worker."""
 
-    claim_name: ClaimName
+    claim_name: ObjectName
     mount_path: Path = "/models"
 
 

@@ -80,8 +80,8 @@ class Prices:
     def apply(self, plan: cluster_pb2.Plan) -> None:
         """A plan is in force: a variant costs the cheapest of the loadouts that hold it."""
         for variant in self._variants:
-            held = [a.price for a in plan.allocations if a.workers and variant in a.loadout]
-            self._planned[variant] = min(held, default=0.0)
+            price = cheapest(plan, variant)
+            self._planned[variant] = price if price < inf else 0.0
         self._forecast = plan.forecast_rate
         self._made_at = -inf
 
@@ -147,6 +147,12 @@ class Prices:
 
     def _new_market(self) -> Market:
         return Market([self._queue_of[v] for v in self._variant_of], deadline=self._deadline)
+
+
+def cheapest(plan: cluster_pb2.Plan, variant: str) -> float:
+    """Of a second of the loadouts that hold a variant; infinite where nobody shall hold it."""
+    held = [a.price for a in plan.allocations if a.workers and variant in a.loadout]
+    return min(held, default=inf)
 
 
 def _moved(before: Sequence[float], after: Sequence[float], share: float) -> bool:

@@ -25,15 +25,17 @@ class Promises:
 
     def __init__(self, slo: Slo, registry: CollectorRegistry) -> None:
         self._good_quality = slo.good_quality
-        self._images = Counter(
+        images = Counter(
             "argus_slo_images",
             "Images by whether they kept an objective's promise.",
             ["objective", "verdict"],
             registry=registry,
         )
-        for objective in OBJECTIVES:
-            for verdict in VERDICTS:
-                self._images.labels(objective, verdict)
+        self._images = {
+            (objective, verdict): images.labels(objective, verdict)
+            for objective in OBJECTIVES
+            for verdict in VERDICTS
+        }
         target = Gauge(
             "argus_slo_target_ratio",
             "Share of images that must keep an objective's promise.",
@@ -59,4 +61,4 @@ class Promises:
             self._count(LATENCY, BAD, count)
 
     def _count(self, objective: str, verdict: str, count: int = 1) -> None:
-        self._images.labels(objective, verdict).inc(count)
+        self._images[objective, verdict].inc(count)

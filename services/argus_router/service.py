@@ -14,7 +14,6 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from importlib.metadata import PackageNotFoundError, version
-from math import inf
 
 from argus_core.errors import (
     ArgusError,
@@ -38,6 +37,7 @@ from argus_router.load import Load, Outcome
 from argus_router.metrics import Metrics
 from argus_router.plans import Plans
 from argus_router.predict import Predictor
+from argus_router.prices import cheapest
 from argus_router.recall import Recall
 from argus_router.request import Request, Terms, agree
 from argus_rpc import tracing
@@ -223,10 +223,8 @@ class Service:
         if self.plan is None or _placed(plan) != _placed(self.plan):
             self.metrics.plan_changes.inc()
         self.plan = plan
-        prices = dict.fromkeys((v.name for v in self.cluster.spec.variants), inf)
-        for a in plan.allocations:
-            prices |= {v: min(prices[v], a.price) for v in a.loadout}
-        self.metrics.priced(prices)
+        variants = (variant.name for variant in self.cluster.spec.variants)
+        self.metrics.priced({variant: cheapest(plan, variant) for variant in variants})
         self.metrics.plan.set(plan.id)
         self.dispatcher.apply(plan)
 

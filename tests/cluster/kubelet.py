@@ -24,6 +24,7 @@ from argus_router.router import Router
 from argus_rpc import roster
 from argus_rpc.server import Server
 from control_support import ObedientWorker
+from helpers import under_way
 
 _LOOK = 0.1
 """Seconds between looks at the pods."""
@@ -154,10 +155,8 @@ def _uid(pod: dict[str, Any] | None) -> str:
 async def running_kubelet(gateway: Gateway, namespace: str):
     """A kubelet for as long as the block runs."""
     kubelet = Kubelet(gateway, namespace)
-    task = asyncio.create_task(kubelet.run())
     try:
-        yield kubelet
+        async with under_way(kubelet.run()):
+            yield kubelet
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
         await kubelet.close()

@@ -23,7 +23,7 @@ from argus_operator.kinds import (
 )
 from cluster.kubernetes import Kubernetes
 from cluster.operating import PATIENCE, Operator, document, studio
-from helpers import eventually
+from helpers import eventually, under_way
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -40,14 +40,11 @@ async def flooded(cluster):
                 await client.draw(Order(prompt="a red circle", deadline=15))
             await asyncio.sleep(0.05)  # between requests, that others may do things too
 
-    async with AsyncClient(address, retry=Retry(attempts=1)) as client:
-        tasks = [asyncio.create_task(ask(client)) for _ in range(6)]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async with (
+        AsyncClient(address, retry=Retry(attempts=1)) as client,
+        under_way(*(ask(client) for _ in range(6))),
+    ):
+        yield
 
 
 async def serving(cluster, workers=2, **spec):

@@ -1,6 +1,5 @@
 """The control loop where workers come back at their addresses, as containers of a pod do."""
 
-import asyncio
 from contextlib import asynccontextmanager
 
 from argus_control.control import Control
@@ -10,7 +9,7 @@ from argus_control.plans import seats
 from argus_core.spread import spread_cluster
 from argus_core.states import WorkerPhase
 from argus_protos.v1 import cluster_pb2, worker_pb2
-from helpers import eventually
+from helpers import eventually, under_way
 from router_support import READY, ScriptedWorker, cluster_of
 
 PATIENCE = 60.0
@@ -61,12 +60,10 @@ async def controlled(*workers, marks=None):
     for worker in workers:
         await worker.start()
     control.crew.meet({worker.state.worker: worker.address for worker in workers})
-    running = asyncio.create_task(control.run())
     try:
-        yield control
+        async with under_way(control.run()):
+            yield control
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
         for worker in workers:
             await worker.die()
 
