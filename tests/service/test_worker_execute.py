@@ -131,13 +131,11 @@ async def test_a_cancelled_stream_ends_work_at_the_next_step_and_leaves_nothing(
         await phase(stub, "READY")
         call = await begun(stub.Execute(ask(steps=500)))
         gate.let(3)
-        await eventually(lambda: gate.passed == 3)
-        await eventually(lambda: host.engine._running)
+        # The engine stands in the fourth forward; the slot is not free before it comes out of it.
+        await eventually(lambda: gate.passed == 3 and gate.waiting)
         sample = weakref.ref(host.engine._running[0].sample)
         call.cancel()
-        # The engine stands in a forward; the slot is not free before it comes out of it.
         assert (await now(stub)).in_flight == 1
-        await eventually(lambda: gate.waiting)
         await eventually(lambda: host.engine._running[0].job.cancelled)
         gate.let(1)
         await eventually(lambda: not host.engine._running)
