@@ -8,7 +8,6 @@ import logging
 import os
 import sys
 from collections.abc import Coroutine
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +30,8 @@ _BEAT = 2.0
 """Seconds between the event loop's heartbeats."""
 _HANGS = 30.0
 """Seconds without one after which it is said to hang."""
+_ENDING = 5.0
+"""Seconds that the watch of the API server has to end."""
 
 
 def main() -> None:
@@ -135,12 +136,13 @@ async def _act(
     finally:
         # Whoever acts next must find that we do no more.
         flag.set()
-        await office.close()
-        with suppress(TimeoutError, asyncio.CancelledError):
-            await asyncio.wait_for(asyncio.gather(watching, return_exceptions=True), 5.0)
+        late = await office.close()
+        await asyncio.wait({watching}, timeout=_ENDING)
         if not keeping.done():
             keeping.cancel()
-            await lease.release()
+            # Where something of ours may still act, the lease is left to run out.
+            if not late:
+                await lease.release()
     if keeping.done() and not keeping.cancelled():
         keeping.result()
     # kopf takes the signals for itself; its watch ends without an error then, and so do we.

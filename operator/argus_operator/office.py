@@ -19,6 +19,9 @@ Key = tuple[str, str]
 
 _AT_ONCE = 8
 """Looks at clusters at once: more would only wait for one another."""
+ENDING = 5.0
+"""Seconds that keepers have to end, all together: the lease is to be given back, and the process to
+be gone, before whoever runs it loses patience."""
 
 
 class Office:
@@ -59,12 +62,25 @@ class Office:
             elif thing["kind"] in ("StatefulSet", "Deployment"):
                 keeper.wake()  # Its status may have changed.
 
-    async def close(self) -> None:
-        """Keep nothing any more; what is there goes on as it is."""
+    async def close(self, within: float = ENDING) -> list[str]:
+        """Keep nothing any more; what is there goes on as it is.
+
+        Args:
+            within: seconds after which keepers that have not ended are waited for no longer.
+
+        Returns:
+            Those keepers, as NAMESPACE/NAME; all have been told to end.
+        """
         tasks = [task for _, _, task in self._keepers.values()]
         for key in list(self._keepers):
             self._close(key)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if not tasks:
+            return []
+        _, hang = await asyncio.wait(tasks, timeout=within)
+        late = sorted(task.get_name() for task in hang)
+        if late:
+            log.warning("keepers that have not ended within %g s: %s", within, ", ".join(late))
+        return late
 
     def _open(self, key: Key, uid: str) -> None:
         keeper = Keeper(

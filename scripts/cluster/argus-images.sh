@@ -15,7 +15,7 @@ options=(--build-arg "PYTHON=$(python_image "$version")" --file "$ROOT/images/Do
 # pip needs to trust whom this machine trusts.
 [ ! -f /etc/ssl/certs/ca-certificates.crt ] || options+=(--volume /etc/ssl/certs:/etc/ssl/certs:ro)
 
-[ $# -gt 0 ] || set -- operator router predictor worker
+[ $# -gt 0 ] || set -- operator router console predictor worker
 for name in "$@"; do
   build "docker.io/argus/$name:$tag" "$ROOT" "${options[@]}" --target "$name"
   archive "docker.io/argus/$name:$tag" "argus-$name"

@@ -16,7 +16,7 @@ import pytest
 from cluster.charts import tool
 from cluster.kubernetes import BIN, ROOT, SCRIPTS, STANDING, Kubernetes
 
-IMAGES = ("operator", "router", "predictor", "worker")
+IMAGES = ("operator", "router", "console", "predictor", "worker")
 SYSTEM = "argus-system"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 

@@ -1,0 +1,54 @@
+"""The operator ends in bounded time, whatever its keepers wait for."""
+
+import asyncio
+
+from argus_core.errors import Unavailable
+from argus_operator.health import Heartbeats
+from argus_operator.metrics import Metrics
+from argus_operator.office import Office
+from argus_operator.settings import Settings
+
+CLUSTER = {"metadata": {"namespace": "here", "name": "demo", "uid": "1"}}
+
+
+class Silent:
+    """An API server that never answers; a request to it may refuse to be given up."""
+
+    def __init__(self, *, stubborn: bool) -> None:
+        self._stubborn = stubborn
+        self.asked, self.let_go = asyncio.Event(), asyncio.Event()
+
+    async def get(self, *_: object) -> None:
+        self.asked.set()
+        try:
+            await self.let_go.wait()
+        except asyncio.CancelledError:
+            if not self._stubborn:
+                raise
+            await self.let_go.wait()
+        raise Unavailable("gone")
+
+
+async def _opened(gateway: Silent) -> Office:
+    office = Office(gateway, Settings(), Metrics(), Heartbeats())
+    office.cluster("ADDED", CLUSTER)
+    await asyncio.wait_for(gateway.asked.wait(), 5)
+    return office
+
+
+async def test_keepers_that_wait_for_an_answer_end_at_once():
+    office = await _opened(Silent(stubborn=False))
+    assert await office.close(within=30) == []
+
+
+async def test_a_keeper_that_does_not_end_is_named_and_not_waited_for():
+    gateway = Silent(stubborn=True)
+    office = await _opened(gateway)
+    try:
+        assert await office.close(within=0.05) == ["here/demo"]
+    finally:
+        gateway.let_go.set()
+
+
+async def test_an_office_without_clusters_closes():
+    assert await Office(Silent(stubborn=False), Settings(), Metrics(), Heartbeats()).close() == []
