@@ -13,12 +13,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from argus_cli.local.reach import (
+    ApiKey,
+    Ca,
+    Certificate,
+    Endpoint,
+    Key,
+    ServerName,
+    tls_of,
+)
 from argus_core.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from argus_client import Accepted, Order, Picture, Progress
+    from argus_client import Accepted, Order, Picture, Progress, Tls
 
 SMALL = 128
 """Pixels a side below which a picture is enlarged to be seen, unless told otherwise."""
@@ -42,9 +51,12 @@ def draw(
         int | None, typer.Option(min=1, max=64, help="Enlarge so many times; 1 for raw pixels.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show every level weighed.")] = False,
-    endpoint: Annotated[
-        str | None, typer.Option(help="host:port of a router; else the cluster running here.")
-    ] = None,
+    endpoint: Endpoint = None,
+    api_key: ApiKey = "",
+    ca: Ca = None,
+    certificate: Certificate = None,
+    key: Key = None,
+    server_name: ServerName = "",
 ) -> None:
     """Draw a prompt; starts a cluster on this machine for the time where none is up."""
     from argus_client import Order  # noqa: PLC0415 - brings grpc, slow to import
@@ -59,7 +71,8 @@ def draw(
         explain=explain,
     )
     _check_output(output)
-    drawn = asyncio.run(_draw(order, endpoint))
+    tls = tls_of(ca, certificate, key, server_name)
+    drawn = asyncio.run(_draw(order, endpoint, api_key, tls))
     paths = [write(picture, output, len(drawn), scale) for picture in drawn]
     console.print(_table(drawn, paths))
     if explain:
@@ -96,7 +109,7 @@ def _check_output(output: Path) -> None:
         raise InvalidRequest.one("--output", "must end in .png, .jpg or .webp")
 
 
-async def _draw(order: Order, endpoint: str | None) -> list[Picture]:
+async def _draw(order: Order, endpoint: str | None, api_key: str, tls: Tls | None) -> list[Picture]:
     from argus_cli.local.endpoint import find_or_start  # noqa: PLC0415
     from argus_client import AsyncClient  # noqa: PLC0415 - brings grpc, slow to import
 
@@ -104,7 +117,7 @@ async def _draw(order: Order, endpoint: str | None) -> list[Picture]:
         address = endpoint
         if address is None:
             address = await stack.enter_async_context(find_or_start(console))
-        client = await stack.enter_async_context(AsyncClient(address))
+        client = await stack.enter_async_context(AsyncClient(address, api_key=api_key, tls=tls))
         bar = stack.enter_context(
             Bar(
                 TextColumn("{task.description}"),

@@ -14,6 +14,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from argus_cli.local.reach import (
+    ApiKey,
+    Ca,
+    Certificate,
+    Endpoint,
+    Key,
+    ServerName,
+    tls_of,
+)
 from argus_cli.simulate import options
 from argus_core.errors import InvalidRequest
 
@@ -38,23 +47,20 @@ def load(
     prompts: Annotated[
         Path | None, typer.Option(help="A prompt a line; else captions of the small family.")
     ] = None,
-    endpoint: Annotated[
-        str | None, typer.Option(help="host:port of routers; else the cluster running here.")
-    ] = None,
+    endpoint: Endpoint = None,
     clients: Annotated[int, typer.Option(min=1, max=256, help="Connections.")] = 2,
     tenant: Annotated[
         list[str] | None, typer.Option(help="Who asks; NAME=SHARE, may be given again.")
     ] = None,
-    api_key: Annotated[str, typer.Option(envvar="ARGUS_API_KEY", help="Of the tenant.")] = "",
+    api_key: ApiKey = "",
     deadline: Annotated[str, typer.Option(help="Of each request.")] = "30s",
     level: Annotated[str, typer.Option(help="Ask for this level and no other.")] = "",
     minimum_quality: Annotated[float | None, typer.Option(help="0 to 1.")] = None,
     priority: Annotated[str, typer.Option(help="low, normal or high.")] = "normal",
-    ca: Annotated[
-        Path | None, typer.Option(help="PEM: whom to trust; the connection is encrypted then.")
-    ] = None,
-    certificate: Annotated[Path | None, typer.Option(help="PEM: our own, with --key.")] = None,
-    key: Annotated[Path | None, typer.Option(help="PEM: of --certificate.")] = None,
+    ca: Ca = None,
+    certificate: Certificate = None,
+    key: Key = None,
+    server_name: ServerName = "",
     attempts: Annotated[
         int, typer.Option(min=1, max=20, help="Tries of a request; one is an open loop.")
     ] = 1,
@@ -68,7 +74,7 @@ def load(
     """
     from argus_cli.load import sendings  # noqa: PLC0415 - slow to import
     from argus_cli.load.sending import Line, Load  # noqa: PLC0415
-    from argus_client import Order, Tls  # noqa: PLC0415
+    from argus_client import Order  # noqa: PLC0415
 
     planned = sendings.planned(
         trace=trace,
@@ -89,7 +95,7 @@ def load(
     if len(planned) > _MOST:
         raise InvalidRequest.one("--duration", f"{len(planned)} requests are more than {_MOST}")
 
-    tls = Tls(ca=ca, certificate=certificate, key=key) if ca or certificate or key else None
+    tls = tls_of(ca, certificate, key, server_name)
 
     def made(address: str) -> Load:
         line = Line(endpoint=address, clients=clients, api_key=api_key, tls=tls, attempts=attempts)

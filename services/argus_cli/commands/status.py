@@ -10,9 +10,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from argus_cli.local.reach import Endpoint, router_at
+from argus_cli.local.reach import (
+    ApiKey,
+    Ca,
+    Certificate,
+    Endpoint,
+    Key,
+    ServerName,
+    router_at,
+    tls_of,
+)
 
 if TYPE_CHECKING:
+    from argus_client import Tls
     from argus_protos.v1.cluster_pb2 import Plan
     from argus_protos.v1.images_pb2 import DescribeClusterResponse
 
@@ -22,6 +32,11 @@ console = Console()
 def status(
     endpoint: Endpoint = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    api_key: ApiKey = "",
+    ca: Ca = None,
+    certificate: Certificate = None,
+    key: Key = None,
+    server_name: ServerName = "",
 ) -> None:
     """Show levels with their seconds, workers with what they hold, and the plan in force."""
     from google.protobuf.json_format import MessageToJson  # noqa: PLC0415 - slow to import
@@ -30,7 +45,8 @@ def status(
 
     address = router_at(endpoint)
     running = None if endpoint else runtime.find()
-    cluster = asyncio.run(_describe(address))
+    tls = tls_of(ca, certificate, key, server_name)
+    cluster = asyncio.run(_describe(address, api_key, tls))
     if as_json:
         typer.echo(MessageToJson(cluster, always_print_fields_with_no_presence=True))
         return
@@ -42,10 +58,10 @@ def status(
         console.print(_plan(cluster.plan))
 
 
-async def _describe(address: str) -> DescribeClusterResponse:
+async def _describe(address: str, api_key: str, tls: Tls | None) -> DescribeClusterResponse:
     from argus_client import AsyncClient  # noqa: PLC0415 - brings grpc, slow to import
 
-    async with AsyncClient(address) as client:
+    async with AsyncClient(address, api_key=api_key, tls=tls) as client:
         return await client.describe()
 
 

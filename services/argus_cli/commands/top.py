@@ -5,18 +5,31 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.live import Live
 
-from argus_cli.local.reach import ControlKey, Endpoint, router_at
+from argus_cli.local.reach import (
+    ApiKey,
+    Ca,
+    Certificate,
+    ControlKey,
+    Endpoint,
+    Key,
+    ServerName,
+    router_at,
+    tls_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from rich.console import RenderableType
+
+    from argus_client import AsyncClient
 
 console = Console()
 
@@ -27,18 +40,31 @@ def top(
         float, typer.Option(min=0.2, max=60.0, help="Seconds between looks.")
     ] = 2.0,
     endpoint: Endpoint = None,
+    api_key: ApiKey = "",
     control_key: ControlKey = "",
+    ca: Ca = None,
+    certificate: Certificate = None,
+    key: Key = None,
+    server_name: ServerName = "",
 ) -> None:
     """Show GPUs by variant, rates, queues, prices, and why the plan is as it is; Ctrl-C ends it."""
-    address = router_at(endpoint)
+    from argus_client import AsyncClient  # noqa: PLC0415 - brings grpc, slow to import
+
+    address, tls = router_at(endpoint), tls_of(ca, certificate, key, server_name)
+
+    def client(api_key: str) -> AsyncClient:
+        return AsyncClient(address, api_key=api_key, tls=tls)
+
+    # What the cluster is, any tenant may ask; of load and plans the control service alone tells.
+    opened = partial(_frames, lambda: client(api_key), lambda: client(control_key), interval)
     try:
-        asyncio.run(_top(address, control_key, interval=interval, once=once))
+        asyncio.run(_top(opened, once=once))
     except KeyboardInterrupt:
         return
 
 
-async def _top(address: str, key: str, *, interval: float, once: bool) -> None:
-    async with aclosing(_frames(address, key, interval)) as frames:
+async def _top(opened: Callable[[], AsyncGenerator[RenderableType]], *, once: bool) -> None:
+    async with aclosing(opened()) as frames:
         if once:
             await anext(frames)  # Its window has only begun.
             console.print(await anext(frames))
@@ -48,18 +74,20 @@ async def _top(address: str, key: str, *, interval: float, once: bool) -> None:
                 live.update(frame, refresh=True)
 
 
-async def _frames(address: str, key: str, interval: float) -> AsyncGenerator[RenderableType]:
+async def _frames(
+    asking: Callable[[], AsyncClient], controlling: Callable[[], AsyncClient], interval: float
+) -> AsyncGenerator[RenderableType]:
     from argus_cli.top.frame import frame  # noqa: PLC0415 - brings protobuf
     from argus_cli.top.rates import Rates  # noqa: PLC0415
-    from argus_client import AsyncClient  # noqa: PLC0415 - brings grpc, slow to import
 
     rates = Rates()
     async with (
-        AsyncClient(address, api_key=key) as client,
-        aclosing(client.watch_load(interval=interval, observing=True)) as reports,
+        asking() as tenant,
+        controlling() as control,
+        aclosing(control.watch_load(interval=interval, observing=True)) as reports,
     ):
         async for report in reports:
             rates.hear(report)
-            records = await client.plans(newest=1, changes_only=True)
-            cluster = await client.describe()
+            records = await control.plans(newest=1, changes_only=True)
+            cluster = await tenant.describe()
             yield frame(cluster, rates, records, datetime.now().astimezone())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.console import Console
@@ -12,7 +12,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from argus_cli.local.reach import ControlKey, Endpoint, router_at
+from argus_cli.local.reach import (
+    Ca,
+    Certificate,
+    ControlKey,
+    Endpoint,
+    Key,
+    ServerName,
+    router_at,
+    tls_of,
+)
 from argus_core.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from argus_client import AsyncClient, Tls
     from argus_protos.v1 import control_pb2
 
 console = Console()
@@ -40,16 +50,20 @@ def why(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, a record a line.")] = False,
     endpoint: Endpoint = None,
     control_key: ControlKey = "",
+    ca: Ca = None,
+    certificate: Certificate = None,
+    key: Key = None,
+    server_name: ServerName = "",
 ) -> None:
     """Tell the last changes of what workers hold, with reasons, and what came of them."""
     if at is not None and request is not None:
         raise InvalidRequest.one("--request", "cannot be asked for together with --at")
-    address = router_at(endpoint)
+    reach = _Reach(router_at(endpoint), control_key, tls_of(ca, certificate, key, server_name))
     if request is not None:
-        asked = asyncio.run(_request(address, control_key, request))
+        asked = asyncio.run(_request(reach, request))
         _print_json([asked]) if as_json else _tell_request(asked)
         return
-    records = asyncio.run(_plans(address, control_key, changes_only=at is None and not every))
+    records = asyncio.run(_plans(reach, changes_only=at is None and not every))
     records = records[-last:] if at is None else [_then(records, at)]
     if as_json:
         _print_json(records)
@@ -59,17 +73,26 @@ def why(
         _tell_plan(record)
 
 
-async def _plans(address: str, key: str, *, changes_only: bool) -> list[control_pb2.PlanRecord]:
-    from argus_client import AsyncClient  # noqa: PLC0415 - brings grpc, slow to import
+class _Reach(NamedTuple):
+    """The router that is asked, as the control service."""
 
-    async with AsyncClient(address, api_key=key) as client:
+    address: str
+    control_key: str
+    tls: Tls | None
+
+    def client(self) -> AsyncClient:
+        from argus_client import AsyncClient  # noqa: PLC0415 - brings grpc, slow to import
+
+        return AsyncClient(self.address, api_key=self.control_key, tls=self.tls)
+
+
+async def _plans(reach: _Reach, *, changes_only: bool) -> list[control_pb2.PlanRecord]:
+    async with reach.client() as client:
         return await client.plans(changes_only=changes_only)
 
 
-async def _request(address: str, key: str, name: str) -> control_pb2.RequestRecord:
-    from argus_client import AsyncClient  # noqa: PLC0415 - brings grpc, slow to import
-
-    async with AsyncClient(address, api_key=key) as client:
+async def _request(reach: _Reach, name: str) -> control_pb2.RequestRecord:
+    async with reach.client() as client:
         return await client.explain("" if name == "latest" else name)
 
 
