@@ -32,6 +32,7 @@ from argus_control.planning import Planning, Switches, costs_of, order_of, rules
 from argus_control.plans import Seat, make_plan, plan_message
 from argus_control.records import Queues, as_is, inputs_of, record_of
 from argus_core import control
+from argus_core.measured import Work
 from argus_core.planning.load import LoadReport
 from argus_core.planning.plan import Plan
 from argus_core.rollout import Post, next_switches
@@ -195,6 +196,7 @@ class Control:
         self.switches.hear(self.crew.states)
         crew, switch_seconds = self._held(), dict(self.switches.seconds)
         plan = await asyncio.to_thread(self._decide, reports, crew, switch_seconds)
+        self._metrics.took(self._loop.measured.beliefs)
         if plan is None or self.paused:
             return
         self.decided, now = plan, time.monotonic()
@@ -352,4 +354,5 @@ def _load_report(report: control_pb2.LoadReport, now: float, wall: float) -> Loa
         window=seconds(report.window),
         arrivals=report.arrivals,
         samples=[tuple(sample.qualities) for sample in report.samples],
+        work=[Work(w.level, w.gpu_type, w.images, seconds(w.seconds)) for w in report.work],
     )

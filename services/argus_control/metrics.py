@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from argus_core.measured import Belief
 from argus_core.states import WorkerPhase
 
 LOST = "lost"
@@ -50,6 +51,14 @@ class Metrics:
         self.planned_at = gauge(
             "argus_control_plan_timestamp_seconds", "When the plan in force was made."
         )
+        self.seconds = gauge(
+            "argus_control_level_seconds",
+            "Of one image of the default size: stated by the document; measured, where any was "
+            "drawn; planned with.",
+            "level",
+            "gpu_type",
+            "source",
+        )
         self.assignments = Counter(
             "argus_control_assignments",
             "Times that a worker took to another loadout.",
@@ -71,6 +80,7 @@ class Metrics:
             self.heard_at,
             self.plan,
             self.planned_at,
+            self.seconds,
             self.assignments,
         ):
             metric.remove_by_labels({"namespace": namespace, "cluster": cluster})
@@ -124,6 +134,15 @@ class ClusterMetrics:
         """Routers are told this plan."""
         self._metrics.plan.labels(*self._where).set(plan)
         self._metrics.planned_at.labels(*self._where).set(made_at)
+
+    def took(self, beliefs: Iterable[Belief]) -> None:
+        """What images take, and are planned with."""
+        for one in beliefs:
+            told = {"stated": one.stated, "measured": one.measured, "planned": one.planned}
+            for source, value in told.items():
+                if value is not None:
+                    where = (*self._where, one.level, one.gpu_type, source)
+                    self._metrics.seconds.labels(*where).set(value)
 
     def assigned(self) -> None:
         """A worker took to another loadout."""

@@ -8,7 +8,8 @@ from math import inf
 
 from argus_control.levels import levels_of
 from argus_control.mode import Mode
-from argus_core.control import ControlRules, Costs
+from argus_core.control import ControlRules
+from argus_core.measured import Costs
 from argus_core.planning.problem import Limits, PoolBudget
 from argus_core.spec import ClusterSpec
 from argus_core.spread import choices

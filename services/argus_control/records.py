@@ -50,6 +50,16 @@ def inputs_of(
         queues=seen.together(now),
         standing=standing.allocations,
         fared=control_pb2.Fared(met=outcome.met, missed=outcome.missed),
+        seconds=[
+            cluster_pb2.LevelSeconds(
+                level=one.level,
+                gpu_type=one.gpu_type,
+                stated=duration(one.stated),
+                measured=None if one.measured is None else duration(one.measured),
+                planned=duration(one.planned),
+            )
+            for one in loop.measured.beliefs
+        ],
     )
 
 

@@ -1,7 +1,8 @@
 """The control loop, without what it moves: reports of load in, plans out.
 
 A plan is asked for when the load has moved since the last, workers came or went, were assigned by
-hand, costs changed, or it has grown old. Running clusters and the simulator use it alike.
+hand, levels closed or were seen to take other seconds, or it has grown old. Running clusters and
+the simulator use it alike.
 
 Model: nothing here waits or knows the time, which is passed in, in seconds on one clock that never
 goes back. Not safe for threads. Invariants:
@@ -19,9 +20,10 @@ from math import inf
 from random import Random
 from typing import NamedTuple
 
+from argus_core.measured import Costs, Measured
 from argus_core.planning.bursts import Greatest
 from argus_core.planning.decide import decide
-from argus_core.planning.load import Load, LoadEstimator, LoadReport, LoadRules
+from argus_core.planning.load import Load, LoadEstimator, LoadReport, LoadRules, Verdict
 from argus_core.planning.plan import Plan
 from argus_core.planning.problem import (
     Holding,
@@ -53,9 +55,6 @@ _GAP = 1e-3
 """Distance from the proven optimum; a fifth of what a new plan must gain to be taken."""
 _OLD = 300.0
 """Seconds after which a plan is made anew whatever the load."""
-
-Costs = Sequence[Mapping[str, float]]
-"""By level, by GPU type: seconds of one image now; infinite while the level is closed."""
 
 
 class Held(NamedTuple):
@@ -122,6 +121,8 @@ class ControlLoop:
         self._planned_for: tuple[object, ...] = ()
         self._reversals = Reversals(memory=(_TURNS - 0.5) * rules.interval)
         self._greatest = Greatest(memory=max(rules.steady, _TURNS * rules.interval))
+        self.measured = Measured({level.name: level.seconds for level in rules.levels})
+        """What levels take by what was drawn."""
         self.plan: Plan | None = None
         """The last one made."""
         self.rate = rules.rate
@@ -149,7 +150,8 @@ class ControlLoop:
 
     def observe(self, report: LoadReport, now: float) -> None:
         """Take in what a router saw."""
-        self._estimator.observe(report, now)
+        if self._estimator.observe(report, now) is Verdict.TAKEN:
+            self.measured.saw(report.work)
 
     def turn(
         self,
@@ -163,7 +165,7 @@ class ControlLoop:
 
         Args:
             crew: the workers of every pool.
-            costs: of the levels now.
+            costs: of the levels now, as stated; `measured` tells what takes their place.
             now: seconds.
             switch_seconds: as measured lately; None for those of the rules.
         """
@@ -174,16 +176,23 @@ class ControlLoop:
         if load is None or not load.qualities or load.age > Rules.stale_after:
             return None
         self.expected = load.rate
-        state = (_kept(crew), _closed(costs))
+        renewed, state = self.measured.turn(now), (_kept(crew), _closed(costs))
         wanted = self._greatest.of(load.upper(_MARGIN), now)
         moved = abs(wanted - self.rate) > max(_MOVED * self.rate, _SURE * load.deviation)
-        if not moved and state == self._planned_for and now - self._planned_at < _OLD:
+        same = state == self._planned_for and not (moved or renewed)
+        if same and now - self._planned_at < _OLD:
             return None
         self._planned_at, self._planned_for = now, state
         self._take(load)
         if moved:
             self.rate = wanted
-        return self._decide(self._problem(crew, costs, switches), now)
+        names = [level.name for level in self._rules.levels]
+        believed = self.measured.costs(names, costs)
+        self.measured.planned()
+        plan = self._decide(self._problem(crew, believed, switches), now)
+        if seconds := self.measured.told():
+            self.plan = plan = replace(plan, reason=f"{plan.reason}; {seconds}")
+        return plan
 
     def _take(self, load: Load) -> None:
         # A step of the load looks like a burst; beyond this the model of the queue says nothing.

@@ -71,10 +71,14 @@ class ServiceTimes:
             return expected
         return expected * (1 + (seen.longest / seen.ratio - 1) * _fade(seen.at, now, _HALF_LIFE))
 
-    def observe(self, level: str, gpu_type: str, seconds: float, now: float) -> None:
-        """Learn that an image took so many seconds, scaled to the default size."""
+    def observe(self, level: str, gpu_type: str, seconds: float, now: float) -> float:
+        """Learn that an image took so many seconds, scaled to the default size.
+
+        Returns:
+            The seconds that it counts for: of an outlier fewer, or more; 0 for what cannot be.
+        """
         if not 0 < seconds < float("inf"):
-            return
+            return 0.0
         key, ratio = (level, gpu_type), seconds / self._prior(level, gpu_type)
         # Expected already: a level seen for the first time starts from what its kin showed.
         before = self.expect(level, gpu_type, now) / self._prior(level, gpu_type)
@@ -86,6 +90,7 @@ class ServiceTimes:
         longest = max(bounded, mean, longest - _FORGOTTEN * (longest - mean))
         self._observed[key] = _Observed(mean, longest, count + 1, now)
         self._commons.pop(gpu_type, None)
+        return bounded * self._prior(level, gpu_type)
 
     def fresh(self, level: str, gpu_type: str, now: float) -> bool:
         """Whether the expectation rests on something seen lately."""

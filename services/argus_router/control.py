@@ -13,12 +13,14 @@ from typing import Any
 import grpc
 
 from argus_core.errors import ArgusError, Exhausted, InvalidRequest, Violation
+from argus_core.measured import Work
 from argus_core.spec import ClusterSpec
 from argus_protos.v1 import cluster_pb2, control_pb2
 from argus_protos.v1.control_pb2_grpc import ControlServiceServicer
 from argus_router import plans
 from argus_router.load import Outcome, Window
 from argus_router.service import Service
+from argus_router.worked import between
 from argus_rpc.convert import duration, now, seconds
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -102,12 +104,14 @@ class Control(ControlServiceServicer):
         loops = 0 if request.observing else 1
         self._watchers, self._loops = self._watchers + 1, self._loops + loops
         self._look()
-        window, opened = self._service.load.open(), self._clock()
+        worked = self._service.dispatcher.waiting.outlook.worked
+        window, opened, before = self._service.load.open(), self._clock(), worked.sums()
         try:
             while True:
-                report = self._report(window, self._clock() - opened)
+                after = worked.sums()
+                report = self._report(window, self._clock() - opened, between(before, after))
                 self._service.load.close(window)
-                window, opened = self._service.load.open(), self._clock()
+                window, opened, before = self._service.load.open(), self._clock(), after
                 yield control_pb2.WatchLoadResponse(report=report)
                 await asyncio.sleep(interval)
         finally:
@@ -126,7 +130,9 @@ class Control(ControlServiceServicer):
             self._there = there
             self._service.metrics.part("control", there)
 
-    def _report(self, window: Window, length: float) -> control_pb2.LoadReport:
+    def _report(
+        self, window: Window, length: float, work: Sequence[Work]
+    ) -> control_pb2.LoadReport:
         plan = self._service.plan
         return control_pb2.LoadReport(
             router=self._name,
@@ -141,6 +147,15 @@ class Control(ControlServiceServicer):
             queues=list(self._queues()),
             samples=[control_pb2.SampledPrompt(qualities=sample) for sample in window.samples],
             plan_id=plan.id if plan else 0,
+            work=[
+                control_pb2.LevelWork(
+                    level=w.level,
+                    gpu_type=w.gpu_type,
+                    images=w.images,
+                    seconds=duration(w.seconds),
+                )
+                for w in work
+            ],
         )
 
     def _queues(self) -> Iterator[control_pb2.QueueLoad]:

@@ -139,7 +139,13 @@ class Dispatcher:
         now = self._clock()
         patience = self.faults.patience(job, worker)
         run = Run(
-            job=job, worker=worker, began=now, heard=now, patience=patience, second=bool(job.runs)
+            job=job,
+            worker=worker,
+            began=now,
+            heard=now,
+            patience=patience,
+            had=worker.each(now),
+            second=bool(job.runs),
         )
         job.attempts += 1
         job.runs.append(run)
@@ -174,6 +180,7 @@ class Dispatcher:
         job, worker = run.job, run.worker
         self._tasks.discard(task)
         job.runs.remove(run)
+        run.had = worker.each(self._clock()) - run.had
         del worker.running[job], self._runs[run]
         if worker.retired:
             released = asyncio.create_task(self.fleet.release(worker))
@@ -190,7 +197,7 @@ class Dispatcher:
         self.waiting.used(job, now - run.began)
         self._learn_of_fetch(job, outcome, now)
         if isinstance(outcome, Drawn):
-            self.waiting.outlook.observe(job, run.worker, now - run.began, now)
+            self.waiting.outlook.observe(job, run.worker, now - run.began, now, had=run.had)
             self.faults.drawn(job, run)
             # The worker shall not wait until its image is on its way to the client.
             self._pump()

@@ -62,6 +62,8 @@ class Worker:
         """Whether it draws what nobody waits for."""
         self._refusals = 0
         self._clock = clock
+        self._each, self._each_at = 0.0, 0.0
+        """Seconds that each image which ran all the time would have had, and when that was so."""
         self._channel: grpc.aio.Channel | None = None
 
     @property
@@ -140,6 +142,16 @@ class Worker:
             and before.loadout == state.loadout
             and before.latent_spaces == state.latent_spaces
         )
+
+    def each(self, now: float) -> float:
+        """Seconds that an image would have had of it so far, had it run all the time.
+
+        Those that run have equal parts of its time. Ask before one more runs, and before one less.
+        """
+        sharing = max(len(self.running), min(self._in_flight, self._slots), 1)
+        self._each += (now - self._each_at) / sharing
+        self._each_at = now
+        return self._each
 
     def refused(self) -> float:
         """Leave it alone for the seconds returned; refusals while it is, count as one."""

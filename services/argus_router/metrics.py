@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isfinite
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
-from argus_core.spec import Slo
+from argus_core.spec import Level, Slo
 from argus_router.answer import REASONS, Prediction
 from argus_router.job import Job
 from argus_router.promises import Promises
@@ -146,6 +146,13 @@ class Metrics:
             ["variant"],
             registry=own,
         )
+        self._seconds = Gauge(
+            "argus_router_level_seconds",
+            "Of one image of the default size: stated by the document, and measured, where images "
+            "were drawn lately.",
+            ["level", "gpu_type", "source"],
+            registry=own,
+        )
         self.plan_changes = Counter(
             "argus_router_plan_changes",
             "Plans that have a pool's workers hold something else than the plan before.",
@@ -206,6 +213,14 @@ class Metrics:
         for variant, price in prices.items():
             if isfinite(price):
                 self._prices.labels(variant).set(price)
+
+    def took(self, seconds: Iterable[tuple[Level, str, float | None]]) -> None:
+        """What images take, by level and GPU type; None where none was drawn lately."""
+        self._seconds.clear()
+        for level, gpu_type, measured in seconds:
+            self._seconds.labels(level.name, gpu_type, "stated").set(level.seconds[gpu_type])
+            if measured is not None:
+                self._seconds.labels(level.name, gpu_type, "measured").set(measured)
 
     def drawn(
         self, job: Job, *, total: float, queue: float, overhead: float, trace: str = ""

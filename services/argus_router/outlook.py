@@ -11,7 +11,7 @@ changed, and every second, as what was learnt is forgotten.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 from statistics import fmean
 
@@ -25,6 +25,7 @@ from argus_router.fleet import Worker
 from argus_router.job import Job
 from argus_router.prices import Prices
 from argus_router.view import Known, Times, View
+from argus_router.worked import Worked
 
 _MOST_SIZES = 1024
 """Pairs of variant and size that are remembered as proven."""
@@ -43,6 +44,8 @@ class Outlook:
         self._variants = [variant.name for variant in spec.variants]
         self._index = {level.name: index for index, level in enumerate(spec.ladder)}
         self._times = ServiceTimes(spec.ladder)
+        self.worked = Worked()
+        """What was drawn so far."""
         self._proven: OrderedDict[tuple[str, int, int], None] = OrderedDict()
         self._gpu_types = {pool.name: pool.gpu_type for pool in spec.pools}
         self.prices = Prices(spec)
@@ -106,12 +109,27 @@ class Outlook:
         if len(self._proven) > _MOST_SIZES:
             self._proven.popitem(last=False)
 
-    def observe(self, job: Job, worker: Worker, seconds: float, now: float) -> None:
-        """Learn what a job took on a worker, from hand-over to result."""
+    def observe(
+        self, job: Job, worker: Worker, seconds: float, now: float, *, had: float | None = None
+    ) -> None:
+        """Learn what a job took on a worker, from hand-over to result.
+
+        `had` is what it had of the worker's seconds; all of them where it is not told.
+        """
         scale = pixel_scale(job.terms.size, self._spec.default_size)
         own = (seconds - job.fetched) / scale
-        self._times.observe(job.settled.level.name, self.gpu_type(worker), own, now)
+        level, gpu_type = job.settled.level.name, self.gpu_type(worker)
+        counts_for = self._times.observe(level, gpu_type, own, now)
+        if counts_for:
+            self.worked.add(level, gpu_type, counts_for * (1.0 if had is None else had / seconds))
         self._learnt = True
+
+    def expected(self, now: float) -> Iterator[tuple[Level, str, float | None]]:
+        """By level and GPU type: seconds of an image by what was drawn; None where nothing was."""
+        for level in self._spec.ladder:
+            for gpu in level.seconds:
+                fresh = self._times.fresh(level.name, gpu, now)
+                yield level, gpu, self._times.expect(level.name, gpu, now) if fresh else None
 
     def fetched(self, seconds: float, *, found: bool, now: float) -> None:
         """Learn that a start was fetched in so many seconds, or given up after them."""

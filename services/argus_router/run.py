@@ -21,6 +21,8 @@ class Run:
     """When the worker last told something of it."""
     patience: float
     """Seconds without a word after which it is given up."""
+    had: float
+    """Of its worker's time: `Worker.each` when it began, until it ends; then what it had."""
     second: bool = False
     """Whether it was begun while another was under way."""
     given_up: bool = False

@@ -12,7 +12,7 @@ import logging
 import random
 import uuid
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 
 from argus_core.errors import (
@@ -24,7 +24,7 @@ from argus_core.errors import (
     Unavailable,
 )
 from argus_core.queue import Rank
-from argus_core.spec import ArgusCluster
+from argus_core.spec import ArgusCluster, Level
 from argus_protos.v1 import cluster_pb2, images_pb2
 from argus_router import decided, wire
 from argus_router.answer import Prediction
@@ -242,7 +242,14 @@ class Service:
             version=_version(),
             slo_target=spec.slo.target,
             pools=map(wire.pool, spec.pools),
+            seconds=[
+                wire.level_seconds(level, gpu_type, measured)
+                for level, gpu_type, measured in self._expected()
+            ],
         )
+
+    def _expected(self) -> Iterable[tuple[Level, str, float | None]]:
+        return self.dispatcher.waiting.outlook.expected(self._clock())
 
     def queued(self) -> dict[str, int]:
         """Images waiting, by variant; under the empty name those not decided yet."""
@@ -267,6 +274,7 @@ class Service:
         self.metrics.queue_size.labels("none").set(queued.get("", 0))
         closed = self.dispatcher.waiting.outlook.fetches.closed
         self.metrics.starts_open.set(self.cluster.spec.latent_store is not None and not closed)
+        self.metrics.took(self._expected())
         states = Counter(_standing(worker) for worker in self.dispatcher.fleet)
         for state in ("ready", "unready", "ejected"):
             self.metrics.workers.labels(state).set(states[state])

@@ -50,6 +50,16 @@ def level_message(level: Level, spec: ClusterSpec) -> cluster_pb2.Level:
     )
 
 
+def level_seconds(level: Level, gpu_type: str, measured: float | None) -> cluster_pb2.LevelSeconds:
+    """What an image of a level takes: as stated, and as measured where any was."""
+    return cluster_pb2.LevelSeconds(
+        level=level.name,
+        gpu_type=gpu_type,
+        stated=duration(level.seconds[gpu_type]),
+        measured=None if measured is None else duration(measured),
+    )
+
+
 def request_of(message: images_pb2.GenerateRequest, tenant: str) -> Request:
     """The request in a message; only what has no meaning at all is refused by `agree` later."""
     return Request(

@@ -125,6 +125,35 @@ async def test_load_is_reported_by_window():
     assert list(next(r for r in reports if r.samples).samples[0].qualities) == [1.0, 0.9, 0.6]
 
 
+async def test_what_images_took_is_told_to_the_control_loop_and_to_whoever_asks():
+    worker = ScriptedWorker("w0", "tiny")
+    async with staged(worker) as stage:
+        watch = stage.control.WatchLoad(
+            control_pb2.WatchLoadRequest(interval=duration(0.1)), timeout=20
+        )
+        work = list((await watch.read()).report.work)
+        assert not work
+        for number in range(3):
+            call = stage.draw()
+            await eventually(lambda n=number: len(worker.calls) > n)
+            worker.calls[-1].finish()
+            await collect(call)
+        while sum(one.images for one in work) < 3:
+            work += (await watch.read()).report.work
+        assert not (await watch.read()).report.work
+        watch.cancel()
+        told = await stage.images.DescribeCluster(images_pb2.DescribeClusterRequest())
+        measured = await stage.metric(
+            'argus_router_level_seconds{gpu_type="cpu",level="quick",source="measured"}'
+        )
+    assert {(one.level, one.gpu_type) for one in work} == {("quick", "cpu")}
+    assert 0 < sum(seconds(one.seconds) for one in work) < 3.0
+    levels = {one.level: one for one in told.seconds}
+    assert seconds(levels["quick"].measured) == pytest.approx(measured, rel=0.01)
+    assert seconds(levels["quick"].stated) == pytest.approx(0.1)
+    assert not levels["best"].HasField("measured")
+
+
 @pytest.mark.parametrize("interval", [0.05, -1.0, 301.0])
 async def test_interval_out_of_range_is_refused(interval):
     async with staged() as stage:

@@ -1,10 +1,12 @@
 """The control loop in virtual time: what makes it plan, and what it does then."""
 
+from itertools import pairwise
 from random import Random
 
 import pytest
 
 from argus_core.control import ControlLoop, ControlRules, Held, duties
+from argus_core.measured import Work
 from argus_core.planning.load import LoadReport
 from argus_core.planning.problem import LevelProfile, Limits, PoolBudget
 
@@ -31,7 +33,7 @@ class Cluster:
         self.crew = {"p": [Held(LARGE if i % 2 == 0 else SMALL) for i in range(workers)]}
         self.now, self.sequence, self.costs = 0.0, 0, COSTS
 
-    def turn(self, rate=None):
+    def turn(self, rate=None, work=()):
         """One turn; `rate` is of the images asked for since the last, None for no report."""
         self.now += INTERVAL
         if rate is not None:
@@ -43,6 +45,7 @@ class Cluster:
                 window=INTERVAL,
                 arrivals=round(rate * INTERVAL),
                 samples=[QUALITIES] * min(20, round(rate * INTERVAL)),
+                work=work,
             )
             self.loop.observe(report, self.now)
         plan = self.loop.turn(self.crew, self.costs, self.now)
@@ -60,8 +63,8 @@ class Cluster:
     def holding(self, loadout):
         return sum(held.loadout == loadout for held in self.crew["p"])
 
-    def turns(self, rate, count):
-        return [self.turn(rate) for _ in range(count)]
+    def turns(self, rate, count, work=()):
+        return [self.turn(rate, work) for _ in range(count)]
 
 
 def test_without_a_report_or_a_prompt_nothing_is_planned():
@@ -206,3 +209,29 @@ def test_what_is_pinned_has_room_whatever_reversals_and_maximums_say():
         cluster.set(worker, loadout=LARGE, pinned=True)
     assert cluster.turn(LOW) is not None
     assert cluster.holding(LARGE) == 3
+
+
+def drawn_at(ratio):
+    """What a router tells of a window: both levels, at so many times the stated seconds."""
+    return [Work(level.name, "gpu", 20, 20 * ratio * level.seconds["gpu"]) for level in LEVELS]
+
+
+def test_levels_that_take_longer_than_stated_are_planned_anew_and_back():
+    cluster = Cluster()
+    cluster.turns(LOW, 12, work=drawn_at(1.1))
+    assert cluster.holding(SMALL) == 1
+    assert "stated seconds" not in cluster.loop.plan.reason
+    cluster.turns(LOW, 30, work=drawn_at(4.0))
+    assert cluster.holding(SMALL) == 2
+    assert "images on gpu take 3.8 times the stated seconds" in cluster.loop.plan.reason
+    cluster.turns(LOW, 60, work=drawn_at(1.0))
+    assert cluster.holding(SMALL) == 1
+    assert "stated seconds" not in cluster.loop.plan.reason
+
+
+def test_a_machine_that_wavers_does_not_have_workers_go_to_and_fro():
+    cluster, rng, held = Cluster(), Random(1), []
+    for _ in range(360):
+        cluster.turn(4.0, work=drawn_at(rng.choice([0.7, 1.0, 1.4])))
+        held.append(cluster.holding(SMALL))
+    assert sum(a != b for a, b in pairwise(held)) <= 4

@@ -68,7 +68,9 @@ async def _describe(address: str, api_key: str, tls: Tls | None) -> DescribeClus
 def _levels(cluster: DescribeClusterResponse) -> Table:
     from argus_rpc.convert import seconds  # noqa: PLC0415 - brings protobuf
 
-    table = Table("level", "variant", "steps", "quality", "s/image", "waiting", title="Ladder")
+    table = Table(
+        "level", "variant", "steps", "quality", "s/image", "measured", "waiting", title="Ladder"
+    )
     for level in cluster.levels:
         table.add_row(
             level.name,
@@ -76,9 +78,22 @@ def _levels(cluster: DescribeClusterResponse) -> Table:
             str(level.schedule.steps),
             f"{level.prior_quality:.2f}",
             f"{seconds(level.seconds_per_image):.3f}",
+            _measured(cluster, level.name),
             str(cluster.queued.get(level.variant, 0)),
         )
     return table
+
+
+def _measured(cluster: DescribeClusterResponse, level: str) -> str:
+    """Seconds of an image by what was drawn lately; by GPU type where there are several."""
+    from argus_rpc.convert import seconds  # noqa: PLC0415 - brings protobuf
+
+    mine = [one for one in cluster.seconds if one.level == level and one.HasField("measured")]
+    several = len({one.gpu_type for one in cluster.seconds}) > 1
+    return ", ".join(
+        f"{one.gpu_type} {seconds(one.measured):.3f}" if several else f"{seconds(one.measured):.3f}"
+        for one in mine
+    )
 
 
 def _workers(cluster: DescribeClusterResponse) -> Table:

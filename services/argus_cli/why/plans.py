@@ -50,6 +50,7 @@ def _inputs(record: Record) -> list[str]:
     told = [f"Made for {load}; {_waiting(inputs.queues)}."]
     if prices := ", ".join(_price(a) for a in inputs.standing if a.price):
         told.append(f"By the plan before, {prices}.")
+    told += _seconds(inputs.seconds)
     if counted := _fared(inputs.fared):
         told.append(f"In the five minutes before, {counted}.")
     told.append(
@@ -67,6 +68,20 @@ def _waiting(queues: Iterable[control_pb2.QueueLoad]) -> str:
     by_variant = ", ".join(f"{q.variant or 'undecided'} {q.queued}" for q in waiting)
     slack = min(seconds(q.least_slack) for q in waiting)
     return f"{total} images waited ({by_variant}), the tightest with {slack:.1f} s to spare"
+
+
+def _seconds(levels: Iterable[cluster_pb2.LevelSeconds]) -> list[str]:
+    """Of levels that are planned with other seconds than those stated."""
+    other = [one for one in levels if seconds(one.planned) != seconds(one.stated)]
+    if not other:
+        return []
+    named = ", ".join(
+        f"{one.level} on {one.gpu_type} with {seconds(one.planned):.3g} s "
+        f"(stated {seconds(one.stated):.3g}"
+        + (f", measured {seconds(one.measured):.3g})" if one.HasField("measured") else ")")
+        for one in other
+    )
+    return [f"Planned {named}."]
 
 
 def _price(allocation: cluster_pb2.Allocation) -> str:

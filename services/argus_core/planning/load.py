@@ -18,6 +18,7 @@ from enum import StrEnum
 from math import isfinite
 from random import Random
 
+from argus_core.measured import Work
 from argus_core.planning.arrivals import Arrivals, Window
 from argus_core.planning.bursts import Greatest, burst_of
 from argus_core.planning.forecast import Count, forecast
@@ -41,6 +42,8 @@ class LoadReport:
     """Images asked for, refused ones included."""
     samples: Sequence[Sequence[float]] = ()
     """Quality by level of a uniform sample of the window's prompts."""
+    work: Sequence[Work] = ()
+    """What was drawn."""
 
 
 class Verdict(StrEnum):

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from math import exp, log
 from random import Random
 
-from argus_core.control import ControlLoop, ControlRules, Costs, Crew, Held, duties
+from argus_core.control import ControlLoop, ControlRules, Crew, Held, duties
+from argus_core.measured import Costs
 from argus_core.planning.load import LoadReport
 from argus_core.planning.plan import Plan
 from argus_core.planning.problem import PoolBudget

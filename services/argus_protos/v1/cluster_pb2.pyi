@@ -122,6 +122,48 @@ class Level(_message.Message):
 Global___Level: _TypeAlias = Level  # noqa: Y015
 
 @_typing.final
+class LevelSeconds(_message.Message):
+    """What one image of the default size takes at a level."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVEL_FIELD_NUMBER: _builtins.int
+    GPU_TYPE_FIELD_NUMBER: _builtins.int
+    STATED_FIELD_NUMBER: _builtins.int
+    MEASURED_FIELD_NUMBER: _builtins.int
+    PLANNED_FIELD_NUMBER: _builtins.int
+    level: _builtins.str
+    gpu_type: _builtins.str
+    @_builtins.property
+    def stated(self) -> _duration_pb2.Duration:
+        """By the cluster's document."""
+
+    @_builtins.property
+    def measured(self) -> _duration_pb2.Duration:
+        """By what was drawn lately; absent where nothing was."""
+
+    @_builtins.property
+    def planned(self) -> _duration_pb2.Duration:
+        """That a plan is made with; absent where none is told of."""
+
+    def __init__(
+        self,
+        *,
+        level: _builtins.str = ...,
+        gpu_type: _builtins.str = ...,
+        stated: _duration_pb2.Duration | None = ...,
+        measured: _duration_pb2.Duration | None = ...,
+        planned: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["measured", b"measured", "planned", b"planned", "stated", b"stated"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gpu_type", b"gpu_type", "level", b"level", "measured", b"measured", "planned", b"planned", "stated", b"stated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LevelSeconds: _TypeAlias = LevelSeconds  # noqa: Y015
+
+@_typing.final
 class Schedule(_message.Message):
     """How a level denoises."""
 

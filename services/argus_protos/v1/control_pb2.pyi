@@ -86,6 +86,7 @@ class LoadReport(_message.Message):
     QUEUES_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
     PLAN_ID_FIELD_NUMBER: _builtins.int
+    WORK_FIELD_NUMBER: _builtins.int
     router: _builtins.str
     sequence: _builtins.int
     """Rises with each report of a router, so that a duplicate is known for one."""
@@ -108,6 +109,10 @@ class LoadReport(_message.Message):
     def samples(self) -> _containers.RepeatedCompositeFieldContainer[Global___SampledPrompt]:
         """A uniform sample of the window's prompts, at most 200."""
 
+    @_builtins.property
+    def work(self) -> _containers.RepeatedCompositeFieldContainer[Global___LevelWork]:
+        """What was drawn within the window; levels without an image are left out."""
+
     def __init__(
         self,
         *,
@@ -123,14 +128,50 @@ class LoadReport(_message.Message):
         queues: _abc.Iterable[Global___QueueLoad] | None = ...,
         samples: _abc.Iterable[Global___SampledPrompt] | None = ...,
         plan_id: _builtins.int = ...,
+        work: _abc.Iterable[Global___LevelWork] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window", "window_end", b"window_end"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrivals", b"arrivals", "failed", b"failed", "late", b"late", "on_time", b"on_time", "plan_id", b"plan_id", "queues", b"queues", "refused", b"refused", "router", b"router", "samples", b"samples", "sequence", b"sequence", "window", b"window", "window_end", b"window_end"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrivals", b"arrivals", "failed", b"failed", "late", b"late", "on_time", b"on_time", "plan_id", b"plan_id", "queues", b"queues", "refused", b"refused", "router", b"router", "samples", b"samples", "sequence", b"sequence", "window", b"window", "window_end", b"window_end", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LoadReport: _TypeAlias = LoadReport  # noqa: Y015
+
+@_typing.final
+class LevelWork(_message.Message):
+    """Images that were drawn at a level on a GPU type."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVEL_FIELD_NUMBER: _builtins.int
+    GPU_TYPE_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    level: _builtins.str
+    gpu_type: _builtins.str
+    images: _builtins.int
+    @_builtins.property
+    def seconds(self) -> _duration_pb2.Duration:
+        """Worker time of all of them, as if they were of the default size. Images that share a worker have
+        equal parts of its time.
+        """
+
+    def __init__(
+        self,
+        *,
+        level: _builtins.str = ...,
+        gpu_type: _builtins.str = ...,
+        images: _builtins.int = ...,
+        seconds: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["seconds", b"seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gpu_type", b"gpu_type", "images", b"images", "level", b"level", "seconds", b"seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LevelWork: _TypeAlias = LevelWork  # noqa: Y015
 
 @_typing.final
 class QueueLoad(_message.Message):
@@ -371,6 +412,7 @@ class PlanInputs(_message.Message):
     QUEUES_FIELD_NUMBER: _builtins.int
     STANDING_FIELD_NUMBER: _builtins.int
     FARED_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
     expected_rate: _builtins.float
     """Images a second that were the likeliest; `Plan.forecast_rate` is what was planned for."""
     burstiness: _builtins.float
@@ -387,6 +429,10 @@ class PlanInputs(_message.Message):
     def fared(self) -> Global___Fared:
         """How requests fared in the five minutes before."""
 
+    @_builtins.property
+    def seconds(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.LevelSeconds]:
+        """By level and GPU type: stated, measured, and planned with."""
+
     def __init__(
         self,
         *,
@@ -395,10 +441,11 @@ class PlanInputs(_message.Message):
         queues: _abc.Iterable[Global___QueueLoad] | None = ...,
         standing: _abc.Iterable[_cluster_pb2.Allocation] | None = ...,
         fared: Global___Fared | None = ...,
+        seconds: _abc.Iterable[_cluster_pb2.LevelSeconds] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fared", b"fared"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["burstiness", b"burstiness", "expected_rate", b"expected_rate", "fared", b"fared", "queues", b"queues", "standing", b"standing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["burstiness", b"burstiness", "expected_rate", b"expected_rate", "fared", b"fared", "queues", b"queues", "seconds", b"seconds", "standing", b"standing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -439,6 +439,7 @@ class DescribeClusterResponse(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     SLO_TARGET_FIELD_NUMBER: _builtins.int
     POOLS_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     version: _builtins.str
     """Version of the router."""
@@ -470,6 +471,10 @@ class DescribeClusterResponse(_message.Message):
     def pools(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Pool]:
         """The budget of GPUs."""
 
+    @_builtins.property
+    def seconds(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.LevelSeconds]:
+        """By level, in the ladder's order, and GPU type: what this router expects by what it saw."""
+
     def __init__(
         self,
         *,
@@ -483,10 +488,11 @@ class DescribeClusterResponse(_message.Message):
         version: _builtins.str = ...,
         slo_target: _builtins.float = ...,
         pools: _abc.Iterable[_cluster_pb2.Pool] | None = ...,
+        seconds: _abc.Iterable[_cluster_pb2.LevelSeconds] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["default_deadline", b"default_deadline", "default_size", b"default_size", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_deadline", b"default_deadline", "default_size", b"default_size", "levels", b"levels", "name", b"name", "plan", b"plan", "pools", b"pools", "queued", b"queued", "slo_target", b"slo_target", "version", b"version", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_deadline", b"default_deadline", "default_size", b"default_size", "levels", b"levels", "name", b"name", "plan", b"plan", "pools", b"pools", "queued", b"queued", "seconds", b"seconds", "slo_target", b"slo_target", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
