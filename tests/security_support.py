@@ -78,7 +78,7 @@ async def guarded(*workers, tls: TlsFiles | None = None, keys: Path | None = Non
         cluster_of(),
         workers=roster.fixed([worker.address for worker in workers]),
         tls=tls,
-        keys=keys,
+        keys=[keys] if keys else [],
         limits=limits,
     )
     try:

@@ -38,13 +38,13 @@ def main() -> None:
     """Parse the arguments and run."""
     arguments = _parser().parse_args()
     os.environ["ARGUS_LOG_LEVEL"] = arguments.log_level.upper()
-    settings = replace(
-        from_environment(),
-        namespaces=tuple(arguments.namespace or ()),
-        health_port=arguments.health_port,
-        metrics_port=arguments.metrics_port,
-    )
     try:
+        settings = replace(
+            from_environment(),
+            namespaces=tuple(arguments.namespace or ()),
+            health_port=arguments.health_port,
+            metrics_port=arguments.metrics_port,
+        )
         lifecycle.run("argus-operator", lambda stop: serve(settings, stop))
     except ArgusError as error:
         sys.exit(f"argus_operator: {error}")

@@ -13,25 +13,27 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from argus_client import Tls
 from argus_control.control import Control
 from argus_control.history import History
+from argus_control.lines import Reach
 from argus_control.metrics import ClusterMetrics
 from argus_control.mode import Mode
 from argus_control.planning import planning_of
 from argus_control.plans import Seat
 from argus_core.errors import Unavailable
-from argus_core.spec import ArgusCluster, ClusterSpec
+from argus_core.spec import ArgusCluster, ClusterSpec, Router
 from argus_core.spread import Loadout, spread_cluster
 from argus_core.states import WorkerPhase
 from argus_operator import names
 from argus_operator.pods import Pod
 from argus_operator.report import Worker
-from argus_operator.settings import Ports
+from argus_operator.settings import Settings
 from argus_protos.v1 import cluster_pb2
 
 _UNCONTROLLED = {
     "pools": {"__all__": {"pod_template", "resource_name", "threads"}},
-    "router": True,
+    "router": set(Router.model_fields) - {"tls", "api_keys"},
     "predictor": True,
     "latent_store": True,
     "model_volume": True,
@@ -39,6 +41,8 @@ _UNCONTROLLED = {
     "tenants": True,
     "tenant_defaults": True,
 }
+_TROUBLE = 300
+"""Letters that are told of a router's trouble at most."""
 
 
 class Controller:
@@ -52,7 +56,7 @@ class Controller:
         before: Controller | None,
         standing: cluster_pb2.Plan | None,
         history: History,
-        ports: Ports,
+        settings: Settings,
         mark: Callable[[str, Loadout], Awaitable[None]],
         on_change: Callable[[], None],
         metrics: ClusterMetrics | None = None,
@@ -65,14 +69,14 @@ class Controller:
             before: the controller that this one follows; None for the first of a process.
             standing: the plan of the status, where there is no controller before.
             history: of the cluster's plans, which goes on.
-            ports: where parts listen in their pods.
+            settings: where parts listen in their pods, and how routers are reached.
             mark: awaited before a worker is told what to hold, so that its pod says so.
             on_change: hears when a worker's state or the plan has changed.
             metrics: of the control loop; None where nobody watches.
         """
         spec = cluster.spec
         self.gist = gist(spec)
-        self._name, self._ports, self._spec = cluster.metadata.name, ports, spec
+        self._name, self._ports, self._spec = cluster.metadata.name, settings.ports, spec
         seats, loadouts = _begin(cluster, pods, before.control.crew.loadouts if before else {})
         if before is not None:
             standing = before.control.plan
@@ -84,6 +88,7 @@ class Controller:
             obeys=False,
             standing=standing if _fits(standing, spec) else None,
             history=history,
+            reach=reach(cluster, settings),
             before_assign=self._may_assign(mark),
             on_change=on_change,
             metrics=metrics,
@@ -167,6 +172,11 @@ class Controller:
         plan = self.control.plan.id
         return sorted(line.name for line in self.control.lines.values() if line.told != plan)
 
+    def troubles(self) -> dict[str, str]:
+        """By router that could not be told the plan, why."""
+        lines = self.control.lines.values()
+        return {line.name: line.trouble[:_TROUBLE] for line in lines if line.trouble}
+
     def _pins(self, pods: Iterable[Pod]) -> dict[str, Loadout]:
         """What pods are pinned to by annotation; one that names an unknown variant is passed by."""
         known = {variant.name for variant in self._spec.variants}
@@ -192,6 +202,21 @@ def gist(spec: ClusterSpec) -> str:
     """What is controlled, in one string: another one takes another controller."""
     exclude: Any = _UNCONTROLLED
     return json.dumps(spec.model_dump(mode="json", exclude=exclude), sort_keys=True)
+
+
+def reach(cluster: ArgusCluster, settings: Settings) -> Reach:
+    """How the routers of a cluster are reached: at their pods, which have no names of their own."""
+    router = cluster.spec.router
+    key = settings.control_key if router.api_keys is not None else ""
+    if router.tls is None:
+        return Reach(control_key=key)
+    folder = settings.routers_tls
+    host = names.router_host(cluster.metadata.name, cluster.metadata.namespace)
+    if folder is None:
+        return Reach(control_key=key, tls=Tls(server_name=host))
+    mine = folder / "tls.crt"
+    shown = {"certificate": mine, "key": folder / "tls.key"} if mine.exists() else {}
+    return Reach(control_key=key, tls=Tls(ca=folder / "ca.crt", server_name=host, **shown))
 
 
 def _begin(

@@ -78,6 +78,16 @@ def workers_service(cluster: str) -> str:
     return f"{cluster}-workers"
 
 
+def routers_service(cluster: str) -> str:
+    """The headless Service under which each router has a name."""
+    return f"{cluster}-routers"
+
+
+def router_host(cluster: str, namespace: str) -> str:
+    """The name of the routers' Service within Kubernetes, which their certificate must have."""
+    return f"{part(cluster, ROUTER)}.{namespace}.svc"
+
+
 def part(cluster: str, role: str) -> str:
     """The name of a part's Deployment, ServiceAccount and the like."""
     return f"{cluster}-{role}"

@@ -62,6 +62,8 @@ class Sight:
     """The plan that was made and is not followed, in words."""
     behind: Sequence[str] = ()
     """Routers that have not taken the plan."""
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    """By router that could not be told it, why."""
     report_age: float | None = None
     """Since a router last told of its load; None where none ever did."""
     outcome: Outcome = field(default_factory=lambda: Outcome(met=0, missed=0))
@@ -71,6 +73,12 @@ class Sight:
     """By object, why the API server would not have it."""
 
     @property
+    def unreachable(self) -> dict[str, str]:
+        """Routers that are ready and could not be told the plan, with why."""
+        ready = {pod.name for pod in self.pods if pod.ready}
+        return {name: why for name, why in self.troubles.items() if name in ready}
+
+    @property
     def routers_ready(self) -> int:
         """Routers that answer."""
         return sum(pod.role == names.ROUTER and pod.ready for pod in self.pods)
@@ -78,7 +86,8 @@ class Sight:
 
 def body(sight: Sight) -> dict[str, Any]:
     """The status, but for conditions and generation."""
-    domain = f"{names.part(sight.name, names.ROUTER)}.{sight.namespace}.svc"
+    domain = names.router_host(sight.name, sight.namespace)
+    scheme = "http" if sight.spec.router.tls is None else "https"
     grpc, http = sight.ports
     ready = sum(account.ready for account in sight.accounts)
     wanted = sum(account.wanted for account in sight.accounts)
@@ -86,7 +95,7 @@ def body(sight: Sight) -> dict[str, Any]:
         "selector": names.selector(sight.name, names.WORKER),
         "workers": sum(account.charged for account in sight.accounts),
         "summary": {"workers": f"{ready}/{wanted}", "plan": _summary(sight)},
-        "endpoints": {"grpc": f"{domain}:{grpc}", "http": f"http://{domain}:{http}"},
+        "endpoints": {"grpc": f"{domain}:{grpc}", "http": f"{scheme}://{domain}:{http}"},
         "pools": [_pool(account) for account in sight.accounts],
         "variants": [_variant(sight, variant.name) for variant in sight.spec.variants],
     }

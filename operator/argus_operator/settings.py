@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from argus_core.errors import InvalidRequest
+from argus_rpc.keys import new_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +50,22 @@ class Settings:
     metrics_port: int = 9090
     resync: float = 300.0
     """Every object is applied again so often, whatever has been seen to change."""
+    control_key: str = field(default_factory=new_key, repr=False)
+    """With which it speaks to routers that ask for API keys; they are told its digest. Made anew
+    for every process, where none is given."""
+    routers_tls: Path | None = None
+    """Folder with `ca.crt`, whom to trust as routers, and `tls.crt` and `tls.key`, the operator's
+    own certificate for those that ask for one. None trusts gRPC's list of public authorities."""
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """As the chart's Deployment sets them."""
+    """As the chart's Deployment sets them.
+
+    Raises:
+        InvalidRequest: the file of the control key cannot be read.
+    """
     known = Images()
+    tls, key = environment.get("ARGUS_ROUTERS_TLS"), environment.get("ARGUS_CONTROL_KEY_FILE")
     return Settings(
         images=Images(
             worker=environment.get("ARGUS_WORKER_IMAGE", known.worker),
@@ -61,4 +76,16 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         identity=environment.get("POD_NAME", f"pid-{os.getpid()}"),
         lease=environment.get("ARGUS_LEASE", "argus-operator"),
         lease_namespace=environment.get("POD_NAMESPACE", "default"),
+        control_key=_read(Path(key)) if key else new_key(),
+        routers_tls=Path(tls) if tls else None,
     )
+
+
+def _read(path: Path) -> str:
+    try:
+        key = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest.one("ARGUS_CONTROL_KEY_FILE", f"{path}: {error}") from error
+    if not key:
+        raise InvalidRequest.one("ARGUS_CONTROL_KEY_FILE", f"{path}: is empty")
+    return key

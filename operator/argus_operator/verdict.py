@@ -72,6 +72,10 @@ def _followed(sight: Sight) -> str:
 def _unfollowed(sight: Sight) -> tuple[bool | None, PlanReason, str] | None:
     """Why no plan is followed; None where one is."""
     advice = sight.advice or "no load was seen yet"
+    behind = ", ".join(
+        f"{name} ({sight.unreachable[name]})" if name in sight.unreachable else name
+        for name in sight.behind
+    )
     silent = f"no router has told of its load for {STALE:g} s, so the plan is held"
     for applies, holds, reason, message in (
         (sight.paused, False, PlanReason.PAUSED, "paused by annotation"),
@@ -81,6 +85,13 @@ def _unfollowed(sight: Sight) -> tuple[bool | None, PlanReason, str] | None:
             False,
             PlanReason.ADVISORY,
             f"advised, and not done: {advice}",
+        ),
+        (
+            # One that starts is not asked yet; of one that is ready the reason is worth knowing.
+            bool(sight.unreachable.keys() & set(sight.behind)),
+            False,
+            PlanReason.ROUTER_BEHIND,
+            f"not told the plan yet: {behind}",
         ),
         (
             sight.report_age is None or not sight.planned,
@@ -93,7 +104,7 @@ def _unfollowed(sight: Sight) -> tuple[bool | None, PlanReason, str] | None:
             bool(sight.behind),
             False,
             PlanReason.ROUTER_BEHIND,
-            f"not told the plan yet: {', '.join(sight.behind)}",
+            f"not told the plan yet: {behind}",
         ),
     ):
         if applies:

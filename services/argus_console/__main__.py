@@ -53,7 +53,12 @@ def _key(path: Path | None) -> str:
 def _router_tls(arguments: argparse.Namespace) -> Tls | None:
     if arguments.router_ca is None:
         return None
-    return Tls(ca=arguments.router_ca, server_name=arguments.router_name)
+    return Tls(
+        ca=arguments.router_ca,
+        certificate=arguments.router_cert,
+        key=arguments.router_cert_key,
+        server_name=arguments.router_name,
+    )
 
 
 def _tls(arguments: argparse.Namespace) -> TlsFiles | None:
@@ -86,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--control-key-file", type=Path, help="its key of the control service")
     parser.add_argument("--router-ca", type=Path, help="whom to trust as routers, PEM; means TLS")
     parser.add_argument("--router-name", default="", help="the name in the routers' certificates")
+    parser.add_argument("--router-cert", type=Path, help="to show to routers that ask for one, PEM")
+    parser.add_argument("--router-cert-key", type=Path, help="its key, PEM")
     parser.add_argument("--die-with-parent", action="store_true", help="end when the parent ends")
     return parser
 

@@ -24,7 +24,7 @@ from prometheus_client import CollectorRegistry
 
 from argus_control.crew import Crew
 from argus_control.history import History
-from argus_control.lines import RouterLine, forever
+from argus_control.lines import Reach, RouterLine, forever
 from argus_control.metrics import ClusterMetrics, Metrics
 from argus_control.mode import Mode
 from argus_control.outcomes import Outcomes
@@ -63,6 +63,7 @@ class Control:
         obeys: bool = True,
         standing: cluster_pb2.Plan | None = None,
         history: History | None = None,
+        reach: Reach | None = None,
         before_assign: Callable[[str, Loadout], Awaitable[None]] = _nothing,
         on_change: Callable[[], None] = lambda: None,
         metrics: ClusterMetrics | None = None,
@@ -77,6 +78,7 @@ class Control:
             obeys: whether a worker that somebody else assigns stays so.
             standing: the plan that routers were told by whoever controlled them before.
             history: of plans made before, which goes on here.
+            reach: how routers are reached; None for plainly.
             before_assign: awaited before a worker is told what to hold.
             on_change: hears when a worker's state or the plan has changed.
             metrics: told of all this; None where nobody watches.
@@ -100,6 +102,8 @@ class Control:
         self.outcomes, self._queues = Outcomes(), Queues()
         self.history = history or History()
         """What was planned and why; routers are told of it."""
+        self.reach = reach or Reach()
+        """How routers are reached."""
         self.lines: dict[str, RouterLine] = {}
         """By router."""
         self._hanging_up: set[asyncio.Task[None]] = set()
@@ -167,6 +171,10 @@ class Control:
             self.history.renumber(self.plan.id)
             self._tell_plan()
         self._tell_history()
+
+    def line_changed(self) -> None:
+        """A router could not be told the plan, or could again."""
+        self._on_change()
 
     def wake(self) -> None:
         """Look again at who shall hold what: a pin or `paused` has changed."""

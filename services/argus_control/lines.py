@@ -14,9 +14,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from argus_client import AsyncClient
+from argus_client import AsyncClient, Tls
 from argus_client.retry import Retry
 from argus_control.history import History
 from argus_protos.v1 import cluster_pb2, control_pb2
@@ -29,6 +30,16 @@ _PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 """Seconds before what failed is tried again: twice as many each time, up to a bound."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How routers are reached."""
+
+    control_key: str = field(default="", repr=False)
+    """API key of the control service; empty where routers ask for none."""
+    tls: Tls | None = None
+    """Files of the connection, read anew with each that begins; None for a plain one."""
+
+
 class Desk(Protocol):
     """Whose lines they are."""
 
@@ -36,9 +47,14 @@ class Desk(Protocol):
     """What routers are told."""
     history: History
     """Likewise."""
+    reach: Reach
+    """How routers are reached."""
 
     def hear(self, report: control_pb2.LoadReport) -> None:
         """A router tells of its load; `plan` may change by it."""
+
+    def line_changed(self) -> None:
+        """A router could not be told the plan, or could again."""
 
 
 class RouterLine:
@@ -57,6 +73,8 @@ class RouterLine:
         self._tasks: list[asyncio.Task[None]] = []
         self.told = 0
         """Id of the last plan that the router took."""
+        self.trouble = ""
+        """Why it could not be told the plan; empty where it was, or has yet to be."""
 
     def open(self) -> None:
         """Begin."""
@@ -85,7 +103,7 @@ class RouterLine:
     async def _follow(self) -> None:
         assert self._interval is not None
         async with (
-            AsyncClient(self.address, retry=Retry(attempts=1)) as client,
+            self._client() as client,
             aclosing(client.watch_load(interval=self._interval)) as reports,
         ):
             while True:
@@ -104,12 +122,14 @@ class RouterLine:
         self._untold.clear()
         plan = self._desk.plan
         try:
-            async with AsyncClient(self.address, retry=Retry(attempts=1)) as client:
+            async with self._client() as client:
                 await client.apply_plan(plan, timeout=_CALL)
-        except Exception:
+        except Exception as error:
             self._untold.set()
+            self._troubled(str(error) or repr(error))
             raise
         self.told = plan.id
+        self._troubled("")
 
     async def _record(self) -> None:
         await self._unrecorded.wait()
@@ -117,13 +137,28 @@ class RouterLine:
         history, since = self._desk.history, self._recorded
         revision = history.revision
         try:
-            async with AsyncClient(self.address, retry=Retry(attempts=1)) as client:
+            async with self._client() as client:
                 await client.record_plans(history.since(since), timeout=_CALL)
         except Exception:
             self._unrecorded.set()
             raise
         if self._recorded == since:  # Else it has restarted meanwhile.
             self._recorded = revision
+
+    def _troubled(self, why: str) -> None:
+        if why != self.trouble:
+            self.trouble = why
+            self._desk.line_changed()
+
+    def _client(self) -> AsyncClient:
+        """Opened anew for every call, so that a certificate that was renewed is heeded."""
+        reach = self._desk.reach
+        return AsyncClient(
+            self.address,
+            api_key=reach.control_key,
+            tls=reach.tls,
+            retry=Retry(attempts=1),
+        )
 
 
 async def forever(name: str, step: Callable[[], Awaitable[None]]) -> None:

@@ -15,12 +15,14 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from argus_core.errors import InvalidRequest, Violation
 from argus_core.spec_engine import Lora, StepCacheText
 from argus_core.spec_kubernetes import (
+    ApiKeys,
     ModelVolume,
     ObjectName,
     Observability,
     PlanningRules,
     PodTemplate,
     ResourceName,
+    RouterTls,
 )
 from argus_core.spec_model import Model, Name, Seconds, Share
 from argus_core.spec_tenants import Faults, Quota, Tenant
@@ -147,6 +149,10 @@ class Router(Model):
     log_prompts: bool = False
     """Whether it may tell their prompts, too."""
     faults: Faults = Faults()
+    tls: RouterTls | None = None
+    """None: both fronts listen without."""
+    api_keys: ApiKeys | None = None
+    """None: everybody who can reach them may come in."""
     replicas: Annotated[int, Field(ge=1, le=100)] = 1
     """Routers, in Kubernetes."""
     pod_template: PodTemplate = PodTemplate()
@@ -306,7 +312,10 @@ def only_in_kubernetes(spec: ClusterSpec) -> list[str]:
         **{f"variants[{variant['name']}]": variant for variant in said["variants"]},
         **{key: said.get(key) or {} for key in ("router", "predictor", "latentStore")},
     }
-    theirs = ("resourceName", "podTemplate", "replicas", "claimName", "secretName")
+    theirs = (
+        *("resourceName", "podTemplate", "replicas", "claimName", "secretName"),
+        *("tls", "apiKeys"),
+    )
     found = [f"{part}.{field}" for part, has in parts.items() for field in theirs if field in has]
     whole = [key for key in ("planning", "modelVolume", "observability") if key in said]
     return found + whole

@@ -50,6 +50,22 @@ class ModelVolume(Model):
     mount_path: Path = "/models"
 
 
+class RouterTls(Model):
+    """The routers' certificate."""
+
+    secret_name: ObjectName
+    """Of a Secret: `tls.crt`, `tls.key`, and `ca.crt` where clients need certificates."""
+    client_certificates: bool = False
+    """Whether clients need certificates that the Secret's `ca.crt` has signed: mutual TLS."""
+
+
+class ApiKeys(Model):
+    """Who may ask the routers."""
+
+    secret_name: ObjectName
+    """Of a Secret whose `keys` is a file of API keys, as `argus key new` writes it."""
+
+
 class PlanningRules(Model):
     """Who decides what the workers hold, and how often."""
 

@@ -68,7 +68,11 @@ def _parser() -> argparse.ArgumentParser:
         "--tls-client-ca", type=Path, help="clients need certificates of these, PEM, followed"
     )
     parser.add_argument(
-        "--keys", type=Path, help="file of API keys, followed; without it everybody may come in"
+        "--keys",
+        type=Path,
+        action="append",
+        default=[],
+        help="file of API keys, followed; repeatable, and without any everybody may come in",
     )
     parser.add_argument("--grace", type=float, default=30.0, help="seconds to drain on SIGTERM")
     parser.add_argument("--die-with-parent", action="store_true", help="end when the parent ends")

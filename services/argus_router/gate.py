@@ -16,15 +16,15 @@ _SCHEME = "bearer "
 
 
 class Gate:
-    """Tells tenants; with a file of keys nobody passes without one."""
+    """Tells tenants; with files of keys nobody passes without one."""
 
-    def __init__(self, keys: Path | None = None) -> None:
-        """`keys` is read anew when it changes.
+    def __init__(self, *keys: Path) -> None:
+        """`keys` are read anew when they change.
 
         Raises:
-            InvalidRequest: it cannot be read.
+            InvalidRequest: one cannot be read.
         """
-        self._keys = KeyRing(keys) if keys else None
+        self._keys = KeyRing(*keys) if keys else None
 
     @property
     def keyed(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -50,7 +51,7 @@ class Router:
         grpc: str = "127.0.0.1:0",
         http: str = "127.0.0.1:0",
         tls: TlsFiles | None = None,
-        keys: Path | None = None,
+        keys: Sequence[Path] = (),
         limits: Limits | None = None,
     ) -> None:
         """Reads the files that it is given.
@@ -62,7 +63,7 @@ class Router:
             grpc: `HOST:PORT` to listen on; port 0 takes a free one.
             http: likewise.
             tls: for both fronts; None listens without.
-            keys: file of API keys; None lets everybody in.
+            keys: files of API keys; none lets everybody in.
             limits: of slow clients.
 
         Raises:
@@ -102,7 +103,7 @@ class Router:
         )
         self._grpc_host, self._http = grpc.rpartition(":")[0], http
         self._ssl = ssl_context(tls) if tls else None
-        gate, limits = Gate(keys), limits or Limits()
+        gate, limits = Gate(*keys), limits or Limits()
         self._server = Server(
             address=grpc,
             servicers=[

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from argus_core.errors import InvalidRequest, Unauthenticated
@@ -61,16 +61,16 @@ def parse_keys(text: str) -> Mapping[bytes, str]:
 
 
 class KeyRing:
-    """The keys in a file, which is read anew when it changes."""
+    """The keys in files, which are read anew when one of them changes."""
 
-    def __init__(self, path: Path) -> None:
-        """Reads it.
+    def __init__(self, *paths: Path) -> None:
+        """Reads them.
 
         Raises:
-            InvalidRequest: it cannot be read.
+            InvalidRequest: one cannot be read.
         """
         self._secret = secrets.token_bytes(32)
-        self._tenants = Fresh([path], lambda: self._read(path))
+        self._tenants = Fresh(paths, lambda: self._read(paths))
 
     def holder(self, key: str) -> str:
         """Whose key it is.
@@ -82,9 +82,13 @@ class KeyRing:
             raise Unauthenticated("this API key is not known here")
         return found
 
-    def _read(self, path: Path) -> Mapping[bytes, str]:
-        told = parse_keys(path.read_text(encoding="utf-8"))
-        return {self._blind(kept): tenant for kept, tenant in told.items()}
+    def _read(self, paths: Sequence[Path]) -> Mapping[bytes, str]:
+        found = dict[bytes, str]()
+        for path in paths:
+            for kept, tenant in parse_keys(path.read_text(encoding="utf-8")).items():
+                if found.setdefault(self._blind(kept), tenant) != tenant:
+                    raise InvalidRequest.one(path.name, "another tenant has one of its keys")
+        return found
 
     def _blind(self, kept: bytes) -> bytes:
         """What a key is looked up by.

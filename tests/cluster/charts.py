@@ -55,6 +55,9 @@ MATRIX: dict[str, dict[str, Any]] = {
             "router": "studio-router.studio.svc:8000",
             "keysSecret": "keys",
             "routerKeys": True,
+            "routerTlsSecret": "trusted",
+            "routerClientCertificate": True,
+            "routerName": "studio-router.studio.svc",
             "tlsSecret": "page",
             "ingressFrom": [{"namespaceSelector": {"matchLabels": {"team": "images"}}}],
             "resources": {
@@ -93,6 +96,7 @@ MATRIX: dict[str, dict[str, Any]] = {
             "podAnnotations": {"note": "yes: it is"},
             "env": [{"name": "TZ", "value": "UTC"}],
             "logLevel": "debug",
+            "routers": {"tlsSecret": "routers", "controlKeySecret": "control"},
             "terminationGracePeriodSeconds": 60,
             "resources": {"requests": {"cpu": 1, "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
         }

@@ -7,25 +7,28 @@ API server hears of them is what a kubelet would say.
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import random
+import tempfile
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
-import yaml
-
 from argus_core.errors import ArgusError
-from argus_core.spec import parse_cluster
 from argus_operator import names
 from argus_operator.gateway import Gateway
-from argus_operator.kinds import CONFIG_MAP, POD
+from argus_operator.kinds import CONFIG_MAP, POD, Kind
 from argus_protos.v1.worker_pb2_grpc import add_WorkerServiceServicer_to_server
 from argus_router.router import Router
 from argus_rpc import roster
+from argus_rpc.document import load_or_exit
 from argus_rpc.server import Server
+from argus_rpc.tls import TlsFiles
 from control_support import ObedientWorker
 from helpers import under_way
 
+SECRET = Kind("v1", "Secret", "secrets")
 _LOOK = 0.1
 """Seconds between looks at the pods."""
 
@@ -47,6 +50,55 @@ class Worker(ObedientWorker):
         self.address = address
 
 
+class Mounts:
+    """A pod's ConfigMaps and Secrets as files, which follow what the API server has."""
+
+    def __init__(self, gateway: Gateway, pod: dict[str, Any]) -> None:
+        self._gateway, self._pod = gateway, pod
+        self._folder = tempfile.TemporaryDirectory()
+
+    async def sync(self) -> None:
+        namespace = self._pod["metadata"]["namespace"]
+        for volume in self._pod["spec"]["volumes"]:
+            data: dict[str, bytes] = {}
+            if "secret" in volume:
+                name = volume["secret"]["secretName"]
+                found = await self._gateway.get(SECRET, namespace, name)
+                data = {key: base64.b64decode(text) for key, text in found["data"].items()}
+            elif "configMap" in volume:
+                found = await self._gateway.get(CONFIG_MAP, namespace, volume["configMap"]["name"])
+                data = {key: text.encode() for key, text in found["data"].items()}
+            for key, text in data.items():
+                self._write(Path(self._folder.name, volume["name"], key), text)
+
+    def arguments(self) -> dict[str, list[str]]:
+        """Of the container, with paths in mounts as they are here."""
+        (container,) = self._pod["spec"]["containers"]
+        found: dict[str, list[str]] = {}
+        for argument in container["args"]:
+            name, _, value = argument.partition("=")
+            found.setdefault(name, []).append(self._here(value, container["volumeMounts"]))
+        return found
+
+    def _here(self, value: str, mounts: list[dict[str, Any]]) -> str:
+        for mount in mounts:
+            inside = mount["mountPath"] + "/"
+            if value.startswith(inside):
+                return str(Path(self._folder.name, mount["name"], value.removeprefix(inside)))
+        return value
+
+    def close(self) -> None:
+        self._folder.cleanup()
+
+    @staticmethod
+    def _write(path: Path, text: bytes) -> None:
+        path.parent.mkdir(exist_ok=True)
+        if not path.exists() or path.read_bytes() != text:
+            new = path.with_suffix(".new")
+            new.write_bytes(text)
+            new.replace(path)
+
+
 class Kubelet:
     """Runs the pods of a namespace from the moment that it sees them."""
 
@@ -57,6 +109,8 @@ class Kubelet:
         self.workers: dict[str, Worker] = {}
         """By pod's name."""
         self.routers: dict[str, Router] = {}
+        self._mounts: dict[str, Mounts] = {}
+        """Of routers."""
         self.addresses: dict[str, str] = {}
         """By pod's name: its IP."""
         self._uids: dict[str, str] = {}
@@ -85,6 +139,8 @@ class Kubelet:
             by_pool[pool] = by_pool.get(pool, 0) + 1
             if name not in self._uids and name not in self.keeps_pending:
                 await self._begin(name, pod)
+        for mounts in self._mounts.values():
+            await mounts.sync()
         for pool, count in by_pool.items():
             self.most[pool] = max(self.most.get(pool, 0), count)
 
@@ -100,7 +156,10 @@ class Kubelet:
             await worker.listen(f"{address}:9000")
             self.workers[name] = worker
         elif role == names.ROUTER:
-            self.routers[name] = await self._router(labels[names.CLUSTER], address)
+            mounts = Mounts(self._gateway, pod)
+            await mounts.sync()
+            self.routers[name] = await self._router(labels[names.CLUSTER], address, mounts)
+            self._mounts[name] = mounts
         self._uids[name], self.addresses[name] = _uid(pod), address
         status = {
             "phase": "Running",
@@ -113,15 +172,23 @@ class Kubelet:
         }
         await self._gateway.merge(POD, self._namespace, name, {"status": status}, part="status")
 
-    async def _router(self, cluster: str, address: str) -> Router:
-        found = await self._gateway.get(CONFIG_MAP, self._namespace, cluster)
-        document = parse_cluster(yaml.safe_load(found["data"]["cluster.yaml"]))
+    async def _router(self, cluster: str, address: str, mounts: Mounts) -> Router:
+        told = mounts.arguments()
+        ((path,), ca) = told["--cluster"], told.get("--tls-client-ca")
         router = Router(
-            document,
+            load_or_exit(Path(path)),
             workers=self._roster(cluster),
             predictor=None,
             grpc=f"{address}:8000",
             http=f"{address}:8080",
+            tls=TlsFiles(
+                certificate=Path(*told["--tls-cert"]),
+                key=Path(*told["--tls-key"]),
+                client_ca=Path(*ca) if ca else None,
+            )
+            if "--tls-cert" in told
+            else None,
+            keys=[Path(each) for each in told.get("--keys", ())],
         )
         await router.start()
         return router
@@ -145,6 +212,8 @@ class Kubelet:
             await worker.die()
         if router := self.routers.pop(name, None):
             await router.stop(0)
+        if mounts := self._mounts.pop(name, None):
+            mounts.close()
 
 
 def _uid(pod: dict[str, Any] | None) -> str:

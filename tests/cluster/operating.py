@@ -23,7 +23,15 @@ PATIENCE = 60.0
 class Operator:
     """An operator's process."""
 
-    def __init__(self, cluster: Kubernetes, namespace: str, folder: Path, name: str = "a") -> None:
+    def __init__(
+        self,
+        cluster: Kubernetes,
+        namespace: str,
+        folder: Path,
+        name: str = "a",
+        **environment: str,
+    ) -> None:
+        self._environment = environment
         self._cluster, self._namespace, self._name = cluster, namespace, name
         self.log = folder / f"operator-{name}.log"
         self.health, self.metrics = _free_port(), _free_port()
@@ -40,6 +48,7 @@ class Operator:
                     "KUBECONFIG": str(self._cluster.kubeconfig),
                     "POD_NAME": f"operator-{self._name}",
                     "POD_NAMESPACE": self._namespace,
+                    **self._environment,
                 },
                 stdout=log,
                 stderr=log,
@@ -68,11 +77,17 @@ class Studio:
     """A cluster, its operator, and whoever runs its pods."""
 
     def __init__(
-        self, cluster: Kubernetes, namespace: str, gateway: Gateway, kubelet: Kubelet, folder: Path
+        self,
+        cluster: Kubernetes,
+        namespace: str,
+        gateway: Gateway,
+        kubelet: Kubelet,
+        folder: Path,
+        **environment: str,
     ) -> None:
         self.cluster, self.namespace, self.gateway = cluster, namespace, gateway
         self.kubelet = kubelet
-        self.operator = Operator(cluster, namespace, folder)
+        self.operator = Operator(cluster, namespace, folder, **environment)
 
     async def apply(self, document: dict[str, Any]) -> None:
         """As a user would."""
@@ -129,9 +144,12 @@ class Studio:
 
 @asynccontextmanager
 async def studio(
-    cluster: Kubernetes, namespace: str, folder: Path, *, begins: bool = True
+    cluster: Kubernetes, namespace: str, folder: Path, *, begins: bool = True, **environment: str
 ) -> AsyncIterator[Studio]:
-    """A namespace with an operator of its own, and pods that run."""
+    """A namespace with an operator of its own, and pods that run.
+
+    `environment` is the operator's, besides what it needs.
+    """
     crd = str(Path(__file__).parents[2] / "manifests/crds/argusclusters.argus.dev.yaml")
     cluster.kubectl("apply", "--server-side", "-f", crd)
     cluster.kubectl("wait", "--for=condition=Established", "crd/argusclusters.argus.dev")
@@ -140,7 +158,7 @@ async def studio(
             await Gateway.connect(str(cluster.kubeconfig)) as gateway,
             running_kubelet(gateway, namespace) as kubelet,
         ):
-            made = Studio(cluster, namespace, gateway, kubelet, folder)
+            made = Studio(cluster, namespace, gateway, kubelet, folder, **environment)
             if begins:
                 await made.operator.start()
             try:

@@ -54,7 +54,7 @@ async def keyed(tmp_path):
     worker = ScriptedWorker("w0", "large", "tiny")
     worker.automatic = True
     await worker.start()
-    router = Router(cluster_of(), workers=roster.found([worker.address]), keys=keys)
+    router = Router(cluster_of(), workers=roster.found([worker.address]), keys=[keys])
     address, _ = await router.start()
     own = {"api_key": SHOP, "control_key": LOOKER}
     try:

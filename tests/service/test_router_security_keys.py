@@ -126,6 +126,15 @@ async def test_tenant_is_the_keys_whatever_the_header_says(tmp_path):
     assert Gate().tenant(["Bearer whatever"], []) == "default"
 
 
+async def test_keys_may_stand_in_several_files(tmp_path):
+    own = write(tmp_path / "own", f"{line(CONTROL, OPERATOR)}\n".encode())
+    gate = Gate(keys_file(tmp_path, shop=SHOP), own)
+    gate.control([f"Bearer {OPERATOR}"])
+    assert gate.tenant([f"Bearer {SHOP}"], []) == "shop"
+    with pytest.raises(InvalidRequest, match="own: another tenant"):
+        Gate(tmp_path / "keys", write(own, f"{line('other', SHOP)}\n".encode()))
+
+
 async def test_control_service_has_keys_of_its_own(served):
     _, address, url, _ = served
     async with grpc.aio.insecure_channel(address) as channel:

@@ -39,6 +39,8 @@ def test_what_only_kubernetes_heeds_is_named():
     assert only_in_kubernetes(parse_cluster(VALID["everything-else"]).spec) == [
         "router.podTemplate",
         "router.replicas",
+        "router.tls",
+        "router.apiKeys",
         "predictor.replicas",
         "latentStore.claimName",
         "planning",

@@ -9,6 +9,7 @@ from argus_core.spec import parse_cluster
 from argus_operator import names
 from argus_operator.objects import build
 from argus_operator.settings import Images, Settings
+from argus_rpc.keys import digest, parse_keys
 from operator_support import OWNER, cluster_of
 
 SETTINGS = Settings(images=Images(worker="w:1", router="r:1", predictor="p:1"))
@@ -119,6 +120,56 @@ def test_routers_find_workers_by_the_name_of_their_service():
     assert "--worker=dns:///demo-workers.here.svc:9000" in args
     spec = objects["Service", "demo-workers"]["spec"]
     assert (spec["clusterIP"], spec["publishNotReadyAddresses"]) == ("None", True)
+
+
+def test_every_router_has_an_address_under_a_name_of_its_own():
+    each = built(router={"grpcPort": 9})["Service", "demo-routers"]["spec"]
+    assert each["clusterIP"] == "None"
+    assert [port["port"] for port in each["ports"]] == [8000, 8080]
+
+
+def probes(router):
+    return [router[f"{kind}Probe"] for kind in ("startup", "readiness", "liveness")]
+
+
+def test_a_router_with_a_certificate_has_its_secret_mounted_and_is_probed_by_https():
+    objects = built(router={"tls": {"secretName": "certificate"}})
+    router = container(objects, "Deployment", "demo-router")
+    assert "--tls-cert=/etc/argus-tls/tls.crt" in router["args"]
+    assert "--tls-key=/etc/argus-tls/tls.key" in router["args"]
+    assert not [a for a in router["args"] if a.startswith(("--tls-client-ca", "--keys"))]
+    assert {probe["httpGet"]["scheme"] for probe in probes(router)} == {"HTTPS"}
+    volumes = template(objects, "Deployment", "demo-router")["spec"]["volumes"]
+    assert volumes[-1]["secret"] == {"secretName": "certificate", "defaultMode": 0o440}
+    assert router["volumeMounts"][-1]["mountPath"] == "/etc/argus-tls"
+
+
+def test_a_probe_has_no_certificate_to_show():
+    tls = {"secretName": "certificate", "clientCertificates": True}
+    router = container(built(router={"tls": tls}), "Deployment", "demo-router")
+    assert "--tls-client-ca=/etc/argus-tls/ca.crt" in router["args"]
+    assert [probe["tcpSocket"] for probe in probes(router)] == [{"port": "http"}] * 3
+
+
+def test_a_router_with_keys_knows_the_operators_by_its_digest_alone():
+    objects = built(router={"apiKeys": {"secretName": "keys"}})
+    args = container(objects, "Deployment", "demo-router")["args"]
+    assert [a for a in args if a.startswith("--keys")] == [
+        "--keys=/etc/argus-keys/keys",
+        "--keys=/etc/argus/control.keys",
+    ]
+    told = objects["ConfigMap", "demo"]["data"]["control.keys"]
+    assert list(parse_keys(told)) == [digest(SETTINGS.control_key)]
+    assert SETTINGS.control_key not in str(objects)
+    assert SETTINGS.control_key not in str(SETTINGS)
+
+
+def test_a_monitor_asks_routers_with_a_certificate_by_https():
+    monitored = {"observability": {"podMonitor": True}}
+    plain = built(**monitored)["PodMonitor", "demo"]["spec"]["podMetricsEndpoints"]
+    tls = built(**monitored, router={"tls": {"secretName": "t"}})["PodMonitor", "demo"]["spec"]
+    assert "scheme" not in plain[0]
+    assert [end.get("scheme") for end in tls["podMetricsEndpoints"]] == ["https", None]
 
 
 def template(objects, kind, name):

@@ -67,6 +67,9 @@ def test_all_is_well():
     }
 
 
+ROUTER = "demo-router-x"
+
+
 @pytest.mark.parametrize(
     ("changes", "condition", "status", "reason"),
     [
@@ -82,6 +85,18 @@ def test_all_is_well():
         ({"planned": False}, "PlanCurrent", "Unknown", "NoLoadYet"),
         ({"report_age": STALE + 1}, "PlanCurrent", "False", "StaleLoad"),
         ({"behind": ["r"]}, "PlanCurrent", "False", "RouterBehind"),
+        (
+            {"behind": [ROUTER], "troubles": {ROUTER: "no"}, "report_age": None},
+            "PlanCurrent",
+            "False",
+            "RouterBehind",
+        ),
+        (
+            {"behind": ["new"], "troubles": {"new": "no"}, "report_age": None},
+            "PlanCurrent",
+            "Unknown",
+            "NoLoadYet",
+        ),
         ({"accounts": accounts(ready=4, terminating=1)}, "WithinBudget", "False", "Shrinking"),
         ({"accounts": accounts(ready=5)}, "WithinBudget", "False", "Exceeded"),
         (

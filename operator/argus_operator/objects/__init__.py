@@ -24,7 +24,7 @@ def build(
     """
     found = [
         *access.objects(cluster, settings),
-        *document.objects(cluster),
+        *document.objects(cluster, settings.control_key),
         *predictor.objects(cluster, settings),
         *workers.objects(cluster, settings),
         *routers.objects(cluster, settings),

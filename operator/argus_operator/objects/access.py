@@ -34,7 +34,7 @@ def objects(cluster: ArgusCluster, settings: Settings) -> list[dict[str, Any]]:
             _rule([], ports.predictor_metrics),
         ),
     ]
-    monitor = [_monitor(name)] if cluster.spec.observability.pod_monitor else []
+    monitor = [_monitor(cluster)] if cluster.spec.observability.pod_monitor else []
     return [*accounts, *policies, *monitor]
 
 
@@ -68,14 +68,19 @@ def _rule(sources: list[dict[str, Any]], *ports: int) -> dict[str, Any]:
     return rule
 
 
-def _monitor(cluster: str) -> dict[str, Any]:
+def _monitor(cluster: ArgusCluster) -> dict[str, Any]:
+    name = cluster.metadata.name
+    http = _endpoint("http")
+    if cluster.spec.router.tls is not None:
+        # Pods are scraped at addresses that no certificate names.
+        http |= {"scheme": "https", "tlsConfig": {"insecureSkipVerify": True}}
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
-        "metadata": metadata(cluster, cluster),
+        "metadata": metadata(name, name),
         "spec": {
-            "selector": {"matchLabels": names.labels(cluster)},
-            "podMetricsEndpoints": [_endpoint("http"), _endpoint("metrics")],
+            "selector": {"matchLabels": names.labels(name)},
+            "podMetricsEndpoints": [http, _endpoint("metrics")],
         },
     }
 

@@ -8,12 +8,16 @@ import yaml
 
 from argus_core.spec import ArgusCluster, ClusterSpec
 from argus_operator.objects.common import metadata
+from argus_rpc.keys import CONTROL, line
+
+CONTROL_KEYS = "control.keys"
+"""Of the ConfigMap: the file of API keys that lets the operator in; of its key it has a digest."""
 
 _OURS: Any = {
     # Heeded by the operator alone.
     "pools": {"__all__": {"pod_template", "resource_name"}},
     "variants": {"__all__": {"minimum_workers", "maximum_workers"}},
-    "router": {"pod_template", "replicas"},
+    "router": {"pod_template", "replicas", "tls", "api_keys"},
     "predictor": {"pod_template", "replicas"},
     "latent_store": {"claim_name"},
     "planning": True,
@@ -22,15 +26,19 @@ _OURS: Any = {
 }
 
 
-def objects(cluster: ArgusCluster) -> list[dict[str, Any]]:
+def objects(cluster: ArgusCluster, control_key: str) -> list[dict[str, Any]]:
     """The ConfigMap that all pods mount."""
     name = cluster.metadata.name
+    data = {
+        "cluster.yaml": yaml.safe_dump(_document(cluster), sort_keys=False),
+        CONTROL_KEYS: line(CONTROL, control_key) + "\n",
+    }
     return [
         {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": metadata(name, name),
-            "data": {"cluster.yaml": yaml.safe_dump(_document(cluster), sort_keys=False)},
+            "data": data,
         }
     ]
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from argus_core.spec import ArgusCluster
+from argus_core.spec import ArgusCluster, Router
 from argus_operator import names
 from argus_operator.objects.common import DOCUMENT_PATH, metadata, pod_template
-from argus_operator.objects.document import read_by_services
+from argus_operator.objects.document import CONTROL_KEYS, read_by_services
 from argus_operator.objects.workers import grace
 from argus_operator.settings import Settings
 
 _MARGIN = 10
+_TLS, _KEYS = "/etc/argus-tls", "/etc/argus-keys"
+"""Where a router finds its certificate, and the file of API keys."""
 
 
 def objects(cluster: ArgusCluster, settings: Settings) -> list[dict[str, Any]]:
-    """Deployment, Service and PodDisruptionBudget."""
+    """Deployment, Services and PodDisruptionBudget."""
     name = cluster.metadata.name
     budget = {
         "apiVersion": "policy/v1",
@@ -27,7 +29,8 @@ def objects(cluster: ArgusCluster, settings: Settings) -> list[dict[str, Any]]:
             "selector": {"matchLabels": names.labels(name, names.ROUTER)},
         },
     }
-    return [_deployment(cluster, settings), _service(cluster, settings), budget]
+    services = [_service(cluster, settings), _each(cluster, settings)]
+    return [_deployment(cluster, settings), *services, budget]
 
 
 def ports(cluster: ArgusCluster, settings: Settings) -> tuple[int, int]:
@@ -51,6 +54,27 @@ def _service(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
             "ports": [
                 {"name": "grpc", "port": grpc, "targetPort": "grpc", "protocol": "TCP"},
                 {"name": "http", "port": http, "targetPort": "http", "protocol": "TCP"},
+            ],
+        },
+    }
+
+
+def _each(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
+    """The Service under whose name each router that answers has its own address.
+
+    Whoever wants to hear every router asks there; its ports are those of the pods.
+    """
+    name = cluster.metadata.name
+    ports = {"grpc": settings.ports.router_grpc, "http": settings.ports.router_http}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(name, names.routers_service(name), names.ROUTER),
+        "spec": {
+            "clusterIP": "None",
+            "selector": names.labels(name, names.ROUTER),
+            "ports": [
+                {"name": port, "port": number, "protocol": "TCP"} for port, number in ports.items()
             ],
         },
     }
@@ -89,6 +113,9 @@ def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
     if cluster.spec.predictor.replicas:
         predictor = names.part(name, names.PREDICTOR)
         arguments.append(f"--predictor={predictor}:{settings.ports.predictor}")
+    secrets = _secrets(cluster.spec.router)
+    arguments += _guarded(cluster.spec.router)
+    healthy = _healthy(cluster.spec.router)
     container = {
         "image": settings.images.router,
         "imagePullPolicy": settings.images.pull_policy,
@@ -97,20 +124,19 @@ def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
             {"name": "grpc", "containerPort": grpc, "protocol": "TCP"},
             {"name": "http", "containerPort": http, "protocol": "TCP"},
         ],
-        "startupProbe": {
-            "httpGet": {"path": "/healthz", "port": "http"},
-            "periodSeconds": 1,
-            "failureThreshold": 60,
-        },
+        "startupProbe": {**healthy, "periodSeconds": 1, "failureThreshold": 60},
         # Ready is who answers; without workers it refuses and says why, which is an answer.
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 5},
+        "readinessProbe": {**healthy, "periodSeconds": 5},
         "livenessProbe": {
-            "httpGet": {"path": "/healthz", "port": "http"},
+            **healthy,
             "periodSeconds": 20,
             "timeoutSeconds": 5,
             "failureThreshold": 3,
         },
         "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}},
+        "volumeMounts": [
+            {"name": name, "mountPath": path, "readOnly": True} for name, path, _ in secrets
+        ],
     }
     return pod_template(
         name,
@@ -126,7 +152,46 @@ def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
                     "labelSelector": {"matchLabels": names.labels(name, names.ROUTER)},
                 }
             ],
+            "volumes": [
+                # Readable by the group of the pod alone.
+                {"name": name, "secret": {"secretName": secret, "defaultMode": 0o440}}
+                for name, _, secret in secrets
+            ],
         },
         read=read_by_services(cluster.spec),
         override=cluster.spec.router.pod_template,
     )
+
+
+def _guarded(router: Router) -> list[str]:
+    """Arguments of a router with a certificate, and of one that asks for keys."""
+    found = []
+    if router.tls is not None:
+        found += [f"--tls-cert={_TLS}/tls.crt", f"--tls-key={_TLS}/tls.key"]
+        if router.tls.client_certificates:
+            found.append(f"--tls-client-ca={_TLS}/ca.crt")
+    if router.api_keys is not None:
+        found += [f"--keys={_KEYS}/keys", f"--keys={DOCUMENT_PATH}/{CONTROL_KEYS}"]
+    return found
+
+
+def _secrets(router: Router) -> list[tuple[str, str, str]]:
+    """Secrets that are mounted: name of the volume, path and name of the Secret.
+
+    They are mounted whole, as single files of a Secret would not be renewed with it.
+    """
+    found = []
+    if router.tls is not None:
+        found.append(("tls", _TLS, router.tls.secret_name))
+    if router.api_keys is not None:
+        found.append(("keys", _KEYS, router.api_keys.secret_name))
+    return found
+
+
+def _healthy(router: Router) -> dict[str, Any]:
+    """What a probe asks: who has no certificate to show can only see whether it listens."""
+    if router.tls is None:
+        return {"httpGet": {"path": "/healthz", "port": "http"}}
+    if router.tls.client_certificates:
+        return {"tcpSocket": {"port": "http"}}
+    return {"httpGet": {"path": "/healthz", "port": "http", "scheme": "HTTPS"}}

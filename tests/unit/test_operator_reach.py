@@ -1,0 +1,56 @@
+"""How the operator reaches routers, and what it is told of that when it starts."""
+
+import pytest
+
+from argus_core.errors import InvalidRequest
+from argus_operator.crew import gist, reach
+from argus_operator.settings import Settings, from_environment
+from operator_support import cluster_of
+
+SETTINGS = Settings(control_key="argus-mine")
+TLS = {"tls": {"secretName": "t"}}
+KEYS = {"apiKeys": {"secretName": "k"}}
+
+
+def test_the_key_is_shown_only_to_routers_that_ask_for_one():
+    assert reach(cluster_of(), SETTINGS).control_key == ""
+    assert reach(cluster_of(router=KEYS), SETTINGS).control_key == "argus-mine"
+
+
+def test_routers_are_known_by_the_name_of_their_service(tmp_path):
+    assert reach(cluster_of(), SETTINGS).tls is None
+    known = reach(cluster_of(router=TLS), SETTINGS).tls
+    assert (known.ca, known.server_name) == (None, "demo-router.here.svc")
+
+
+def test_a_certificate_is_shown_where_there_is_one(tmp_path):
+    settings = Settings(routers_tls=tmp_path)
+    known = reach(cluster_of(router=TLS), settings).tls
+    assert (known.ca, known.certificate) == (tmp_path / "ca.crt", None)
+    (tmp_path / "tls.crt").touch()
+    known = reach(cluster_of(router=TLS), settings).tls
+    assert (known.certificate, known.key) == (tmp_path / "tls.crt", tmp_path / "tls.key")
+
+
+def test_another_way_to_the_routers_takes_another_controller():
+    plain, asks = (cluster_of(router=router).spec for router in ({}, {**TLS, **KEYS}))
+    assert gist(plain) != gist(asks)
+    assert gist(plain) == gist(cluster_of(router={"replicas": 3}).spec)
+
+
+def test_every_process_makes_a_key_unless_it_is_given_one(tmp_path):
+    assert from_environment({}).control_key != from_environment({}).control_key
+    file = tmp_path / "key"
+    file.write_text("argus-given\n")
+    told = {"ARGUS_CONTROL_KEY_FILE": str(file), "ARGUS_ROUTERS_TLS": "/etc/tls"}
+    settings = from_environment(told)
+    assert (settings.control_key, str(settings.routers_tls)) == ("argus-given", "/etc/tls")
+
+
+@pytest.mark.parametrize("text", [None, " \n"])
+def test_a_key_that_cannot_be_read_is_named(tmp_path, text):
+    file = tmp_path / "key"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(InvalidRequest, match="ARGUS_CONTROL_KEY_FILE"):
+        from_environment({"ARGUS_CONTROL_KEY_FILE": str(file)})
