@@ -21,6 +21,11 @@ def sendings(rate: float, seconds: float, *, seed: int, deadline: float) -> list
     texts = [sample(captions).caption for _ in range(PROMPTS)]
     chosen = rng.integers(0, PROMPTS, 2 * int(rate * seconds) + 100)
     return [
-        Sending(at=float(at), prompt=int(i), order=Order(prompt=texts[i], deadline=deadline))
+        Sending(at=float(at), prompt=int(i), order=order(texts[i], deadline))
         for at, i in zip(poisson(np.array([rate]), seconds, rng), chosen, strict=False)
     ]
+
+
+def order(prompt: str, deadline: float) -> Order:
+    """For a picture, and no story."""
+    return Order(prompt=prompt, deadline=deadline, progress=False)

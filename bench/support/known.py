@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from argus_cli.load.sending import Sending
-from argus_client import Order
 from argus_core.simulator.scenario import Floats, Ints
 from argus_predictor import heads
 from argus_predictor.encoder import Encoder
 from argus_shapes import head_path
 from support import data, results
+from support.asking import order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,6 @@ def sendings(asked: Asked) -> list[Sending]:
     """The load as its generator wants it."""
     texts, deadline = asked.captions.texts, asked.deadline
     return [
-        Sending(at=float(at), prompt=int(i), order=Order(prompt=texts[i], deadline=deadline))
+        Sending(at=float(at), prompt=int(i), order=order(texts[i], deadline))
         for i, at in zip(asked.ids, asked.arrivals, strict=True)
     ]

@@ -112,6 +112,7 @@ class AsyncClient:
             order: what to draw.
             on_accepted: hears of each image's first decision.
             on_progress: hears of each denoising step; a preview comes with it where asked for.
+                Without it no step is told of.
             on_retry: hears what a try ended with, and after how many seconds the next is made.
 
         Raises:
@@ -194,16 +195,18 @@ class AsyncClient:
         on_accepted: Callable[[Accepted], None],
         on_progress: Callable[[Progress], None],
     ) -> list[Picture]:
-        drawn = Collected(on_accepted, on_progress)
-        async with aclosing(self._generate_once(order, patience)) as events:
+        drawn, heard = Collected(on_accepted, on_progress), on_progress is not nothing
+        async with aclosing(self._generate_once(order, patience, progress=heard)) as events:
             async for event in events:
                 drawn.hear(event)
         return drawn.pictures()
 
-    async def _generate_once(self, order: Order, patience: Patience) -> AsyncGenerator[Event]:
+    async def _generate_once(
+        self, order: Order, patience: Patience, *, progress: bool = True
+    ) -> AsyncGenerator[Event]:
         remaining = patience.begin()
         call = self._images.Generate(
-            order.message(remaining=remaining),
+            order.message(remaining=remaining, progress=progress),
             timeout=timeout(remaining),
             metadata=self._metadata,
         )

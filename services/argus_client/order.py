@@ -45,6 +45,8 @@ class Order:
     """The only level that may serve it."""
     preview_every_steps: int = 0
     """Send a preview with every n-th step; 0 for none."""
+    progress: bool = True
+    """Hear of steps that no preview comes with; of no effect in `draw` without `on_progress`."""
     image_format: Format = "png"
     priority: Priority = "normal"
     explain: bool = False
@@ -61,8 +63,10 @@ class Order:
         if self.image_format not in _FORMATS:
             raise InvalidRequest.one("image_format", f"must be one of {', '.join(_FORMATS)}")
 
-    def message(self, *, remaining: float = math.inf) -> images_pb2.GenerateRequest:
-        """As the wire has it, with `remaining` seconds of the deadline.
+    def message(
+        self, *, remaining: float = math.inf, progress: bool = True
+    ) -> images_pb2.GenerateRequest:
+        """As the wire has it, with `remaining` seconds of the deadline; and progress if both ask.
 
         Raises:
             InvalidRequest: a number does not fit its field.
@@ -79,6 +83,7 @@ class Order:
                 preview_every_steps=self.preview_every_steps,
                 format=_FORMATS[self.image_format],
                 explain=self.explain,
+                without_progress=not (self.progress and progress),
             )
             if self.size is not None:
                 request.size.width, request.size.height = self.size

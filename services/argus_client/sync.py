@@ -111,16 +111,18 @@ class Client:
         on_accepted: Callable[[Accepted], None],
         on_progress: Callable[[Progress], None],
     ) -> list[Picture]:
-        drawn = Collected(on_accepted, on_progress)
-        with closing(self._generate_once(order, patience)) as events:
+        drawn, heard = Collected(on_accepted, on_progress), on_progress is not nothing
+        with closing(self._generate_once(order, patience, progress=heard)) as events:
             for event in events:
                 drawn.hear(event)
         return drawn.pictures()
 
-    def _generate_once(self, order: Order, patience: Patience) -> Generator[Event]:
+    def _generate_once(
+        self, order: Order, patience: Patience, *, progress: bool = True
+    ) -> Generator[Event]:
         remaining = patience.begin()
         call = self._images.Generate(
-            order.message(remaining=remaining),
+            order.message(remaining=remaining, progress=progress),
             timeout=timeout(remaining),
             metadata=self._metadata,
         )

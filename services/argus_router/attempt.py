@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _LOST = frozenset({"UNAVAILABLE", "CANCELLED", "INTERNAL", "UNKNOWN", "ABORTED", "DATA_LOSS"})
 """Codes that speak of the worker or the way to it, not of the request."""
+_SIGN_OF_LIFE = 0.125
+"""Of the time for which a worker may tell nothing: when it is to tell something."""
 _OURS = ("start", "keep", "capture_steps", "scope")
 """Fields that the router fills in: what is wrong with them is no fault of the request."""
 
@@ -78,6 +80,7 @@ async def attempt(
     stub: WorkerServiceAsyncStub,
     *,
     remaining: float,
+    patience: float,
     began: Callable[[], None],
     heard: Callable[[], None] = lambda: None,
 ) -> Outcome:
@@ -87,12 +90,14 @@ async def attempt(
         job: a decided job.
         stub: the worker to ask.
         remaining: seconds until the deadline; the call ends then.
+        patience: seconds for which the worker may tell nothing.
         began: called when the worker says that it has begun.
         heard: called whenever it says anything.
 
     Cancelling this cancels the work at the worker.
     """
-    call = stub.Execute(_message(job, remaining), timeout=remaining, metadata=tracing.onward())
+    message = _message(job, remaining, patience)
+    call = stub.Execute(message, timeout=remaining, metadata=tracing.onward())
     events, begun = aiter(call), False
     try:
         async for event in events:
@@ -150,10 +155,13 @@ def drawing(job: Job, level: Level, remaining: float) -> worker_pb2.ExecuteReque
     )
 
 
-def _message(job: Job, remaining: float) -> worker_pb2.ExecuteRequest:
-    level = job.settled.level
+def _message(job: Job, remaining: float, patience: float) -> worker_pb2.ExecuteRequest:
+    level, request = job.settled.level, job.terms.request
     message = drawing(job, level, remaining)
-    message.preview_every_steps = job.terms.request.preview_steps(level.steps, level.skipped_steps)
+    message.preview_every_steps = request.preview_steps(level.steps, level.skipped_steps)
+    if not request.progress:
+        # Nobody looks at it: as much as tells that the worker lives.
+        message.progress_interval.CopyFrom(duration(patience * _SIGN_OF_LIFE))
     _add_latents(message, job)
     return message
 

@@ -81,6 +81,7 @@ def read_body(data: bytes, tenant: str = NOBODY) -> Body:
         size=_size(fields.get("size", AUTO)),
         format=_FORMATS[fields.get("output_format", "png")],
         previews=fields.get("partial_images", 0) if streamed else 0,
+        progress=False,
         explain=own.get("explain", False),
         tenant=tenant,
     )

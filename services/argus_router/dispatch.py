@@ -164,6 +164,7 @@ class Dispatcher:
                 job,
                 worker.stub,
                 remaining=max(0.0, job.deadline - self._clock()),
+                patience=run.patience,
                 began=lambda: self._began(job, worker),
                 heard=lambda: self._heard(run),
             )

@@ -76,6 +76,8 @@ class Drawing:
 
         An unread preview stays where there is no newer one.
         """
+        if not (job.terms.request.progress or progress.HasField("preview")):
+            return
         unread = [e.progress for e in self._events if _is_progress(e, job.index)]
         previews = [p.preview for p in unread if p.HasField("preview")]
         preview = progress.preview if progress.HasField("preview") else next(iter(previews), None)

@@ -63,6 +63,8 @@ class Request:
     preview_every_steps: int = 0
     previews: int = 0
     """Of each image, at most, spread over its steps; for those who do not name the steps."""
+    progress: bool = True
+    """Whether to tell of steps that no preview comes with."""
     format: Format | None = Format.PNG
     """None where the client sent a format that there is not."""
     explain: bool = False

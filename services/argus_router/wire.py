@@ -73,6 +73,7 @@ def request_of(message: images_pb2.GenerateRequest, tenant: str) -> Request:
         level=message.level or None,
         band=_BANDS.get(message.priority),
         preview_every_steps=message.preview_every_steps,
+        progress=not message.without_progress,
         format=_format(message.format),
         explain=message.explain,
         tenant=tenant,

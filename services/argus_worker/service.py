@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -57,7 +58,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         # The stream's end is heard even while this generator waits for its reader.
         context.add_done_callback(lambda _context: job.cancel())  # type: ignore[arg-type]
         try:
-            async for response in self._responses(job, request.format, fetch):
+            async for response in self._responses(job, request, fetch):
                 yield response
         finally:
             job.cancel()
@@ -104,9 +105,10 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         return await self._scorer.score(request, time_left=left)
 
     async def _responses(
-        self, job: Job, wanted: cluster_pb2.ImageFormat.ValueType, fetch: float | None
+        self, job: Job, request: worker_pb2.ExecuteRequest, fetch: float | None
     ) -> AsyncIterator[worker_pb2.ExecuteResponse]:
-        clock = self._worker.engine.clock
+        clock, wanted = self._worker.engine.clock, request.format
+        apart, told = seconds(request.progress_interval), -math.inf
         while True:
             try:
                 event = await job.outbox.get(job.deadline - clock())
@@ -115,8 +117,12 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             match event:
                 case Started():
                     started = worker_pb2.ExecuteStarted(worker=self._name)
+                    told = clock()
                     yield worker_pb2.ExecuteResponse(started=started)
                 case Progress():
+                    if event.preview is None and clock() - told < apart:
+                        continue
+                    told = clock()
                     yield worker_pb2.ExecuteResponse(progress=await _progress(event, wanted))
                 case Failed():
                     raise event.error

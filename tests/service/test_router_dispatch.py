@@ -8,7 +8,7 @@ import pytest
 from argus_core.errors import ArgusError, DeadlineMissed, Exhausted, InvalidRequest, Unavailable
 from argus_protos.v1 import images_pb2
 from argus_router.request import Request
-from argus_rpc.convert import duration
+from argus_rpc.convert import duration, seconds
 from argus_rpc.errors import from_rpc
 from helpers import eventually
 from router_support import (
@@ -121,6 +121,29 @@ async def test_previews_come_where_asked_for():
     assert accepted.HasField("accepted")
     assert execute.request.preview_every_steps == 2
     assert progress.progress.preview.data.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_who_asks_for_no_progress_hears_none_but_previews(asked):
+    worker = ScriptedWorker("w0", "tiny")
+    async with staged(worker) as stage:
+        call = stage.draw(preview_every_steps=2, without_progress=not asked)
+        execute = await begun(worker)
+        accepted = await call.read()
+        told = []
+        for step in (1, 2):
+            execute.step(step, preview=step == 2)
+            if asked or step == 2:
+                told.append((await call.read()).progress.step)
+        execute.finish()
+        rest = await collect(call)
+    assert accepted.HasField("accepted")
+    assert told == ([1, 2] if asked else [2])
+    assert kinds(rest) == ["result"]
+    # The worker tells as much as keeps it from being given up.
+    assert execute.request.HasField("progress_interval") is not asked
+    if not asked:
+        assert 0 < seconds(execute.request.progress_interval) <= 5
 
 
 async def test_request_is_bound_only_when_a_worker_is_free():

@@ -184,6 +184,16 @@ async def test_silent_server_is_given_up_after_the_deadline():
             await client.draw(Order(prompt="p", deadline=0.2))
 
 
+async def test_no_progress_is_asked_for_where_nobody_hears_it():
+    peer = Peer(*[([accepted(), result()], None)] * 4)
+    async with client_of(peer) as client:
+        await client.draw(ORDER)
+        await client.draw(ORDER, on_progress=print)
+        _ = [event async for event in client.generate(ORDER)]
+        _ = [event async for event in client.generate(replace(ORDER, progress=False))]
+    assert [request.without_progress for request in peer.requests] == [True, False, False, True]
+
+
 async def test_progress_comes_with_the_preview_that_was_asked_for():
     def step(number, *, data=None):
         progress = images_pb2.Progress(step=number, steps=8)

@@ -89,6 +89,7 @@ def load(
             level=level,
             minimum_quality=minimum_quality,
             priority=cast("Priority", priority),
+            progress=False,
         ),
         seed=seed,
     )

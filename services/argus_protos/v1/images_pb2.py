@@ -26,7 +26,7 @@ from argus_protos.v1 import cluster_pb2 as argus_dot_v1_dot_cluster__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61rgus/v1/images.proto\x12\x08\x61rgus.v1\x1a\x16\x61rgus/v1/cluster.proto\x1a\x1egoogle/protobuf/duration.proto\"\xec\x02\n\x0fGenerateRequest\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x02 \x01(\t\x12\x1c\n\x04size\x18\x03 \x01(\x0b\x32\x0e.argus.v1.Size\x12\r\n\x05\x63ount\x18\x04 \x01(\r\x12\x11\n\x04seed\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12+\n\x08\x64\x65\x61\x64line\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1c\n\x0fminimum_quality\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\r\n\x05level\x18\x08 \x01(\t\x12$\n\x08priority\x18\t \x01(\x0e\x32\x12.argus.v1.Priority\x12\x1b\n\x13preview_every_steps\x18\n \x01(\r\x12%\n\x06\x66ormat\x18\x0b \x01(\x0e\x32\x15.argus.v1.ImageFormat\x12\x0f\n\x07\x65xplain\x18\x0c \x01(\x08\x42\x07\n\x05_seedB\x12\n\x10_minimum_quality\"\x9e\x01\n\x10GenerateResponse\x12\r\n\x05index\x18\x01 \x01(\r\x12&\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x0b\x32\x12.argus.v1.AcceptedH\x00\x12&\n\x08progress\x18\x03 \x01(\x0b\x32\x12.argus.v1.ProgressH\x00\x12\"\n\x06result\x18\x04 \x01(\x0b\x32\x10.argus.v1.ResultH\x00\x42\x07\n\x05\x65vent\"D\n\x08\x41\x63\x63\x65pted\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12$\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32\x12.argus.v1.Decision\"\xf3\x01\n\x08\x44\x65\x63ision\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x19\n\x11predicted_quality\x18\x04 \x01(\x01\x12\r\n\x05price\x18\x05 \x01(\x01\x12\x36\n\x13\x65xpected_completion\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12!\n\x07options\x18\x07 \x03(\x0b\x32\x10.argus.v1.Option\x12\x1d\n\x10start_similarity\x18\x08 \x01(\x01H\x00\x88\x01\x01\x42\x13\n\x11_start_similarity\"|\n\x06Option\x12\r\n\x05level\x18\x01 \x01(\t\x12\x19\n\x11predicted_quality\x18\x02 \x01(\x01\x12\x36\n\x13\x65xpected_completion\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08rejected\x18\x04 \x01(\t\"I\n\x08Progress\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\r\n\x05steps\x18\x02 \x01(\r\x12 \n\x07preview\x18\x03 \x01(\x0b\x32\x0f.argus.v1.Image\"\xc6\x01\n\x06Result\x12\x1e\n\x05image\x18\x01 \x01(\x0b\x32\x0f.argus.v1.Image\x12$\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32\x12.argus.v1.Decision\x12 \n\x06timing\x18\x03 \x01(\x0b\x32\x10.argus.v1.Timing\x12\x0c\n\x04seed\x18\x04 \x01(\x04\x12\x0e\n\x06worker\x18\x05 \x01(\t\x12$\n\x08schedule\x18\x06 \x01(\x0b\x32\x12.argus.v1.Schedule\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\r\"\x8a\x02\n\x06Timing\x12(\n\x05total\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07predict\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05queue\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x65ncode\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x64\x65noise\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x64\x65\x63ode\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x18\n\x16\x44\x65scribeClusterRequest\"\xc4\x03\n\x17\x44\x65scribeClusterResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x06levels\x18\x02 \x03(\x0b\x32\x0f.argus.v1.Level\x12&\n\x07workers\x18\x03 \x03(\x0b\x32\x15.argus.v1.WorkerState\x12\x1c\n\x04plan\x18\x04 \x01(\x0b\x32\x0e.argus.v1.Plan\x12\x33\n\x10\x64\x65\x66\x61ult_deadline\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x0c\x64\x65\x66\x61ult_size\x18\x06 \x01(\x0b\x32\x0e.argus.v1.Size\x12=\n\x06queued\x18\x07 \x03(\x0b\x32-.argus.v1.DescribeClusterResponse.QueuedEntry\x12\x0f\n\x07version\x18\x08 \x01(\t\x12\x12\n\nslo_target\x18\t \x01(\x01\x12\x1d\n\x05pools\x18\n \x03(\x0b\x32\x0e.argus.v1.Pool\x12\'\n\x07seconds\x18\x0b \x03(\x0b\x32\x16.argus.v1.LevelSeconds\x1a-\n\x0bQueuedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01*^\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x10\n\x0cPRIORITY_LOW\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x11\n\rPRIORITY_HIGH\x10\x03\x32\xab\x01\n\x0cImageService\x12\x43\n\x08Generate\x12\x19.argus.v1.GenerateRequest\x1a\x1a.argus.v1.GenerateResponse0\x01\x12V\n\x0f\x44\x65scribeCluster\x12 .argus.v1.DescribeClusterRequest\x1a!.argus.v1.DescribeClusterResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61rgus/v1/images.proto\x12\x08\x61rgus.v1\x1a\x16\x61rgus/v1/cluster.proto\x1a\x1egoogle/protobuf/duration.proto\"\x86\x03\n\x0fGenerateRequest\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x02 \x01(\t\x12\x1c\n\x04size\x18\x03 \x01(\x0b\x32\x0e.argus.v1.Size\x12\r\n\x05\x63ount\x18\x04 \x01(\r\x12\x11\n\x04seed\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12+\n\x08\x64\x65\x61\x64line\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1c\n\x0fminimum_quality\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\r\n\x05level\x18\x08 \x01(\t\x12$\n\x08priority\x18\t \x01(\x0e\x32\x12.argus.v1.Priority\x12\x1b\n\x13preview_every_steps\x18\n \x01(\r\x12%\n\x06\x66ormat\x18\x0b \x01(\x0e\x32\x15.argus.v1.ImageFormat\x12\x0f\n\x07\x65xplain\x18\x0c \x01(\x08\x12\x18\n\x10without_progress\x18\r \x01(\x08\x42\x07\n\x05_seedB\x12\n\x10_minimum_quality\"\x9e\x01\n\x10GenerateResponse\x12\r\n\x05index\x18\x01 \x01(\r\x12&\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x0b\x32\x12.argus.v1.AcceptedH\x00\x12&\n\x08progress\x18\x03 \x01(\x0b\x32\x12.argus.v1.ProgressH\x00\x12\"\n\x06result\x18\x04 \x01(\x0b\x32\x10.argus.v1.ResultH\x00\x42\x07\n\x05\x65vent\"D\n\x08\x41\x63\x63\x65pted\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12$\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32\x12.argus.v1.Decision\"\xf3\x01\n\x08\x44\x65\x63ision\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x19\n\x11predicted_quality\x18\x04 \x01(\x01\x12\r\n\x05price\x18\x05 \x01(\x01\x12\x36\n\x13\x65xpected_completion\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12!\n\x07options\x18\x07 \x03(\x0b\x32\x10.argus.v1.Option\x12\x1d\n\x10start_similarity\x18\x08 \x01(\x01H\x00\x88\x01\x01\x42\x13\n\x11_start_similarity\"|\n\x06Option\x12\r\n\x05level\x18\x01 \x01(\t\x12\x19\n\x11predicted_quality\x18\x02 \x01(\x01\x12\x36\n\x13\x65xpected_completion\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08rejected\x18\x04 \x01(\t\"I\n\x08Progress\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\r\n\x05steps\x18\x02 \x01(\r\x12 \n\x07preview\x18\x03 \x01(\x0b\x32\x0f.argus.v1.Image\"\xc6\x01\n\x06Result\x12\x1e\n\x05image\x18\x01 \x01(\x0b\x32\x0f.argus.v1.Image\x12$\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32\x12.argus.v1.Decision\x12 \n\x06timing\x18\x03 \x01(\x0b\x32\x10.argus.v1.Timing\x12\x0c\n\x04seed\x18\x04 \x01(\x04\x12\x0e\n\x06worker\x18\x05 \x01(\t\x12$\n\x08schedule\x18\x06 \x01(\x0b\x32\x12.argus.v1.Schedule\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\r\"\x8a\x02\n\x06Timing\x12(\n\x05total\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07predict\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05queue\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x65ncode\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x64\x65noise\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x64\x65\x63ode\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x18\n\x16\x44\x65scribeClusterRequest\"\xc4\x03\n\x17\x44\x65scribeClusterResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x06levels\x18\x02 \x03(\x0b\x32\x0f.argus.v1.Level\x12&\n\x07workers\x18\x03 \x03(\x0b\x32\x15.argus.v1.WorkerState\x12\x1c\n\x04plan\x18\x04 \x01(\x0b\x32\x0e.argus.v1.Plan\x12\x33\n\x10\x64\x65\x66\x61ult_deadline\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x0c\x64\x65\x66\x61ult_size\x18\x06 \x01(\x0b\x32\x0e.argus.v1.Size\x12=\n\x06queued\x18\x07 \x03(\x0b\x32-.argus.v1.DescribeClusterResponse.QueuedEntry\x12\x0f\n\x07version\x18\x08 \x01(\t\x12\x12\n\nslo_target\x18\t \x01(\x01\x12\x1d\n\x05pools\x18\n \x03(\x0b\x32\x0e.argus.v1.Pool\x12\'\n\x07seconds\x18\x0b \x03(\x0b\x32\x16.argus.v1.LevelSeconds\x1a-\n\x0bQueuedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01*^\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x10\n\x0cPRIORITY_LOW\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x11\n\rPRIORITY_HIGH\x10\x03\x32\xab\x01\n\x0cImageService\x12\x43\n\x08Generate\x12\x19.argus.v1.GenerateRequest\x1a\x1a.argus.v1.GenerateResponse0\x01\x12V\n\x0f\x44\x65scribeCluster\x12 .argus.v1.DescribeClusterRequest\x1a!.argus.v1.DescribeClusterResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,30 +35,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DESCRIBECLUSTERRESPONSE_QUEUEDENTRY']._loaded_options = None
   _globals['_DESCRIBECLUSTERRESPONSE_QUEUEDENTRY']._serialized_options = b'8\001'
-  _globals['_PRIORITY']._serialized_start=2087
-  _globals['_PRIORITY']._serialized_end=2181
+  _globals['_PRIORITY']._serialized_start=2113
+  _globals['_PRIORITY']._serialized_end=2207
   _globals['_GENERATEREQUEST']._serialized_start=92
-  _globals['_GENERATEREQUEST']._serialized_end=456
-  _globals['_GENERATERESPONSE']._serialized_start=459
-  _globals['_GENERATERESPONSE']._serialized_end=617
-  _globals['_ACCEPTED']._serialized_start=619
-  _globals['_ACCEPTED']._serialized_end=687
-  _globals['_DECISION']._serialized_start=690
-  _globals['_DECISION']._serialized_end=933
-  _globals['_OPTION']._serialized_start=935
-  _globals['_OPTION']._serialized_end=1059
-  _globals['_PROGRESS']._serialized_start=1061
-  _globals['_PROGRESS']._serialized_end=1134
-  _globals['_RESULT']._serialized_start=1137
-  _globals['_RESULT']._serialized_end=1335
-  _globals['_TIMING']._serialized_start=1338
-  _globals['_TIMING']._serialized_end=1604
-  _globals['_DESCRIBECLUSTERREQUEST']._serialized_start=1606
-  _globals['_DESCRIBECLUSTERREQUEST']._serialized_end=1630
-  _globals['_DESCRIBECLUSTERRESPONSE']._serialized_start=1633
-  _globals['_DESCRIBECLUSTERRESPONSE']._serialized_end=2085
-  _globals['_DESCRIBECLUSTERRESPONSE_QUEUEDENTRY']._serialized_start=2040
-  _globals['_DESCRIBECLUSTERRESPONSE_QUEUEDENTRY']._serialized_end=2085
-  _globals['_IMAGESERVICE']._serialized_start=2184
-  _globals['_IMAGESERVICE']._serialized_end=2355
+  _globals['_GENERATEREQUEST']._serialized_end=482
+  _globals['_GENERATERESPONSE']._serialized_start=485
+  _globals['_GENERATERESPONSE']._serialized_end=643
+  _globals['_ACCEPTED']._serialized_start=645
+  _globals['_ACCEPTED']._serialized_end=713
+  _globals['_DECISION']._serialized_start=716
+  _globals['_DECISION']._serialized_end=959
+  _globals['_OPTION']._serialized_start=961
+  _globals['_OPTION']._serialized_end=1085
+  _globals['_PROGRESS']._serialized_start=1087
+  _globals['_PROGRESS']._serialized_end=1160
+  _globals['_RESULT']._serialized_start=1163
+  _globals['_RESULT']._serialized_end=1361
+  _globals['_TIMING']._serialized_start=1364
+  _globals['_TIMING']._serialized_end=1630
+  _globals['_DESCRIBECLUSTERREQUEST']._serialized_start=1632
+  _globals['_DESCRIBECLUSTERREQUEST']._serialized_end=1656
+  _globals['_DESCRIBECLUSTERRESPONSE']._serialized_start=1659
+  _globals['_DESCRIBECLUSTERRESPONSE']._serialized_end=2111
+  _globals['_DESCRIBECLUSTERRESPONSE_QUEUEDENTRY']._serialized_start=2066
+  _globals['_DESCRIBECLUSTERRESPONSE_QUEUEDENTRY']._serialized_end=2111
+  _globals['_IMAGESERVICE']._serialized_start=2210
+  _globals['_IMAGESERVICE']._serialized_end=2381
 # @@protoc_insertion_point(module_scope)

@@ -62,6 +62,7 @@ class GenerateRequest(_message.Message):
     PREVIEW_EVERY_STEPS_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     EXPLAIN_FIELD_NUMBER: _builtins.int
+    WITHOUT_PROGRESS_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What to draw: 1 to the variant's longest prompt, never over 8192 bytes of UTF-8."""
     negative_prompt: _builtins.str
@@ -80,6 +81,8 @@ class GenerateRequest(_message.Message):
     format: _cluster_pb2.ImageFormat.ValueType
     explain: _builtins.bool
     """Return every level considered with the decision."""
+    without_progress: _builtins.bool
+    """Send progress only where a preview comes with it: for those who do not look at it."""
     @_builtins.property
     def size(self) -> _cluster_pb2.Size:
         """Absent: the cluster's default size."""
@@ -105,10 +108,11 @@ class GenerateRequest(_message.Message):
         preview_every_steps: _builtins.int = ...,
         format: _cluster_pb2.ImageFormat.ValueType = ...,
         explain: _builtins.bool = ...,
+        without_progress: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_minimum_quality", b"_minimum_quality", "_seed", b"_seed", "deadline", b"deadline", "minimum_quality", b"minimum_quality", "seed", b"seed", "size", b"size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_minimum_quality", b"_minimum_quality", "_seed", b"_seed", "count", b"count", "deadline", b"deadline", "explain", b"explain", "format", b"format", "level", b"level", "minimum_quality", b"minimum_quality", "negative_prompt", b"negative_prompt", "preview_every_steps", b"preview_every_steps", "priority", b"priority", "prompt", b"prompt", "seed", b"seed", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_minimum_quality", b"_minimum_quality", "_seed", b"_seed", "count", b"count", "deadline", b"deadline", "explain", b"explain", "format", b"format", "level", b"level", "minimum_quality", b"minimum_quality", "negative_prompt", b"negative_prompt", "preview_every_steps", b"preview_every_steps", "priority", b"priority", "prompt", b"prompt", "seed", b"seed", "size", b"size", "without_progress", b"without_progress"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__minimum_quality: _TypeAlias = _typing.Literal["minimum_quality"]  # noqa: Y015
     _WhichOneofArgType__minimum_quality: _TypeAlias = _typing.Literal["_minimum_quality", b"_minimum_quality"]  # noqa: Y015
@@ -137,7 +141,7 @@ class GenerateResponse(_message.Message):
 
     @_builtins.property
     def progress(self) -> Global___Progress:
-        """After a denoising step."""
+        """After a denoising step, unless asked for without."""
 
     @_builtins.property
     def result(self) -> Global___Result:

@@ -26,41 +26,41 @@ from argus_protos.v1 import cluster_pb2 as argus_dot_v1_dot_cluster__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61rgus/v1/worker.proto\x12\x08\x61rgus.v1\x1a\x16\x61rgus/v1/cluster.proto\x1a\x1egoogle/protobuf/duration.proto\"\x86\x03\n\x0e\x45xecuteRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x04 \x01(\t\x12\x1c\n\x04size\x18\x05 \x01(\x0b\x32\x0e.argus.v1.Size\x12$\n\x08schedule\x18\x06 \x01(\x0b\x32\x12.argus.v1.Schedule\x12\x0c\n\x04seed\x18\x07 \x01(\x04\x12\x1f\n\x05start\x18\x08 \x01(\x0b\x32\x10.argus.v1.Latent\x12\x15\n\rcapture_steps\x18\t \x03(\r\x12\x1b\n\x13preview_every_steps\x18\n \x01(\r\x12%\n\x06\x66ormat\x18\x0b \x01(\x0e\x32\x15.argus.v1.ImageFormat\x12+\n\x08\x64\x65\x61\x64line\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1c\n\x04keep\x18\r \x01(\x0b\x32\x0e.argus.v1.Keep\x12\r\n\x05scope\x18\x0e \x01(\t\"[\n\x04Keep\x12\x11\n\tembedding\x18\x01 \x01(\x0c\x12\x0f\n\x07\x65ncoder\x18\x02 \x01(\t\x12/\n\x0ctime_to_live\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"X\n\x06Latent\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x15\n\rcompatibility\x18\x02 \x01(\t\x12\x0e\n\x04\x64\x61ta\x18\x03 \x01(\x0cH\x00\x12\r\n\x03key\x18\x04 \x01(\tH\x00\x42\n\n\x08location\"\xa1\x01\n\x0f\x45xecuteResponse\x12+\n\x07started\x18\x01 \x01(\x0b\x32\x18.argus.v1.ExecuteStartedH\x00\x12-\n\x08progress\x18\x02 \x01(\x0b\x32\x19.argus.v1.ExecuteProgressH\x00\x12)\n\x06result\x18\x03 \x01(\x0b\x32\x17.argus.v1.ExecuteResultH\x00\x42\x07\n\x05\x65vent\" \n\x0e\x45xecuteStarted\x12\x0e\n\x06worker\x18\x01 \x01(\t\"P\n\x0f\x45xecuteProgress\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\r\n\x05steps\x18\x02 \x01(\r\x12 \n\x07preview\x18\x03 \x01(\x0b\x32\x0f.argus.v1.Image\"\xa9\x02\n\rExecuteResult\x12\x1e\n\x05image\x18\x01 \x01(\x0b\x32\x0f.argus.v1.Image\x12\"\n\x08\x63\x61ptured\x18\x02 \x03(\x0b\x32\x10.argus.v1.Latent\x12(\n\x05queue\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x65ncode\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x64\x65noise\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x64\x65\x63ode\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05\x66\x65tch\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\"t\n\x0cScoreRequest\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12\x1f\n\x06images\x18\x03 \x03(\x0b\x32\x0f.argus.v1.Image\x12#\n\nreferences\x18\x04 \x03(\x0b\x32\x0f.argus.v1.Image\"q\n\rScoreResponse\x12\x0e\n\x06scores\x18\x01 \x03(\x01\x12(\n\ncomparison\x18\x02 \x01(\x0e\x32\x14.argus.v1.Comparison\x12\r\n\x05scale\x18\x03 \x01(\x01\x12\x17\n\x0fneeds_reference\x18\x04 \x01(\x08\"C\n\rAssignRequest\x12\x0f\n\x07loadout\x18\x01 \x03(\t\x12\x0f\n\x07plan_id\x18\x02 \x01(\x04\x12\x10\n\x08prefetch\x18\x03 \x03(\t\"$\n\x0e\x41ssignResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\"\x0e\n\x0cWatchRequest\"5\n\rWatchResponse\x12$\n\x05state\x18\x01 \x01(\x0b\x32\x15.argus.v1.WorkerState*r\n\nComparison\x12\x1a\n\x16\x43OMPARISON_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43OMPARISON_DIFFERENCE\x10\x01\x12\x12\n\x0e\x43OMPARISON_WIN\x10\x02\x12\x19\n\x15\x43OMPARISON_SIMILARITY\x10\x03\x32\x84\x02\n\rWorkerService\x12@\n\x07\x45xecute\x12\x18.argus.v1.ExecuteRequest\x1a\x19.argus.v1.ExecuteResponse0\x01\x12;\n\x06\x41ssign\x12\x17.argus.v1.AssignRequest\x1a\x18.argus.v1.AssignResponse\x12:\n\x05Watch\x12\x16.argus.v1.WatchRequest\x1a\x17.argus.v1.WatchResponse0\x01\x12\x38\n\x05Score\x12\x16.argus.v1.ScoreRequest\x1a\x17.argus.v1.ScoreResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61rgus/v1/worker.proto\x12\x08\x61rgus.v1\x1a\x16\x61rgus/v1/cluster.proto\x1a\x1egoogle/protobuf/duration.proto\"\xbc\x03\n\x0e\x45xecuteRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x04 \x01(\t\x12\x1c\n\x04size\x18\x05 \x01(\x0b\x32\x0e.argus.v1.Size\x12$\n\x08schedule\x18\x06 \x01(\x0b\x32\x12.argus.v1.Schedule\x12\x0c\n\x04seed\x18\x07 \x01(\x04\x12\x1f\n\x05start\x18\x08 \x01(\x0b\x32\x10.argus.v1.Latent\x12\x15\n\rcapture_steps\x18\t \x03(\r\x12\x1b\n\x13preview_every_steps\x18\n \x01(\r\x12%\n\x06\x66ormat\x18\x0b \x01(\x0e\x32\x15.argus.v1.ImageFormat\x12+\n\x08\x64\x65\x61\x64line\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1c\n\x04keep\x18\r \x01(\x0b\x32\x0e.argus.v1.Keep\x12\r\n\x05scope\x18\x0e \x01(\t\x12\x34\n\x11progress_interval\x18\x0f \x01(\x0b\x32\x19.google.protobuf.Duration\"[\n\x04Keep\x12\x11\n\tembedding\x18\x01 \x01(\x0c\x12\x0f\n\x07\x65ncoder\x18\x02 \x01(\t\x12/\n\x0ctime_to_live\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"X\n\x06Latent\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x15\n\rcompatibility\x18\x02 \x01(\t\x12\x0e\n\x04\x64\x61ta\x18\x03 \x01(\x0cH\x00\x12\r\n\x03key\x18\x04 \x01(\tH\x00\x42\n\n\x08location\"\xa1\x01\n\x0f\x45xecuteResponse\x12+\n\x07started\x18\x01 \x01(\x0b\x32\x18.argus.v1.ExecuteStartedH\x00\x12-\n\x08progress\x18\x02 \x01(\x0b\x32\x19.argus.v1.ExecuteProgressH\x00\x12)\n\x06result\x18\x03 \x01(\x0b\x32\x17.argus.v1.ExecuteResultH\x00\x42\x07\n\x05\x65vent\" \n\x0e\x45xecuteStarted\x12\x0e\n\x06worker\x18\x01 \x01(\t\"P\n\x0f\x45xecuteProgress\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\r\n\x05steps\x18\x02 \x01(\r\x12 \n\x07preview\x18\x03 \x01(\x0b\x32\x0f.argus.v1.Image\"\xa9\x02\n\rExecuteResult\x12\x1e\n\x05image\x18\x01 \x01(\x0b\x32\x0f.argus.v1.Image\x12\"\n\x08\x63\x61ptured\x18\x02 \x03(\x0b\x32\x10.argus.v1.Latent\x12(\n\x05queue\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x65ncode\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x64\x65noise\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x64\x65\x63ode\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05\x66\x65tch\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\"t\n\x0cScoreRequest\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12\x1f\n\x06images\x18\x03 \x03(\x0b\x32\x0f.argus.v1.Image\x12#\n\nreferences\x18\x04 \x03(\x0b\x32\x0f.argus.v1.Image\"q\n\rScoreResponse\x12\x0e\n\x06scores\x18\x01 \x03(\x01\x12(\n\ncomparison\x18\x02 \x01(\x0e\x32\x14.argus.v1.Comparison\x12\r\n\x05scale\x18\x03 \x01(\x01\x12\x17\n\x0fneeds_reference\x18\x04 \x01(\x08\"C\n\rAssignRequest\x12\x0f\n\x07loadout\x18\x01 \x03(\t\x12\x0f\n\x07plan_id\x18\x02 \x01(\x04\x12\x10\n\x08prefetch\x18\x03 \x03(\t\"$\n\x0e\x41ssignResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\"\x0e\n\x0cWatchRequest\"5\n\rWatchResponse\x12$\n\x05state\x18\x01 \x01(\x0b\x32\x15.argus.v1.WorkerState*r\n\nComparison\x12\x1a\n\x16\x43OMPARISON_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43OMPARISON_DIFFERENCE\x10\x01\x12\x12\n\x0e\x43OMPARISON_WIN\x10\x02\x12\x19\n\x15\x43OMPARISON_SIMILARITY\x10\x03\x32\x84\x02\n\rWorkerService\x12@\n\x07\x45xecute\x12\x18.argus.v1.ExecuteRequest\x1a\x19.argus.v1.ExecuteResponse0\x01\x12;\n\x06\x41ssign\x12\x17.argus.v1.AssignRequest\x1a\x18.argus.v1.AssignResponse\x12:\n\x05Watch\x12\x16.argus.v1.WatchRequest\x1a\x17.argus.v1.WatchResponse0\x01\x12\x38\n\x05Score\x12\x16.argus.v1.ScoreRequest\x1a\x17.argus.v1.ScoreResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'argus_protos.v1.worker_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_COMPARISON']._serialized_start=1658
-  _globals['_COMPARISON']._serialized_end=1772
+  _globals['_COMPARISON']._serialized_start=1712
+  _globals['_COMPARISON']._serialized_end=1826
   _globals['_EXECUTEREQUEST']._serialized_start=92
-  _globals['_EXECUTEREQUEST']._serialized_end=482
-  _globals['_KEEP']._serialized_start=484
-  _globals['_KEEP']._serialized_end=575
-  _globals['_LATENT']._serialized_start=577
-  _globals['_LATENT']._serialized_end=665
-  _globals['_EXECUTERESPONSE']._serialized_start=668
-  _globals['_EXECUTERESPONSE']._serialized_end=829
-  _globals['_EXECUTESTARTED']._serialized_start=831
-  _globals['_EXECUTESTARTED']._serialized_end=863
-  _globals['_EXECUTEPROGRESS']._serialized_start=865
-  _globals['_EXECUTEPROGRESS']._serialized_end=945
-  _globals['_EXECUTERESULT']._serialized_start=948
-  _globals['_EXECUTERESULT']._serialized_end=1245
-  _globals['_SCOREREQUEST']._serialized_start=1247
-  _globals['_SCOREREQUEST']._serialized_end=1363
-  _globals['_SCORERESPONSE']._serialized_start=1365
-  _globals['_SCORERESPONSE']._serialized_end=1478
-  _globals['_ASSIGNREQUEST']._serialized_start=1480
-  _globals['_ASSIGNREQUEST']._serialized_end=1547
-  _globals['_ASSIGNRESPONSE']._serialized_start=1549
-  _globals['_ASSIGNRESPONSE']._serialized_end=1585
-  _globals['_WATCHREQUEST']._serialized_start=1587
-  _globals['_WATCHREQUEST']._serialized_end=1601
-  _globals['_WATCHRESPONSE']._serialized_start=1603
-  _globals['_WATCHRESPONSE']._serialized_end=1656
-  _globals['_WORKERSERVICE']._serialized_start=1775
-  _globals['_WORKERSERVICE']._serialized_end=2035
+  _globals['_EXECUTEREQUEST']._serialized_end=536
+  _globals['_KEEP']._serialized_start=538
+  _globals['_KEEP']._serialized_end=629
+  _globals['_LATENT']._serialized_start=631
+  _globals['_LATENT']._serialized_end=719
+  _globals['_EXECUTERESPONSE']._serialized_start=722
+  _globals['_EXECUTERESPONSE']._serialized_end=883
+  _globals['_EXECUTESTARTED']._serialized_start=885
+  _globals['_EXECUTESTARTED']._serialized_end=917
+  _globals['_EXECUTEPROGRESS']._serialized_start=919
+  _globals['_EXECUTEPROGRESS']._serialized_end=999
+  _globals['_EXECUTERESULT']._serialized_start=1002
+  _globals['_EXECUTERESULT']._serialized_end=1299
+  _globals['_SCOREREQUEST']._serialized_start=1301
+  _globals['_SCOREREQUEST']._serialized_end=1417
+  _globals['_SCORERESPONSE']._serialized_start=1419
+  _globals['_SCORERESPONSE']._serialized_end=1532
+  _globals['_ASSIGNREQUEST']._serialized_start=1534
+  _globals['_ASSIGNREQUEST']._serialized_end=1601
+  _globals['_ASSIGNRESPONSE']._serialized_start=1603
+  _globals['_ASSIGNRESPONSE']._serialized_end=1639
+  _globals['_WATCHREQUEST']._serialized_start=1641
+  _globals['_WATCHREQUEST']._serialized_end=1655
+  _globals['_WATCHRESPONSE']._serialized_start=1657
+  _globals['_WATCHRESPONSE']._serialized_end=1710
+  _globals['_WORKERSERVICE']._serialized_start=1829
+  _globals['_WORKERSERVICE']._serialized_end=2089
 # @@protoc_insertion_point(module_scope)

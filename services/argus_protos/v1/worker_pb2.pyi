@@ -59,6 +59,7 @@ class ExecuteRequest(_message.Message):
     DEADLINE_FIELD_NUMBER: _builtins.int
     KEEP_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
+    PROGRESS_INTERVAL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """For logs; the same in every attempt."""
     variant: _builtins.str
@@ -99,6 +100,12 @@ class ExecuteRequest(_message.Message):
         Keeping happens after the image was sent, and not at all where the store is slow or full.
         """
 
+    @_builtins.property
+    def progress_interval(self) -> _duration_pb2.Duration:
+        """Send progress no sooner than this after what was sent last, but for previews; absent: after
+        every step.
+        """
+
     def __init__(
         self,
         *,
@@ -116,10 +123,11 @@ class ExecuteRequest(_message.Message):
         deadline: _duration_pb2.Duration | None = ...,
         keep: Global___Keep | None = ...,
         scope: _builtins.str = ...,
+        progress_interval: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "keep", b"keep", "schedule", b"schedule", "size", b"size", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "keep", b"keep", "progress_interval", b"progress_interval", "schedule", b"schedule", "size", b"size", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_steps", b"capture_steps", "deadline", b"deadline", "format", b"format", "keep", b"keep", "negative_prompt", b"negative_prompt", "preview_every_steps", b"preview_every_steps", "prompt", b"prompt", "request_id", b"request_id", "schedule", b"schedule", "scope", b"scope", "seed", b"seed", "size", b"size", "start", b"start", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_steps", b"capture_steps", "deadline", b"deadline", "format", b"format", "keep", b"keep", "negative_prompt", b"negative_prompt", "preview_every_steps", b"preview_every_steps", "progress_interval", b"progress_interval", "prompt", b"prompt", "request_id", b"request_id", "schedule", b"schedule", "scope", b"scope", "seed", b"seed", "size", b"size", "start", b"start", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -206,7 +214,7 @@ class ExecuteResponse(_message.Message):
 
     @_builtins.property
     def progress(self) -> Global___ExecuteProgress:
-        """After a denoising step."""
+        """After a denoising step; see ExecuteRequest.progress_interval."""
 
     @_builtins.property
     def result(self) -> Global___ExecuteResult:
