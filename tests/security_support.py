@@ -70,12 +70,14 @@ class Client:
 
 
 @asynccontextmanager
-async def guarded(*workers, tls: TlsFiles | None = None, keys: Path | None = None, limits=None):
+async def guarded(
+    *workers, tls: TlsFiles | None = None, keys: Path | None = None, limits=None, cluster=None
+):
     """A router that asks for what it is told to; its gRPC address and HTTP URL."""
     for worker in workers:
         await worker.start()
     router = Router(
-        cluster_of(),
+        cluster or cluster_of(),
         workers=roster.fixed([worker.address for worker in workers]),
         tls=tls,
         keys=[keys] if keys else [],

@@ -142,6 +142,8 @@ class Router(Model):
     share waiting: of those a quarter more may."""
     max_queued_bytes: Annotated[int, Field(ge=1, le=2**40)] = 64 * 1024 * 1024
     """Of what waits: prompts, and what is kept with them; likewise."""
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """Connections that clients hold to each front at once; more are turned away."""
     max_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     """Times that an image is begun before a lost worker fails it."""
     logged_share: Share = 0.001

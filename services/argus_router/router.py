@@ -13,7 +13,7 @@ from aiohttp import web
 
 from argus_core.choice import PricePolicy
 from argus_core.errors import Unavailable
-from argus_core.spec import ArgusCluster
+from argus_core.spec import ArgusCluster, ClusterSpec
 from argus_protos.v1.control_pb2_grpc import add_ControlServiceServicer_to_server
 from argus_protos.v1.images_pb2_grpc import add_ImageServiceServicer_to_server
 from argus_router.control import Control
@@ -30,13 +30,16 @@ from argus_router.scoring import Scoring
 from argus_router.service import Service
 from argus_router.store import ImageStore
 from argus_router.web import Front, protocol_log
+from argus_rpc.doorman import Doorman
 from argus_rpc.limits import Limits
 from argus_rpc.roster import Roster
-from argus_rpc.server import Server
+from argus_rpc.server import Bounds, Server
 from argus_rpc.tls import TlsFiles, grpc_credentials, ssl_context
 
 _LAST_WORDS = 2.0
 """Seconds for answers on their way out when all work is over."""
+_OTHER_CALLS = 1000
+"""Of watchers, probes, and requests that are about to be refused."""
 
 
 class Router:
@@ -113,6 +116,11 @@ class Router:
             services=["argus.v1.ImageService", "argus.v1.ControlService"],
             credentials=grpc_credentials(tls) if tls else None,
             interceptors=[ControlGuard(gate)],
+            bounds=Bounds(
+                connections=cluster.spec.router.max_connections,
+                calls=_most_calls(cluster.spec),
+                message=limits.body,
+            ),
         )
         app = Front(self.service, ImageStore(clock=clock), gate=gate, limits=limits).app()
         self._runner = web.AppRunner(
@@ -122,6 +130,7 @@ class Router:
             keepalive_timeout=limits.head,
             logger=protocol_log,
         )
+        self._doorman = Doorman(self._runner, most=cluster.spec.router.max_connections)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> tuple[str, str]:
@@ -131,10 +140,9 @@ class Router:
             Unavailable: an address cannot be had.
         """
         port = await self._server.start()
-        await self._runner.setup()
         host, _, wanted = self._http.rpartition(":")
         try:
-            await web.TCPSite(self._runner, host, int(wanted), ssl_context=self._ssl).start()
+            http_port = await self._doorman.listen(host, int(wanted), self._ssl)
         except OSError as error:
             raise Unavailable(f"cannot listen on {self._http}: {error}") from error
         scheme = "https" if self._ssl else "http"
@@ -144,7 +152,7 @@ class Router:
             asyncio.create_task(self._tell_when_ready(), name="readiness"),
             asyncio.create_task(self._scoring.run(), name="judging"),
         ]
-        return f"{self._grpc_host}:{port}", f"{scheme}://{host}:{self._runner.addresses[0][1]}"
+        return f"{self._grpc_host}:{port}", f"{scheme}://{host}:{http_port}"
 
     async def stop(self, grace: float) -> None:
         """Refuse what comes, finish within `grace` seconds what was taken, and close."""
@@ -153,7 +161,7 @@ class Router:
         await self._server.set_serving(False)
         await self.service.drain(grace)
         await self._server.stop(_LAST_WORDS)
-        await self._runner.cleanup()
+        await self._doorman.close()
         await self.dispatcher.close()
         await self.dispatcher.fleet.close()
         await self._predictor.close()
@@ -161,3 +169,9 @@ class Router:
     async def _tell_when_ready(self) -> None:
         await self.dispatcher.served.wait()
         await self._server.set_serving(True)
+
+
+def _most_calls(spec: ClusterSpec) -> int:
+    """Twice what may wait or be drawn, and some."""
+    slots = sum(pool.workers * pool.slots for pool in spec.pools)
+    return 2 * (spec.router.max_queued + slots) + _OTHER_CALLS

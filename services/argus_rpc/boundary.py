@@ -7,6 +7,7 @@ INTERNAL without telling the client more.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn
@@ -16,7 +17,7 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from argus_core.errors import ArgusError
+from argus_core.errors import ArgusError, InvalidRequest
 from argus_rpc import tracing
 from argus_rpc.decode import Malformed, strict
 from argus_rpc.errors import to_status, trailing_metadata
@@ -27,7 +28,16 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Boundary(grpc.aio.ServerInterceptor):
-    """Strict decoding in, canonical errors out; only for services of `argus.v1`."""
+    """Strict decoding in, canonical errors out; only for services of `argus.v1`.
+
+    gRPC waits for ever for the message of a call that has one. Where it shall not, a call is taken
+    as one of a stream of messages, of which the first is waited for here, for so long; on the wire
+    the two are the same.
+    """
+
+    def __init__(self, *, message_within: float | None = None) -> None:
+        """`message_within`: seconds from a call's beginning; None for as long as it likes."""
+        self._within = message_within
 
     async def intercept_service(
         self,
@@ -43,16 +53,24 @@ class Boundary(grpc.aio.ServerInterceptor):
         wrapped = handler._replace(
             request_deserializer=strict(handler.request_deserializer, descriptor)
         )
+        within = self._within
         if handler.response_streaming:
-            return wrapped._replace(unary_stream=_guard_stream(handler.unary_stream, method))
-        return wrapped._replace(unary_unary=_guard_unary(handler.unary_unary, method))
+            stream = _guard_stream(handler.unary_stream, method, within)
+            if within is None:
+                return wrapped._replace(unary_stream=stream)
+            return wrapped._replace(request_streaming=True, unary_stream=None, stream_stream=stream)
+        unary = _guard_unary(handler.unary_unary, method, within)
+        if within is None:
+            return wrapped._replace(unary_unary=unary)
+        return wrapped._replace(request_streaming=True, unary_unary=None, stream_unary=unary)
 
 
 def _guard_unary(
-    behaviour: Callable[[Any, Context], Awaitable[Message]], method: str
+    behaviour: Callable[[Any, Context], Awaitable[Message]], method: str, within: float | None
 ) -> Callable[[Any, Context], Awaitable[Message]]:
-    async def guarded(request: object, context: Context) -> Message:
+    async def guarded(came: object, context: Context) -> Message:
         try:
+            request = came if within is None else await _first(context, within)
             if isinstance(request, Malformed):
                 raise request.error
             tracing.came_with(context.invocation_metadata())
@@ -64,10 +82,11 @@ def _guard_unary(
 
 
 def _guard_stream(
-    behaviour: Callable[[Any, Context], AsyncIterator[Message]], method: str
+    behaviour: Callable[[Any, Context], AsyncIterator[Message]], method: str, within: float | None
 ) -> Callable[[Any, Context], AsyncIterator[Message]]:
-    async def guarded(request: object, context: Context) -> AsyncIterator[Message]:
+    async def guarded(came: object, context: Context) -> AsyncIterator[Message]:
         try:
+            request = came if within is None else await _first(context, within)
             if isinstance(request, Malformed):
                 raise request.error
             tracing.came_with(context.invocation_metadata())
@@ -77,6 +96,19 @@ def _guard_stream(
             await _refuse(context, error, method)
 
     return guarded
+
+
+async def _first(context: Context, within: float) -> object:
+    """The message of a call that is taken as a stream of them."""
+    try:
+        async with asyncio.timeout(within):
+            request: object = await context.read()
+    except TimeoutError as error:
+        late = f"must come within {within:g} s of the call's beginning"
+        raise InvalidRequest.one("message", late) from error
+    if request is grpc.aio.EOF:
+        raise InvalidRequest.one("message", "is missing")
+    return request
 
 
 async def _refuse(context: Context, error: Exception, method: str) -> NoReturn:

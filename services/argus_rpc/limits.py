@@ -28,7 +28,7 @@ class Limits:
     head: float = 75.0
     """For a request's head, from connecting or from the last answer; then it is disconnected."""
     body: float = 10.0
-    """For a request's body, from the end of its head."""
+    """For a request's body, from the end of its head; over gRPC for its message."""
     take: float = 30.0
     """For taking a piece of an answer, or an event of a stream."""
 

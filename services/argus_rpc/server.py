@@ -1,8 +1,13 @@
-"""A gRPC server as every Argus service offers it: health, reflection, limits, one boundary."""
+"""A gRPC server as every Argus service offers it: health, reflection, limits, one boundary.
+
+A connection that is not opened properly within ten seconds is closed, and one whose peer does not
+answer any more within about a minute.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -21,9 +26,27 @@ _OPTIONS = (
     # Clients watch streams that may be silent for long: let them ask whether we live.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
     # Two servers on one port would each see half the calls.
     ("grpc.so_reuseport", 0),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What callers may have of a server at once, and how long."""
+
+    connections: int
+    """Open at once; more are closed as they come."""
+    calls: int
+    """Under way at once, over all connections; more are RESOURCE_EXHAUSTED before they are read."""
+    message: float
+    """Seconds from a call's beginning until its message is there."""
+    idle: float = 300.0
+    """Seconds after which a connection without calls is closed; clients open another."""
+
 
 Registration = tuple[Callable[[Any, grpc.aio.Server], None], Any]
 
@@ -42,6 +65,7 @@ class Server:
         services: Sequence[str],
         credentials: grpc.ServerCredentials | None = None,
         interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+        bounds: Bounds | None = None,
     ) -> None:
         """Binds nothing yet.
 
@@ -51,10 +75,15 @@ class Server:
             services: their names.
             credentials: for TLS; None listens without.
             interceptors: within the boundary, which makes statuses of their handlers' errors.
+            bounds: for callers that are not trusted; None sets none.
         """
         self._address, self._services, self._credentials = address, tuple(services), credentials
-        around = [*tracing.server_interceptors(), Boundary(), *interceptors]
-        self._server = grpc.aio.server(interceptors=around, options=_OPTIONS)
+        boundary = Boundary(message_within=bounds.message if bounds else None)
+        self._server = grpc.aio.server(
+            interceptors=[*tracing.server_interceptors(), boundary, *interceptors],
+            options=(*_OPTIONS, *_options(bounds)),
+            maximum_concurrent_rpcs=bounds.calls if bounds else None,
+        )
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         for add, servicer in servicers:
@@ -92,3 +121,12 @@ class Server:
         """Refuse new calls, give running ones `grace` seconds, then cancel them."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace)
+
+
+def _options(bounds: Bounds | None) -> Sequence[tuple[str, int]]:
+    if bounds is None:
+        return ()
+    return (
+        ("grpc.max_allowed_incoming_connections", bounds.connections),
+        ("grpc.max_connection_idle_ms", round(1000 * bounds.idle)),
+    )

@@ -7,9 +7,10 @@ import grpc
 import pytest
 
 from argus_protos.v1 import cluster_pb2, images_pb2, worker_pb2
+from argus_rpc.errors import from_rpc
 from argus_rpc.limits import Limits
 from helpers import eventually
-from router_support import ScriptedWorker, collect
+from router_support import ScriptedWorker, cluster_of, collect
 from security_support import guarded, stubs
 
 BRIEF = Limits(head=0.3, body=0.3, take=0.3)
@@ -124,6 +125,84 @@ async def test_stream_that_nobody_reads_is_ended_over_grpc(served):
             await collect(call)
     assert caught.value.code() == grpc.StatusCode.CANCELLED
     assert "not taken" in caught.value.details()
+
+
+@pytest.mark.parametrize("rpc", ["Generate", "DescribeCluster"])
+async def test_message_that_does_not_come_is_not_waited_for(served, rpc):
+    _, _, address, _ = served
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = channel.stream_unary(f"/argus.v1.ImageService/{rpc}")()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert from_rpc(caught.value).violations[0].field == "message"
+    assert "within 0.3 s" in caught.value.details()
+
+
+async def test_call_without_a_message_is_refused(served):
+    _, _, address, _ = served
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = channel.stream_unary("/argus.v1.ImageService/Generate")()
+        await call.done_writing()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+    assert (caught.value.code(), caught.value.details()) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "message: is missing",
+    )
+
+
+@pytest.fixture
+async def crowded():
+    """A router that has two connections to each front, and lets a third wait for nothing."""
+    worker = ScriptedWorker("w0", "large")
+    cluster = cluster_of(router={"maxConnections": 2})
+    async with guarded(worker, limits=BRIEF, cluster=cluster) as (router, address, url):
+        await eventually(lambda: router.service.ready)
+        yield address, url
+
+
+async def describe(address):
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(address, options=options) as channel:
+        await stubs(channel)[0].DescribeCluster(
+            images_pb2.DescribeClusterRequest(), timeout=5, wait_for_ready=True
+        )
+        return True
+
+
+async def test_connections_beyond_the_bound_are_closed_over_grpc(crowded):
+    address, _ = crowded
+    host, _, port = address.rpartition(":")
+    open_, preface = [], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+    for _ in range(3):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(preface)
+        open_.append((await asyncio.wait_for(reader.read(9), 10), writer))
+    assert [bool(heard) for heard, _ in open_] == [True, True, False]
+    for _, writer in open_:
+        writer.close()
+    assert await describe(address)
+
+
+async def test_connections_beyond_the_bound_are_closed_over_http(crowded):
+    _, url = crowded
+    held = [await connect(url) for _ in range(2)]
+    reader, writer = await connect(url)
+    told = await asyncio.wait_for(reader.read(), 10)
+    assert told.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nRetry-After: " in told
+    for other in (*(w for _, w in held), writer):
+        other.close()
+
+    async def is_let_in():
+        reader, writer = await connect(url)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        told = await reader.read()
+        writer.close()
+        return told.startswith(b"HTTP/1.1 200 ")
+
+    await eventually(is_let_in)
 
 
 async def test_client_that_is_half_closed_still_gets_its_answer(served):
