@@ -6,8 +6,9 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 CLUSTER := scripts/cluster
-# Tests that two processes run at once; whole clusters of processes are run one after the other.
-TOGETHER := -n 2 --dist loadfile tests/unit tests/service
+# Two processes run tests; of whole clusters there is one of each kind at a time (tests/conftest.py).
+QUICK := -n 2 --dist loadfile tests/unit tests/service
+WHOLE := -n 2 --dist loadgroup tests/local tests/cluster
 
 .PHONY: help setup demo test test-fast cluster cluster-down cluster-tools test-cluster lint format protos models evaluate bench clean
 
@@ -29,8 +30,8 @@ demo: $(STAMP) ## Draw eight prompts at two levels on this machine, and one cont
 
 test: cluster-tools ## Run all tests
 	@echo "==> Testing (some minutes; 'make test-fast' leaves out the slow ones)"
-	$(BIN)/python -m pytest $(TOGETHER)
-	$(BIN)/python -m pytest tests/local tests/cluster
+	$(BIN)/python -m pytest $(QUICK)
+	$(BIN)/python -m pytest $(WHOLE)
 
 cluster-tools: $(STAMP) ## Build the test cluster's programs and images (minutes once, then nothing)
 	@PYTHON=$(abspath $(BIN)/python) $(CLUSTER)/prepare.sh
@@ -45,8 +46,8 @@ test-cluster: cluster-tools ## Run all tests that need a Kubernetes; those that 
 	ARGUS_CLUSTER_ALL=1 $(BIN)/python -m pytest tests/cluster
 
 test-fast: $(STAMP) ## Run the tests that take seconds
-	$(BIN)/python -m pytest -m 'not slow' $(TOGETHER)
-	$(BIN)/python -m pytest -m 'not slow' tests/local tests/cluster
+	$(BIN)/python -m pytest -m 'not slow' $(QUICK)
+	$(BIN)/python -m pytest -m 'not slow' $(WHOLE)
 
 lint: $(STAMP) ## Check format, style, types, import rules and protos
 	@BIN=$(BIN) scripts/lint.sh

@@ -38,6 +38,13 @@ async def connect(url):
     return await asyncio.open_connection(host, int(port), limit=1024)
 
 
+async def all_until_closed(reader):
+    try:
+        return await reader.read()
+    except ConnectionResetError:  # A byte of ours came after the other side had closed.
+        return b""
+
+
 def post(body):
     head = f"POST /v1/images/generations HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
@@ -55,7 +62,7 @@ async def test_head_that_does_not_come_is_not_waited_for(served, sent):
 async def test_head_that_comes_byte_by_byte_is_not_waited_for(served):
     _, _, _, url = served
     reader, writer = await connect(url)
-    closed = asyncio.create_task(reader.read())
+    closed = asyncio.create_task(all_until_closed(reader))
     head = (bytes([byte]) for byte in itertools.chain(post(b"x"), itertools.repeat(120)))
 
     async def drip():
