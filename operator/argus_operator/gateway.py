@@ -109,7 +109,7 @@ class Gateway:
         path = kind.path(namespace, name, part)
         return await self._call("PATCH", kind, path, body=patch, content=_MERGE)
 
-    async def create(self, kind: Kind, namespace: str, thing: Object) -> Object:
+    async def create(self, kind: Kind, namespace: str | None, thing: Object) -> Object:
         """Raises Conflict where there is one of this name."""
         return await self._call("POST", kind, kind.path(namespace), body=thing)
 
@@ -117,7 +117,7 @@ class Gateway:
         """Raises Conflict where it has changed since it was read."""
         return await self._call("PUT", kind, kind.path(namespace, name), body=thing)
 
-    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str = "") -> None:
+    async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str = "") -> None:
         """Gone is as good as deleted; `uid` spares another object of that name."""
         body = {"preconditions": {"uid": uid}} if uid else {}
         try:

@@ -31,6 +31,12 @@ class Planning:
     """Between two looks at the load."""
     steady: float = 180.0
     """A load that has fallen is planned for when it has been low for so long."""
+    minimum_gain: float = 0.005
+    """What a new plan must gain over the standing one, in mean quality."""
+    young_gain: float = 0.03
+    """What it must gain within four intervals of a change."""
+    shed_loss: float = 2.0
+    """What refusing a request costs, in quality."""
 
 
 def rules_of(spec: ClusterSpec, planning: Planning) -> ControlRules:
@@ -55,6 +61,9 @@ def rules_of(spec: ClusterSpec, planning: Planning) -> ControlRules:
         target=spec.slo.target,
         interval=planning.interval,
         steady=planning.steady,
+        minimum_gain=planning.minimum_gain,
+        young_gain=planning.young_gain,
+        shed_loss=planning.shed_loss,
         weighed=True,
         limits={
             v.name: Limits(minimum=v.minimum_workers, maximum=v.maximum_workers)
@@ -67,7 +76,12 @@ def planning_of(spec: ClusterSpec) -> Planning:
     """What the document says."""
     said = spec.planning
     return Planning(
-        mode=Mode(said.mode), interval=said.interval_seconds, steady=said.steady_seconds
+        mode=Mode(said.mode),
+        interval=said.interval_seconds,
+        steady=said.steady_seconds,
+        minimum_gain=said.minimum_gain,
+        young_gain=said.minimum_gain_after_change,
+        shed_loss=said.shed_loss,
     )
 
 

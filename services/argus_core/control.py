@@ -43,8 +43,6 @@ _MOVED = 0.1
 """Share by which the load must move for a new plan."""
 _TURNS = 4
 """For so many turns after a change another must gain more."""
-_YOUNG_GAIN = 0.03
-"""What a change must gain that follows another so soon: a plan may live for some turns."""
 _SHED = 0.01
 """Share shed from which on workers are moved back and forth nevertheless."""
 _SURE = 2.0
@@ -98,6 +96,12 @@ class ControlRules:
     """Whether plans tell what others would have cost."""
     steady: float = 180.0
     """A load that has fallen is planned for when it has been low for so long."""
+    minimum_gain: float = 0.005
+    """What a new plan must gain over the standing one, in mean quality."""
+    young_gain: float = 0.03
+    """What it must gain that soon follows another: a plan may live for some turns."""
+    shed_loss: float = 2.0
+    """What refusing a request costs, in quality; above 1."""
 
 
 class ControlLoop:
@@ -202,8 +206,10 @@ class ControlLoop:
 
     def _decide(self, problem: PlanProblem, now: float) -> Plan:
         young = now - self._changed < _TURNS * self._rules.interval
-        rules = replace(problem.rules, minimum_gain=_YOUNG_GAIN) if young else problem.rules
-        problem = replace(problem, rules=rules, limits=_roomy(self._limits(now), problem))
+        rules = self._rules
+        gain = max(rules.minimum_gain, rules.young_gain) if young else rules.minimum_gain
+        judged = replace(problem.rules, minimum_gain=gain)
+        problem = replace(problem, rules=judged, limits=_roomy(self._limits(now), problem))
         plan = decide(problem, clock=self._clock, weighed=self._rules.weighed)
         if problem.limits and plan.expected_shed > _SHED:
             most = {
@@ -238,7 +244,12 @@ class ControlLoop:
     ) -> PlanProblem:
         rules = self._rules
         return PlanProblem(
-            rules=Rules(deadline=rules.deadline, target=rules.target, gap=_GAP),
+            rules=Rules(
+                deadline=rules.deadline,
+                target=rules.target,
+                shed_loss=rules.shed_loss,
+                gap=_GAP,
+            ),
             levels=tuple(
                 LevelProfile(name=level.name, variant=level.variant, seconds=self._able(cost))
                 for level, cost in zip(rules.levels, costs, strict=True)

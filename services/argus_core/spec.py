@@ -319,7 +319,7 @@ def only_in_kubernetes(spec: ClusterSpec) -> list[str]:
         *("tls", "apiKeys"),
     )
     found = [f"{part}.{field}" for part, has in parts.items() for field in theirs if field in has]
-    whole = [key for key in ("planning", "modelVolume", "observability") if key in said]
+    whole = [key for key in ("modelVolume", "observability") if key in said]
     return found + whole
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from argus_core.spec_model import Model
+from argus_core.spec_model import Model, Share
 
 ObjectName = Annotated[
     str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
@@ -67,7 +67,7 @@ class ApiKeys(Model):
 
 
 class PlanningRules(Model):
-    """Who decides what the workers hold, and how often."""
+    """Who decides what the workers hold, how often, and what for."""
 
     mode: Literal["automatic", "advisory", "off"] = "automatic"
     """`automatic` follows the plan, `advisory` only shows it, `off` makes none."""
@@ -75,6 +75,13 @@ class PlanningRules(Model):
     """Between two looks at the load."""
     steady_seconds: Annotated[float, Field(ge=1, le=86_400)] = 180.0
     """A load that has fallen is planned for when it has been low for so long."""
+    minimum_gain: Share = 0.005
+    """What a new plan must gain over the one in force, in mean quality over all requests."""
+    minimum_gain_after_change: Share = 0.03
+    """What it must gain within four intervals of a change."""
+    shed_loss: Annotated[float, Field(gt=1, le=10_000)] = 2.0
+    """What refusing a request costs, in quality: more than any picture is worth, so that a cheap
+    one always beats none."""
 
 
 class Observability(Model):

@@ -91,6 +91,27 @@ def test_a_variant_that_the_load_does_not_need_is_held_for_that_rule_alone(keep)
     assert cluster.holding(SMALL) == keep
 
 
+def test_what_gains_less_than_is_asked_for_is_not_done():
+    cluster = Cluster(keep=0, minimum_gain=0.9)
+    cluster.turn(LOW)
+    assert cluster.holding(LARGE) == 2
+
+
+def test_what_soon_follows_a_change_must_gain_more():
+    for young_gain, moves in ((0.0, True), (2.9, False)):
+        cluster = Cluster(young_gain=young_gain)
+        cluster.turns(LOW, 2)
+        cluster.turn(HIGH)
+        assert (cluster.holding(SMALL) > 1) is moves
+
+
+def test_a_worker_is_worth_more_where_refusing_costs_more():
+    dear, cheap = Cluster(shed_loss=10.0), Cluster()
+    for cluster in (dear, cheap):
+        cluster.turns(2 * FLOOD, 2)
+    assert min(dear.loop.prices) > 2 * min(cheap.loop.prices)
+
+
 def test_a_steady_load_is_planned_once_and_again_when_the_plan_is_old():
     cluster = Cluster()
     plans = cluster.turns(1.0, 45)

@@ -43,7 +43,6 @@ def test_what_only_kubernetes_heeds_is_named():
         "router.apiKeys",
         "predictor.replicas",
         "latentStore.claimName",
-        "planning",
         "modelVolume",
         "observability",
     ]

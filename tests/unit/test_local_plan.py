@@ -3,12 +3,13 @@ from math import inf
 from rich.console import Console
 
 from argus_cli.commands import status
-from argus_control.planning import SWITCH, Planning, Switches, costs_of, rules_of
+from argus_control.planning import SWITCH, Planning, Switches, costs_of, planning_of, rules_of
 from argus_control.plans import Seat, make_plan, plan_message, seats
 from argus_core.planning.plan import Allocation, Plan, Solver
 from argus_core.spec import parse_cluster
 from argus_protos.v1 import cluster_pb2
 from argus_rpc.convert import duration
+from operator_support import cluster_of
 
 PLAN = Plan(
     allocations=(
@@ -62,6 +63,14 @@ def test_status_shows_the_plan_with_its_reason_prices_and_forecast(capsys):
     assert "a, b │ 3 │ 0.250" in shown
     assert "so it is best (milp" in shown
     assert "2.50 images a second: mean quality 0.900 expected, 4.0% refused" in shown
+
+
+def test_the_control_loop_is_made_for_what_the_document_says_of_planning():
+    said = {"minimumGain": 0.1, "minimumGainAfterChange": 0.2, "shedLoss": 3}
+    spec, silent = cluster_of(planning=said).spec, cluster_of().spec
+    rules = rules_of(spec, planning_of(spec))
+    assert (rules.minimum_gain, rules.young_gain, rules.shed_loss) == (0.1, 0.2, 3.0)
+    assert rules_of(silent, planning_of(silent)) == rules_of(silent, Planning())
 
 
 def switched(variants, seconds, *, before=("a",)):

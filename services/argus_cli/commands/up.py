@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,11 +31,12 @@ def up(
         typer.Option("-f", "--file", help="ArgusCluster document; the small studio without one."),
     ] = None,
     plan: Annotated[
-        Mode,
+        Mode | None,
         typer.Option(
-            help="Have the workers follow the plan, only show it, or keep what they hold."
+            help="Have the workers follow the plan, only show it, or keep what they hold; "
+            "in place of the document's planning.mode."
         ),
-    ] = Mode.AUTOMATIC,
+    ] = None,
     page: Annotated[
         bool, typer.Option("--console/--no-console", help="Serve a page that shows the cluster.")
     ] = True,
@@ -42,11 +44,13 @@ def up(
     """Run router, predictor, workers and console on this machine until Ctrl-C."""
     from argus_cli.document import load_document  # noqa: PLC0415 - slow to import
     from argus_cli.local.cluster import LocalCluster  # noqa: PLC0415
-    from argus_control.planning import Planning  # noqa: PLC0415
+    from argus_control.planning import planning_of  # noqa: PLC0415
     from argus_core.spec import only_in_kubernetes  # noqa: PLC0415
 
     text, document = load_document(file)
-    planning = Planning(mode=plan)
+    planning = planning_of(document.spec)
+    if plan is not None:
+        planning = replace(planning, mode=plan)
     if passed := only_in_kubernetes(document.spec):
         console.print(f"[dim]Only Kubernetes heeds {', '.join(passed)}[/]")
     base = file.parent if file else None
