@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median_low
+from typing import NamedTuple
 
 from argus_core.spec import ImageSize, Level
 
@@ -41,6 +43,17 @@ class _Observed:
     at: float
 
 
+class Told(NamedTuple):
+    """What is known of how long a level takes, in seconds."""
+
+    seconds: float
+    """To expect; more than 0."""
+    longest: float
+    """That it may well take: the longest that it took lately, at least `seconds`."""
+    fresh: bool
+    """Whether this rests on something seen lately."""
+
+
 class ServiceTimes:
     """Expected seconds of one image at the default size, by level and GPU type.
 
@@ -55,21 +68,18 @@ class ServiceTimes:
 
     def expect(self, level: str, gpu_type: str, now: float) -> float:
         """Seconds to expect; more than 0. An unknown GPU type is taken for the slowest."""
-        common = self._common(gpu_type, now)
+        return self.told(level, gpu_type, now).seconds
+
+    def told(self, level: str, gpu_type: str, now: float) -> Told:
+        """All that is known; see `expect`."""
+        common, prior = self._common(gpu_type, now), self._prior(level, gpu_type)
         seen = self._observed.get((level, gpu_type))
         if seen is None:
-            return self._prior(level, gpu_type) * common
+            return Told(prior * common, prior * common, fresh=False)
         own = _fade(seen.at, now, _HALF_LIFE)
         ratio = math.exp(own * math.log(seen.ratio) + (1 - own) * math.log(common))
-        return self._prior(level, gpu_type) * ratio
-
-    def longest(self, level: str, gpu_type: str, now: float) -> float:
-        """Seconds that it may well take: the longest that it took lately, at least `expect`."""
-        expected = self.expect(level, gpu_type, now)
-        seen = self._observed.get((level, gpu_type))
-        if seen is None:
-            return expected
-        return expected * (1 + (seen.longest / seen.ratio - 1) * _fade(seen.at, now, _HALF_LIFE))
+        longer = 1 + (seen.longest / seen.ratio - 1) * own
+        return Told(prior * ratio, prior * ratio * longer, fresh=now - seen.at <= FRESH)
 
     def observe(self, level: str, gpu_type: str, seconds: float, now: float) -> float:
         """Learn that an image took so many seconds, scaled to the default size.
@@ -91,11 +101,6 @@ class ServiceTimes:
         self._observed[key] = _Observed(mean, longest, count + 1, now)
         self._commons.pop(gpu_type, None)
         return bounded * self._prior(level, gpu_type)
-
-    def fresh(self, level: str, gpu_type: str, now: float) -> bool:
-        """Whether the expectation rests on something seen lately."""
-        seen = self._observed.get((level, gpu_type))
-        return seen is not None and now - seen.at <= FRESH
 
     def _prior(self, level: str, gpu_type: str) -> float:
         seconds = self._levels[level].seconds
@@ -127,24 +132,46 @@ def pixel_scale(size: ImageSize | None, default: ImageSize) -> float:
     return size.width * size.height / (default.width * default.height)
 
 
-def start_after(free_in: Sequence[float], ahead: float) -> float:
+class Slots(NamedTuple):
+    """Slots of workers, by when they are free; what is free already is only counted."""
+
+    free: int
+    busy: Sequence[float]
+    """Seconds until each of the others is free; more than 0, ascending."""
+    seconds: float
+    """Of those, together."""
+
+    @property
+    def total(self) -> int:
+        """How many."""
+        return self.free + len(self.busy)
+
+
+def slots_of(busy: Iterable[float], count: int) -> Slots:
+    """So many slots, of which some are busy for so many seconds; no more of them count."""
+    later = sorted(seconds for seconds in islice(busy, count) if seconds > 0)
+    return Slots(count - len(later), later, sum(later))
+
+
+def start_after(slots: Slots, ahead: float) -> float:
     """Seconds until a request begins, at the latest.
 
     Args:
-        free_in: for each slot, seconds until it is free; at least one.
+        slots: at least one.
         ahead: seconds of waiting work that goes first, shared by all the slots.
 
     The work ahead is poured over the slots like water; as it comes in whole images, the last
     of them begins no later than this.
     """
-    assert free_in, "a request cannot begin without a slot"
-    slots = sorted(max(0.0, free) for free in free_in)
-    if (full := (sum(slots) + ahead) / len(slots)) >= slots[-1]:
+    assert slots.total, "a request cannot begin without a slot"
+    filled, busy = slots.free, slots.busy
+    full = (slots.seconds + ahead) / slots.total
+    if not busy or full >= busy[-1]:
         return full
-    level, poured = slots[0], 0.0
-    for filled, following in enumerate(slots[1:], start=1):
+    level = poured = 0.0
+    for following in busy:
         room = (following - level) * filled
-        if poured + room >= ahead:
-            return level + (ahead - poured) / filled
-        level, poured = following, poured + room
-    return level + (ahead - poured) / len(slots)
+        if filled and poured + room >= ahead:
+            break
+        level, poured, filled = following, poured + room, filled + 1
+    return level + (ahead - poured) / filled

@@ -154,6 +154,8 @@ class Line:
         """Every level takes so long from now on."""
         self.touch()
         self._seconds = np.array([*seconds, 0.0])
+        if not self.ranks:
+            return
         scale = self.column(_SCALE)
         self.column(_WORK)[:] = scale * self._seconds[self._indices(_LEVEL)]
         self.column(_LEAST)[:] = scale * self._seconds[self._indices(_QUICKEST)]
@@ -176,6 +178,8 @@ class Line:
     def sums(self, rank: Rank | None, queues: int) -> tuple[list[float], list[float]]:
         """By queue: seconds of work before a rank, as settled and at the quickest."""
         end = len(self.ranks) if rank is None else bisect_left(self.ranks, rank)
+        if not end:
+            return [0.0] * queues, [0.0] * queues
         if end not in self._sums:
             self._sums[end] = self._sum(slice(end), queues)
         return self._sums[end]

@@ -11,7 +11,7 @@ changed, and every second, as what was learnt is forgotten.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import inf
 from statistics import fmean
 
@@ -29,7 +29,7 @@ from argus_router.worked import Worked
 
 _MOST_SIZES = 1024
 """Pairs of variant and size that are remembered as proven."""
-_LEARNT = 0.02
+_LEARNT = 0.1
 """Seconds after which it is where something was learnt: not for each of hundreds a second."""
 _RECKONED = 1.0
 """Seconds after which what images take is reckoned anew whatever has changed."""
@@ -128,8 +128,8 @@ class Outlook:
         """By level and GPU type: seconds of an image by what was drawn; None where nothing was."""
         for level in self._spec.ladder:
             for gpu in level.seconds:
-                fresh = self._times.fresh(level.name, gpu, now)
-                yield level, gpu, self._times.expect(level.name, gpu, now) if fresh else None
+                told = self._times.told(level.name, gpu, now)
+                yield level, gpu, told.seconds if told.fresh else None
 
     def fetched(self, seconds: float, *, found: bool, now: float) -> None:
         """Learn that a start was fetched in so many seconds, or given up after them."""
@@ -138,18 +138,17 @@ class Outlook:
 
     def _reckon(self, now: float) -> Known:
         fetch = self.fetches.cost(now)
-        levels = [
-            (level.name, fetch if level.skipped_steps else 0.0) for level in self._spec.ladder
-        ]
-        named = [gpu for level in self._spec.ladder for gpu in level.seconds]
-        by_gpu_type = {
-            gpu: Times(
-                seconds=[self._times.expect(n, gpu, now) + f for n, f in levels],
-                longest=[self._times.longest(n, gpu, now) + f for n, f in levels],
-                fresh=[self._times.fresh(n, gpu, now) for n, _ in levels],
+        extra = [fetch if level.skipped_steps else 0.0 for level in self._spec.ladder]
+
+        def times(gpu_type: str) -> Times:
+            told = [self._times.told(level.name, gpu_type, now) for level in self._spec.ladder]
+            return Times(
+                seconds=[t.seconds + f for t, f in zip(told, extra, strict=True)],
+                longest=[t.longest + f for t, f in zip(told, extra, strict=True)],
+                fresh=[t.fresh for t in told],
             )
-            for gpu in {*self._gpu_types.values(), *named, ""}
-        }
+
+        by_gpu_type = _WhereAsked(times)
         return Known(
             ladder=self._spec.ladder,
             crew=self.crew,
@@ -178,6 +177,17 @@ class Outlook:
             longest=[max(t.longest[index] for t in mine) for index, mine in enumerate(counts)],
             fresh=[any(t.fresh[index] for t in mine) for index, mine in enumerate(counts)],
         )
+
+
+class _WhereAsked(dict[str, Times]):
+    """By GPU type: reckoned when it is first asked for."""
+
+    def __init__(self, reckon: Callable[[str], Times]) -> None:
+        self._reckon = reckon
+
+    def __missing__(self, gpu_type: str) -> Times:
+        found = self[gpu_type] = self._reckon(gpu_type)
+        return found
 
 
 def _sized(variant: str, job: Job) -> tuple[str, int, int]:

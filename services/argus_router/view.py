@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from math import inf
 
 from argus_core.choice import Candidate
 from argus_core.demand import ALONE, Shares
-from argus_core.estimate import start_after
+from argus_core.estimate import Slots, slots_of, start_after
 from argus_core.legacy import with_legacy
 from argus_core.queue import Ahead, Leeway, Queues
 from argus_core.spec import Level
@@ -73,7 +74,7 @@ class View:
         ahead, teams = self._queues.ahead(job.rank, job.tenant), self._crew.teams
         prices = self._prices(job.tenant)
         starts = {} if self._known.starts_closed else job.starts
-        waits = {team: self._wait(team, ahead) for team in self._free_in}
+        waits = {team: self._wait(team, ahead) for team in self._slots}
         scales = {variant: self._known.scale(job, variant) for variant in teams}
         found = [
             self._candidate(
@@ -139,7 +140,7 @@ class View:
     def room_before(self, job: Job, variant: str) -> float:
         """Seconds of the holders' time that a newcomer may take before those behind it are late."""
         least = inf
-        for team in self._free_in:
+        for team in self._slots:
             if share := self._crew.shares[team].get(variant):
                 leeway = self._leeway(team, behind=job, tenant=job.tenant).strained
                 least = min(least, max(0.0, leeway) / share)
@@ -151,29 +152,29 @@ class View:
         Of the tenant's own that goes before, all drawn at their quickest.
         """
         team = self._crew.teams[variant]
-        slots = len(self._free_in[team]) * self._shares.share(job.tenant)
+        slots = self._slots[team].total * self._shares.share(job.tenant)
         own = self._queues.own(job.tenant, job.rank).least
         work = sum(part * own.get(v, 0.0) for v, part in self._crew.shares[team].items())
         return work / slots if slots else inf
 
     def _wait(self, team: str, ahead: Ahead) -> tuple[float | None, float | None]:
         """Seconds until a job begins: as levels stand, and if all ahead are at their quickest."""
-        if not (free_in := self._free_in[team]):
+        if not (slots := self._slots[team]).total:
             return None, None
         shares = self._crew.shares[team].items()
         settled = sum(share * ahead.settled.get(other, 0.0) for other, share in shares)
         least = sum(share * ahead.least.get(other, 0.0) for other, share in shares)
-        return start_after(free_in, settled), start_after(free_in, least)
+        return start_after(slots, settled), start_after(slots, least)
 
     def _leeway(
         self, team: str, *, tenant: str, first: float = 0.0, behind: Job | None = None
     ) -> Leeway:
-        free_in, over = self._free_in[team], self._shares.over
+        slots, over = self._slots[team], self._shares.over
         return self._queues.leeway(
             [variant for variant, theirs in self._crew.teams.items() if theirs == team],
             self._crew.shares[team],
-            slots=len(free_in),
-            busy=sum(free_in),
+            slots=slots.total,
+            busy=slots.seconds,
             now=self._now,
             first=first,
             behind=None if behind is None else behind.rank,
@@ -183,11 +184,18 @@ class View:
         )
 
     @cached_property
-    def _free_in(self) -> Mapping[str, Sequence[float]]:
-        """By team, for each of its slots: seconds until it is free."""
+    def _slots(self) -> Mapping[str, Slots]:
+        """By team."""
         crew, now = self._crew, self._now
         return {
-            team: sorted(free for worker in crew.holders[team] for free in _free_in(worker, now))
+            team: slots_of(
+                (
+                    _left(job, now)
+                    for worker in crew.holders[team]
+                    for job in islice(worker.running, worker.slots)
+                ),
+                crew.slots[team],
+            )
             for team in dict.fromkeys(crew.teams.values())
         }
 
@@ -209,7 +217,7 @@ class View:
             crowding = self._crowding(account, share)
             standing = {
                 team: self._standing(team, every, own, share, crowding=crowding)
-                for team in self._free_in
+                for team in self._slots
             }
             self._asked[account] = self._known.prices(
                 {variant: standing[team] for variant, team in self._crew.teams.items()},
@@ -238,16 +246,16 @@ class View:
         *,
         crowding: float,
     ) -> Standing:
-        free_in, shares = self._free_in[team], self._crew.shares[team].items()
+        slots, shares = self._slots[team], self._crew.shares[team].items()
         work = sum(part * every.get(other, 0.0) for other, part in shares)
         if own is not None:
             work = min(work, sum(part * own.get(other, 0.0) for other, part in shares) / share)
-        work += sum(free_in)
-        backlog = work / len(free_in) if free_in else 0.0
+        work += slots.seconds
+        backlog = work / slots.total if slots.total else 0.0
         return Standing(
-            slots=len(free_in),
+            slots=slots.total,
             backlog=max(backlog, crowding),
-            idle=not all(free_in),
+            idle=slots.free > 0,
             team=team,
         )
 
@@ -296,14 +304,6 @@ def _has_start(level: Level, job: Job, worker: Worker, *, closed: bool) -> bool:
     """Whether a worker can have a job's start for a level: its latents are of the same space."""
     start = job.starts.get(level.name)
     return start is not None and not closed and start.space == worker.space(level.variant)
-
-
-def _free_in(worker: Worker, now: float) -> list[float]:
-    """For each slot, seconds until it is free."""
-    if not worker.running:
-        return [0.0] * worker.slots
-    left = [_left(job, now) for job in worker.running][: worker.slots]
-    return left + [0.0] * (worker.slots - len(left))
 
 
 def _left(job: Job, now: float) -> float:

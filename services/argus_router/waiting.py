@@ -301,6 +301,8 @@ class Waiting:
 
     def _take_over(self, worker: Worker) -> Job | None:
         """A job that waits for others, where a worker that nothing waits for gains by it."""
+        if not len(self.queues):
+            return None
         waiting = set(self.queues.variants()) - {UNDECIDED, *worker.loadout}
         view = self._look()
         for variant in sorted(waiting):

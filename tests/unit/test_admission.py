@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from argus_core.admission import ADMITTED, DECLINED, Ledger, Terms
 from argus_core.errors import InvalidRequest
-from argus_core.estimate import start_after
+from argus_core.estimate import slots_of, start_after
 
 SECONDS = 1.0
 """Of GPU time that every request of these tests takes at its cheapest."""
@@ -260,7 +260,7 @@ class Loop:
     def _come(self, number, kind):
         idle = len(self.running) < self.workers
         frees = [expected - self.now for expected, _ in self.running]
-        wait = 0.0 if idle else start_after(frees, len(self.queue) * SECONDS)
+        wait = 0.0 if idle else start_after(slots_of(frees, self.workers), len(self.queue) * SECONDS)
         answer = self.ledger.ask(number, SECONDS, wait, self.deadline - SECONDS, self.now)
         self.returned += kind == "again"
         self.kept += kind == "again" and answer.admitted

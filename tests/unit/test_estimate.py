@@ -6,10 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argus_core.estimate import FRESH, ServiceTimes, pixel_scale, start_after
+from argus_core.estimate import FRESH, ServiceTimes, pixel_scale, slots_of, start_after
 from argus_core.spec import ImageSize, Level
 
 SECONDS = st.floats(0.001, 1000)
+
+
+def begins(free_in, ahead):
+    return start_after(slots_of(free_in, len(free_in)), ahead)
 
 
 def level(name="a", **seconds):
@@ -86,16 +90,16 @@ def test_the_longest_that_it_took_is_forgotten_too():
     for now in range(50):
         times.observe("a", "cpu", 1.0, float(now))
     times.observe("a", "cpu", 2.5, 50.0)
-    assert times.longest("a", "cpu", 50.0) == pytest.approx(2.5, rel=0.01)
-    assert times.longest("a", "cpu", 9000.0) == pytest.approx(1.0, abs=0.05)
+    assert times.told("a", "cpu", 50.0).longest == pytest.approx(2.5, rel=0.01)
+    assert times.told("a", "cpu", 9000.0).longest == pytest.approx(1.0, abs=0.05)
 
 
 def test_fresh_is_what_was_seen_lately():
     times = ServiceTimes([level()])
-    assert not times.fresh("a", "cpu", 0)
+    assert not times.told("a", "cpu", 0).fresh
     times.observe("a", "cpu", 1.0, 0.0)
-    assert times.fresh("a", "cpu", FRESH)
-    assert not times.fresh("a", "cpu", FRESH + 1)
+    assert times.told("a", "cpu", FRESH).fresh
+    assert not times.told("a", "cpu", FRESH + 1).fresh
 
 
 def test_pixels_scale_the_seconds():
@@ -105,13 +109,13 @@ def test_pixels_scale_the_seconds():
 
 
 def test_request_begins_when_the_first_slot_is_free_where_nothing_is_ahead():
-    assert start_after([3.0, 1.0, 2.0], 0.0) == 1.0
+    assert begins([3.0, 1.0, 2.0], 0.0) == 1.0
 
 
 def test_work_ahead_fills_the_slots_evenly():
-    assert start_after([0.0, 0.0], 4.0) == 2.0
-    assert start_after([0.0, 10.0], 4.0) == 4.0
-    assert start_after([0.0, 1.0], 3.0) == 2.0
+    assert begins([0.0, 0.0], 4.0) == 2.0
+    assert begins([0.0, 10.0], 4.0) == 4.0
+    assert begins([0.0, 1.0], 3.0) == 2.0
 
 
 SLOTS = st.lists(st.floats(0, 100), min_size=1, max_size=8)
@@ -124,9 +128,9 @@ def test_request_never_begins_later_than_told(slots, ahead):
     for seconds in ahead:
         free[0] += seconds
         free.sort()
-    assert free[0] <= start_after(slots, sum(ahead)) + 1e-6
+    assert free[0] <= begins(slots, sum(ahead)) + 1e-6
 
 
 @given(SLOTS, st.floats(0, 100), st.floats(0, 100))
 def test_more_work_ahead_never_means_sooner(slots, ahead, more):
-    assert start_after(slots, ahead) <= start_after(slots, ahead + more) + 1e-9
+    assert begins(slots, ahead) <= begins(slots, ahead + more) + 1e-9

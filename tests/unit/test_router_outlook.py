@@ -5,7 +5,7 @@ import pytest
 from router_support import Rehearsal
 
 BOTH = ("large", "tiny")
-MOMENT = 0.03
+MOMENT = 0.15
 """Seconds after which what was learnt is reckoned with."""
 
 
