@@ -260,7 +260,9 @@ class Loop:
     def _come(self, number, kind):
         idle = len(self.running) < self.workers
         frees = [expected - self.now for expected, _ in self.running]
-        wait = 0.0 if idle else start_after(slots_of(frees, self.workers), len(self.queue) * SECONDS)
+        wait = (
+            0.0 if idle else start_after(slots_of(frees, self.workers), len(self.queue) * SECONDS)
+        )
         answer = self.ledger.ask(number, SECONDS, wait, self.deadline - SECONDS, self.now)
         self.returned += kind == "again"
         self.kept += kind == "again" and answer.admitted
