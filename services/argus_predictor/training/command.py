@@ -17,6 +17,9 @@ from argus_predictor.training.comparing import Comparison, compared
 from argus_predictor.training.making import train
 from argus_predictor.training.samples import Label
 
+PAGE = "report.md"
+"""Beside the head that it tells of."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -63,14 +66,18 @@ def run(
     )
     comparison = compared(trained.head, old, trained.held_out, trained.held_labels)
     found = report.report_of(trained, document, comparison)
+    page = report.page(found, version=trained.head.version)
     if comparison.better:
         heads.save(trained.head, out)
-        report.write(found, trained, document, out)
+        from argus_predictor.training.plots import draw  # noqa: PLC0415 - matplotlib is slow
+
+        draw(found, trained, report.seconds_of(document, found.levels), out / report.PLOTS)
+        (out / PAGE).write_text(page, encoding="utf-8")
     return Outcome(
         version=trained.head.version,
         comparison=comparison,
         written=comparison.better,
-        page=report.page(found, version=trained.head.version),
+        page=page,
     )
 
 

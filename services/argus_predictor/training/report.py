@@ -1,10 +1,9 @@
-"""What is known of a trained head, as figures, a Markdown page and plots."""
+"""What is known of a trained head, as figures and as a Markdown page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +15,8 @@ from argus_predictor.training.families import BASELINES
 from argus_predictor.training.making import Trained
 from argus_predictor.training.samples import Floats, Samples
 
-PAGE, PLOTS = "report.md", "report.png"
+PLOTS = "report.png"
+"""Beside the page."""
 HEAD = "this head"
 
 
@@ -100,14 +100,6 @@ def page(report: Report, *, version: str) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def write(report: Report, trained: Trained, profile: ArgusProfile, folder: Path) -> None:
-    """The page and its plots, into a folder that is there."""
-    from argus_predictor.training.plots import draw  # noqa: PLC0415 - matplotlib is slow to import
-
-    draw(report, trained, seconds_of(profile, report.levels), folder / PLOTS)
-    (folder / PAGE).write_text(page(report, version=trained.head.version), encoding="utf-8")
 
 
 def _notes(report: Report) -> Iterator[str]:
