@@ -19,6 +19,7 @@ class ConditionType(StrEnum):
     WITHIN_BUDGET = "WithinBudget"
     SLO_MET = "SLOMet"
     PROGRESSING = "Progressing"
+    PROFILE_CURRENT = "ProfileCurrent"
 
 
 class ReadyReason(StrEnum):
@@ -75,8 +76,18 @@ class ProgressReason(StrEnum):
     CRASHING = "Crashing"
 
 
-Reason = ReadyReason | PlanReason | BudgetReason | SloReason | ProgressReason
-REASONS = (ReadyReason, PlanReason, BudgetReason, SloReason, ProgressReason)
+class FiguresReason(StrEnum):
+    """Of ProfileCurrent."""
+
+    APPLIED = "ProfileApplied"
+    STATED = "Stated"
+    GUESSED = "Guessed"
+    MISSING = "ProfileMissing"
+    REFUSED = "ProfileRefused"
+
+
+Reason = ReadyReason | PlanReason | BudgetReason | SloReason | ProgressReason | FiguresReason
+REASONS = (ReadyReason, PlanReason, BudgetReason, SloReason, ProgressReason, FiguresReason)
 
 
 @dataclass(frozen=True, kw_only=True)

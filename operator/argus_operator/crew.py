@@ -36,6 +36,7 @@ _UNCONTROLLED = {
     "router": set(Router.model_fields) - {"tls", "api_keys"},
     "predictor": True,
     "latent_store": True,
+    "profile": True,
     "model_volume": True,
     "observability": True,
     "tenants": True,

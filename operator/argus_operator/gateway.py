@@ -86,6 +86,12 @@ class Gateway:
             if not token:
                 return found
 
+    async def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        """As `get`, for who may list objects of the kind but not get one."""
+        query = {"fieldSelector": f"metadata.name={name}"}
+        page = await self._call("GET", kind, kind.path(namespace), query=query)
+        return next(iter(page.get("items", ())), None)
+
     async def apply(self, thing: Object) -> Object:
         """Have an object say what `thing` says, whoever said otherwise; the rest of it is kept."""
         kind, meta = kind_of(thing), thing["metadata"]

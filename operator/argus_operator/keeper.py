@@ -20,11 +20,13 @@ from collections.abc import Mapping, Sequence
 
 from argus_control.history import History
 from argus_core.errors import ArgusError, InvalidRequest, NotFound
-from argus_core.spec import ArgusCluster, parse_cluster
+from argus_core.spec import ArgusCluster, is_automatic, parse_cluster
 from argus_core.spread import Loadout
 from argus_operator import names, report
 from argus_operator.chronicle import Chronicle
+from argus_operator.conditions import Condition
 from argus_operator.crew import Controller, gist
+from argus_operator.figures import Figures
 from argus_operator.gateway import Gateway, Object
 from argus_operator.health import Heartbeats
 from argus_operator.herald import Herald
@@ -78,7 +80,7 @@ class Keeper:
         self._teller = Teller(gateway, Herald(gateway, namespace, name, uid), metrics)
         self._woken = asyncio.Event()
         self._controller: Controller | None = None
-        self._chronicle: Chronicle | None = None
+        self._memory: tuple[Chronicle, Figures] | None = None
         """None before the first look."""
         self.inventory = Inventory(gateway, resync=settings.resync * random.uniform(0.8, 1.2))
         """What belongs to the cluster."""
@@ -137,17 +139,18 @@ class Keeper:
         if "deletionTimestamp" in found["metadata"]:
             return True  # What belongs to it is deleted by its ownerReferences.
         try:
-            cluster = parse_cluster(found)
+            cluster, automatic = parse_cluster(found), is_automatic(found)
         except InvalidRequest as error:
             await self._teller.tell_invalid(found, str(error))
             self._period = _QUIET
             return True
-        await self._keep(found, cluster)
+        await self._keep(found, cluster, automatic=automatic)
         return True
 
-    async def _keep(self, found: Object, cluster: ArgusCluster) -> None:
+    async def _keep(self, found: Object, cluster: ArgusCluster, *, automatic: bool) -> None:
         paused = found["metadata"].get("annotations", {}).get(names.PAUSED) == "true"
-        chronicle = await self._chronicled()
+        chronicle, figures = await self._remembered()
+        cluster, profile = await figures.of(cluster, automatic=automatic)
         if not paused:
             plans = chronicle.text(time.monotonic())
             wanted = build(cluster, self._settings, _owner(found), plans=plans)
@@ -159,7 +162,7 @@ class Keeper:
         if not paused:
             await self._replace(cluster, pods, controller, revisions)
             await self._label(pods, controller)
-        sight = self._sight(cluster, pods, controller, accounts, paused=paused)
+        sight = self._sight(cluster, pods, controller, accounts, paused=paused, profile=profile)
         self._metrics.see(sight)
         moved = await self._teller.tell(found, sight, controller.control.crew.states)
         self._period = _BUSY if moved else min(2 * self._period, _QUIET)
@@ -171,13 +174,15 @@ class Keeper:
             for thing in await self._gateway.list(POD, self._namespace, selector=selector)
         ]
 
-    async def _chronicled(self) -> Chronicle:
-        """What was planned, as the cluster's ConfigMap told of it when this process began."""
-        if self._chronicle is None:
+    async def _remembered(self) -> tuple[Chronicle, Figures]:
+        """What was planned, and which figures levels had, as ConfigMaps told when this began."""
+        if self._memory is None:
             selector = names.selector(self._name)
             maps = await self._gateway.list(CONFIG_MAP, self._namespace, selector=selector)
-            self._chronicle = Chronicle(self._name, maps)
-        return self._chronicle
+            told = next((m for m in maps if m["metadata"]["name"] == self._name), None)
+            figures = Figures(self._gateway, self._namespace, told=told)
+            self._memory = Chronicle(self._name, maps), figures
+        return self._memory
 
     async def _controlled(
         self, found: Object, cluster: ArgusCluster, pods: Sequence[Pod], history: History
@@ -280,6 +285,7 @@ class Keeper:
         accounts: Sequence[Account],
         *,
         paused: bool,
+        profile: Condition,
     ) -> Sight:
         control, decided = controller.control, controller.control.decided
         followed = decided is not None and control.plan.solver == decided.solver.value
@@ -306,6 +312,7 @@ class Keeper:
             outcome=control.outcomes.of_late(time.monotonic()),
             unmoved=controller.unmoved(),
             refusals=self.inventory.refusals,
+            figures=profile,
         )
 
 

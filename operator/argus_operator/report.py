@@ -14,6 +14,7 @@ from argus_core.spec import ClusterSpec
 from argus_core.spread import Loadout
 from argus_core.states import WorkerPhase
 from argus_operator import names
+from argus_operator.conditions import Condition
 from argus_operator.ledger import Account
 from argus_operator.pods import Pod
 from argus_protos.v1 import cluster_pb2
@@ -71,6 +72,8 @@ class Sight:
     """For how long workers on the way have not got any further."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """By object, why the API server would not have it."""
+    figures: Condition | None = None
+    """Whether the levels have the figures that the document wants."""
 
     @property
     def unreachable(self) -> dict[str, str]:

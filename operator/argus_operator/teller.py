@@ -29,6 +29,8 @@ _BAD = {
     "Unschedulable",
     "ImageUnavailable",
     "Crashing",
+    "ProfileMissing",
+    "ProfileRefused",
 }
 """Reasons that are warned of."""
 

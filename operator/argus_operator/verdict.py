@@ -25,8 +25,9 @@ STUCK = 600.0
 
 
 def conditions(sight: Sight) -> list[Condition]:
-    """All five, in a stated order."""
-    return [_ready(sight), _plan(sight), _budget(sight), _slo(sight), _progress(sight)]
+    """All that there are, in a stated order."""
+    found = [_ready(sight), _plan(sight), _budget(sight), _slo(sight), _progress(sight)]
+    return [*found, sight.figures] if sight.figures is not None else found
 
 
 def invalid(message: str) -> Condition:

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from argus_core.errors import InvalidRequest
-from argus_core.spec import ArgusCluster, parse_cluster
+from argus_core.spec import ArgusCluster, is_automatic, parse_cluster
 
 STUDIO = "studio.yaml"
 
@@ -27,6 +27,34 @@ def load_document(path: Path | None) -> tuple[str, ArgusCluster]:
         where = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"
         raise InvalidRequest.one(f"{path or STUDIO}{where}", problem) from error
+
+
+def written(cluster: ArgusCluster) -> str:
+    """The document's text, by which services and people read it."""
+    plain = cluster.model_dump(mode="json", by_alias=True, exclude={"status"}, exclude_none=True)
+    return yaml.safe_dump(plain, sort_keys=False)
+
+
+def with_profile(text: str, cluster: ArgusCluster, base: Path) -> tuple[str, ArgusCluster]:
+    """Text and document with the figures of the profile that it names a file of, if it does.
+
+    Args:
+        text: of the document.
+        cluster: what it says.
+        base: folder in which a relative path begins.
+
+    Raises:
+        InvalidRequest: the file cannot be read, makes no sense, or is of other levels.
+    """
+    from argus_cli.simulate.profiles import profiled  # noqa: PLC0415 - slow to import
+
+    source = cluster.spec.profile
+    if source is None or source.path is None:
+        return text, cluster
+    path = base / Path(source.path).expanduser()
+    automatic = is_automatic(yaml.safe_load(text))
+    done = profiled(cluster, path, automatic=automatic, option="spec.profile.path")
+    return written(done), done
 
 
 def _read(path: Path) -> str:

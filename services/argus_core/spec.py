@@ -7,11 +7,12 @@ every error names the field's path.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from argus_core import habits
 from argus_core.errors import InvalidRequest, Violation
 from argus_core.spec_engine import Lora, StepCacheText
 from argus_core.spec_kubernetes import (
@@ -37,6 +38,25 @@ ClusterName = Annotated[
     str, Field(min_length=1, max_length=40, pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$")
 ]
 """Short, as the names of what belongs to the cluster begin with it."""
+
+
+class ProfileSource(Model):
+    """Where a profile document is, whose figures take the place of the ladder's."""
+
+    config_map_name: ObjectName | None = None
+    """Of a ConfigMap, in Kubernetes."""
+    key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")] = (
+        "profile.json"
+    )
+    """The ConfigMap's entry."""
+    path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    """A file, for `argus up`; a relative path begins at the document."""
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> ProfileSource:
+        if self.config_map_name is None and self.path is None:
+            raise ValueError("configMapName: give one, or path of a file, which argus up reads")
+        return self
 
 
 class Slo(Model):
@@ -220,7 +240,11 @@ class ClusterSpec(Model):
     slo: Slo = Slo()
     pools: Annotated[tuple[Pool, ...], Field(min_length=1, max_length=64)]
     variants: Annotated[tuple[Variant, ...], Field(min_length=1, max_length=64)]
-    ladder: Annotated[tuple[Level, ...], Field(min_length=1, max_length=256)]
+    ladder: Annotated[tuple[Level, ...], Field(max_length=256)] = ()
+    """From dearest to cheapest. Left out: the profile's levels of these variants, or where there is
+    no profile what is commonly drawn with models of their families; `parse_cluster` fills it in."""
+    profile: ProfileSource | None = None
+    """Where figures of the levels come from; None: from the ladder itself."""
     default_size: ImageSize = ImageSize(width=1024, height=1024)
     router: Router = Router()
     predictor: Predictor = Predictor()
@@ -263,7 +287,8 @@ class ClusterSpec(Model):
                 raise ValueError(f"ladder[{level.name}].variant: no variant {level.variant!r}")
             if missing := types - level.seconds.keys():
                 raise ValueError(f"ladder[{level.name}].seconds: none for {sorted(missing)}")
-        if unused := known - {level.variant for level in self.ladder}:
+        unused = known - {level.variant for level in self.ladder}
+        if unused and self.ladder:
             raise ValueError(f"variants: no level of the ladder uses {sorted(unused)}")
         return self
 
@@ -293,17 +318,44 @@ class ArgusCluster(Model):
 
 
 def parse_cluster(document: Any) -> ArgusCluster:
-    """Check a document, as YAML or JSON gives it.
+    """Check a document, as YAML or JSON gives it; a ladder that it leaves out is filled in.
 
     Raises:
         InvalidRequest: naming every field that is wrong.
     """
     try:
-        return ArgusCluster.model_validate(document)
+        cluster = ArgusCluster.model_validate(document)
     except ValidationError as error:
         raise InvalidRequest(
             [Violation(_path(item["loc"]), item["msg"]) for item in error.errors()]
         ) from error
+    return cluster if cluster.spec.ladder else with_ladder(cluster, _commonly_drawn(cluster.spec))
+
+
+def is_automatic(document: Mapping[str, Any]) -> bool:
+    """Whether a sound document leaves its ladder to Argus."""
+    return not document["spec"].get("ladder")
+
+
+def with_ladder(cluster: ArgusCluster, ladder: Iterable[Level]) -> ArgusCluster:
+    """The cluster with another ladder."""
+    spec = cluster.spec.model_copy(update={"ladder": tuple(ladder)})
+    return cluster.model_copy(update={"spec": spec})
+
+
+def _commonly_drawn(spec: ClusterSpec) -> list[Level]:
+    found = habits.levels(
+        ((variant.name, variant.family) for variant in spec.variants),
+        gpu_types=list(dict.fromkeys(pool.gpu_type for pool in spec.pools)),
+        pixels=spec.default_size.width * spec.default_size.height,
+        stored=spec.latent_store is not None,
+    )
+    try:
+        return [Level.model_validate(level) for level in found]
+    except ValidationError as error:
+        # A variant's name may leave no room for its steps.
+        problems = [f"{item['input']}: {item['msg']}" for item in error.errors()]
+        raise InvalidRequest([Violation("spec.ladder", f"give one: {problems[0]}")]) from error
 
 
 def only_in_kubernetes(spec: ClusterSpec) -> list[str]:
@@ -312,11 +364,11 @@ def only_in_kubernetes(spec: ClusterSpec) -> list[str]:
     parts = {
         **{f"pools[{pool['name']}]": pool for pool in said["pools"]},
         **{f"variants[{variant['name']}]": variant for variant in said["variants"]},
-        **{key: said.get(key) or {} for key in ("router", "predictor", "latentStore")},
+        **{key: said.get(key) or {} for key in ("router", "predictor", "latentStore", "profile")},
     }
     theirs = (
         *("resourceName", "podTemplate", "replicas", "claimName", "secretName"),
-        *("tls", "apiKeys"),
+        *("tls", "apiKeys", "configMapName"),
     )
     found = [f"{part}.{field}" for part, has in parts.items() for field in theirs if field in has]
     whole = [key for key in ("modelVolume", "observability") if key in said]

@@ -43,6 +43,7 @@ def test_what_only_kubernetes_heeds_is_named():
         "router.apiKeys",
         "predictor.replicas",
         "latentStore.claimName",
+        "profile.configMapName",
         "modelVolume",
         "observability",
     ]

@@ -10,6 +10,7 @@ from argus_core.spec import ArgusCluster, ClusterSpec
 from argus_operator.objects.common import metadata
 from argus_rpc.keys import CONTROL, line
 
+DOCUMENT = "cluster.yaml"
 CONTROL_KEYS = "control.keys"
 """Of the ConfigMap: the file of API keys that lets the operator in; of its key it has a digest."""
 
@@ -21,6 +22,7 @@ _OURS: Any = {
     "predictor": {"pod_template", "replicas"},
     "latent_store": {"claim_name"},
     "planning": True,
+    "profile": True,
     "model_volume": True,
     "observability": True,
 }
@@ -30,7 +32,7 @@ def objects(cluster: ArgusCluster, control_key: str) -> list[dict[str, Any]]:
     """The ConfigMap that all pods mount."""
     name = cluster.metadata.name
     data = {
-        "cluster.yaml": yaml.safe_dump(_document(cluster), sort_keys=False),
+        DOCUMENT: yaml.safe_dump(_document(cluster), sort_keys=False),
         CONTROL_KEYS: line(CONTROL, control_key) + "\n",
     }
     return [

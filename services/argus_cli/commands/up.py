@@ -42,18 +42,19 @@ def up(
     ] = True,
 ) -> None:
     """Run router, predictor, workers and console on this machine until Ctrl-C."""
-    from argus_cli.document import load_document  # noqa: PLC0415 - slow to import
+    from argus_cli.document import load_document, with_profile  # noqa: PLC0415 - slow to import
     from argus_cli.local.cluster import LocalCluster  # noqa: PLC0415
     from argus_control.planning import planning_of  # noqa: PLC0415
     from argus_core.spec import only_in_kubernetes  # noqa: PLC0415
 
     text, document = load_document(file)
+    base = file.parent if file else None
+    text, document = with_profile(text, document, base or Path())
     planning = planning_of(document.spec)
     if plan is not None:
         planning = replace(planning, mode=plan)
     if passed := only_in_kubernetes(document.spec):
         console.print(f"[dim]Only Kubernetes heeds {', '.join(passed)}[/]")
-    base = file.parent if file else None
     cluster = LocalCluster(text, document, planning=planning, publish=True, console=page, base=base)
     asyncio.run(_up(cluster))
 

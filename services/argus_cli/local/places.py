@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
+from argus_cli.document import written
 from argus_cli.local import runtime
 from argus_core.spec import ArgusCluster, LatentStore, Predictor
 
@@ -48,9 +47,7 @@ def anchored(text: str, document: ArgusCluster, base: Path) -> str:
         changes["predictor"] = predictor.model_copy(update=names)
     if not changes:
         return text
-    moved = document.model_copy(update={"spec": spec.model_copy(update=changes)})
-    plain = moved.model_dump(mode="json", by_alias=True, exclude={"status"}, exclude_none=True)
-    return yaml.safe_dump(plain, sort_keys=False)
+    return written(document.model_copy(update={"spec": spec.model_copy(update=changes)}))
 
 
 def _absolute(path: str, base: Path) -> Path:

@@ -10,7 +10,7 @@ import yaml
 
 from argus_cli.simulate.qualities import Measured
 from argus_core.errors import InvalidRequest, Violation
-from argus_core.profile.applying import apply
+from argus_core.profile.applying import apply, measured_ladder
 from argus_core.profile.document import ArgusProfile, parse_profile
 from argus_core.profile.figures import qualities
 from argus_core.spec import ArgusCluster
@@ -48,6 +48,25 @@ def applied(document: ArgusCluster, profile: ArgusProfile, path: Path) -> ArgusC
         return apply(document, profile)
     except InvalidRequest as error:
         raise _of_file(OPTION, path, error) from error
+
+
+def profiled(cluster: ArgusCluster, path: Path, *, automatic: bool, option: str) -> ArgusCluster:
+    """The cluster with the figures of the profile in a file.
+
+    Args:
+        cluster: what the document says.
+        path: of the profile.
+        automatic: whether the document leaves its ladder to Argus: then it is the profile's.
+        option: that errors name.
+
+    Raises:
+        InvalidRequest: naming the option, the file, and all that is wrong with it.
+    """
+    profile = read_profile(path, option)
+    try:
+        return (measured_ladder if automatic else apply)(cluster, profile)
+    except InvalidRequest as error:
+        raise _of_file(option, path, error) from error
 
 
 def measured_of(profile: ArgusProfile, levels: list[str]) -> Measured:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from argus_core.errors import InvalidRequest, Violation
 from argus_core.profile.document import ArgusProfile, ProfiledLevel
 from argus_core.profile.figures import priors
-from argus_core.spec import ArgusCluster, ClusterSpec, Level
+from argus_core.spec import ArgusCluster, ClusterSpec, Level, with_ladder
 
 
 def apply(cluster: ArgusCluster, profile: ArgusProfile) -> ArgusCluster:
@@ -35,7 +35,36 @@ def apply(cluster: ArgusCluster, profile: ArgusProfile) -> ArgusCluster:
         )
         for level in spec.ladder
     )
-    return cluster.model_copy(update={"spec": spec.model_copy(update={"ladder": ladder})})
+    return with_ladder(cluster, ladder)
+
+
+def measured_ladder(cluster: ArgusCluster, profile: ArgusProfile) -> ArgusCluster:
+    """The cluster with the profile's levels of its variants, and their figures.
+
+    Those with skipped steps only where there is a latent store, and where a start was measured.
+
+    Raises:
+        InvalidRequest: a variant has no level that was measured on the devices of all pools, at the
+            cluster's default size.
+    """
+    spec, known = cluster.spec, priors(profile)
+    types = {pool.gpu_type for pool in spec.pools}
+    judged = set(profile.full_levels)
+    if spec.latent_store is not None:
+        judged |= {start.level for start in profile.starts}
+    ladder = []
+    for level in profile.ladder:
+        seconds = seconds_of(profile, level, size_of(spec))
+        if level.name in judged and types <= seconds.keys():
+            figures = {"quality": known[level.name], "seconds": seconds}
+            ladder.append(Level.model_validate({**level.model_dump(), **figures}))
+    found = {level.variant for level in ladder}
+    if missing := [v.name for v in spec.variants if v.name not in found]:
+        where = f"on {', '.join(sorted(types))} at {size_of(spec)}, one at once"
+        problem = f"the profile has no level of {', '.join(missing)} {where}"
+        raise InvalidRequest.one("ladder", problem)
+    names = {variant.name for variant in spec.variants}
+    return with_ladder(cluster, (level for level in ladder if level.variant in names))
 
 
 def size_of(spec: ClusterSpec) -> str:
@@ -43,7 +72,7 @@ def size_of(spec: ClusterSpec) -> str:
     return f"{spec.default_size.width}x{spec.default_size.height}"
 
 
-def seconds_of(profile: ArgusProfile, level: Level, size: str) -> dict[str, float]:
+def seconds_of(profile: ArgusProfile, level: Level | ProfiledLevel, size: str) -> dict[str, float]:
     """Seconds of one image alone, by GPU type that it was measured on."""
     batches = {
         gpu: device.timings.get(level.name, {}).get(size, {})
