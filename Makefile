@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "==> Setting up $(VENV) (the first time this brings some 5 GB: torch comes with its GPU libraries)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable '.[dev]'
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraints constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: $(STAMP) ## Draw eight prompts at two levels on this machine, and one contact sheet of them
