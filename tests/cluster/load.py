@@ -2,7 +2,8 @@
 
 `python load.py ADDRESS RATE SECONDS`: runs on the node, where Services can be reached. A line has
 `at` (seconds since the start, when it was sent), `took` (seconds), and `level`, `variant` and
-`worker` or `error`. Asks again as the project's client does.
+`worker` or `error`. Asks again as the project's client does. Sends no more once its standard input
+has ended.
 """
 
 from __future__ import annotations
@@ -25,14 +26,27 @@ _PATIENT = Retry(attempts=60)
 
 
 async def main(address: str, rate: float, seconds: float) -> None:
-    """Send for `seconds`, then wait for what is under way."""
-    luck = random.Random(0)
+    """Send for `seconds`, or until told to end, then wait for what is under way."""
+    luck, told_to_end = random.Random(0), await _input()
     async with AsyncClient(address, retry=_PATIENT) as client, asyncio.TaskGroup() as tasks:
         start, due = time.monotonic(), 0.0
         while due < seconds:
-            await asyncio.sleep(max(0.0, start + due - time.monotonic()))
-            tasks.create_task(_told(client, captions.sample(luck).caption, start))
-            due += luck.expovariate(rate)
+            try:
+                async with asyncio.timeout(max(0.0, start + due - time.monotonic())):
+                    await told_to_end.read()
+            except TimeoutError:
+                tasks.create_task(_told(client, captions.sample(luck).caption, start))
+                due += luck.expovariate(rate)
+            else:
+                return
+
+
+async def _input() -> asyncio.StreamReader:
+    """Standard input, which nothing is ever written to."""
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
+    return reader
 
 
 async def _told(client: AsyncClient, prompt: str, start: float) -> None:

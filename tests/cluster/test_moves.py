@@ -8,7 +8,7 @@ from cluster.kubernetes import Kubernetes
 from cluster.studio import PATIENCE, WORKERS, Budget, served, studio
 from helpers import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 async def test_gpus_move_with_the_load_and_never_exceed_the_budget(

@@ -11,7 +11,7 @@ from cluster.rights import granted, used
 from cluster.studio import PATIENCE, document, studio
 from helpers import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 POD_MONITOR = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
