@@ -49,11 +49,14 @@ LONG = {"best": 40.0, "good": 20.0, "quick": 2.0}
 may take for a request, and nobody waits for them."""
 
 
-def cluster_of(*, router=None, slo=None, seconds=None, store=None, **spec) -> ArgusCluster:
+def cluster_of(
+    *, router=None, slo=None, seconds=None, store=None, batches=None, **spec
+) -> ArgusCluster:
     """Two variants, three levels: `best` and `good` by large, `quick` by tiny.
 
     Images take 2, 1 and 0.1 s, or what `seconds` tells by level. With `store`, fields of a latent
-    store, `begun` is there too: `best` with half of its steps skipped, in 0.5 s.
+    store, `begun` is there too: `best` with half of its steps skipped, in 0.5 s. `batches` are told
+    by level.
     """
     takes = {"best": 2.0, "good": 1.0, "quick": 0.1, "begun": 0.5} | (seconds or {})
     cached = {} if store is None else {"latentStore": {"url": "directory:latents", **store}}
@@ -66,6 +69,7 @@ def cluster_of(*, router=None, slo=None, seconds=None, store=None, **spec) -> Ar
             "skippedSteps": skipped,
             "quality": quality,
             "seconds": {"cpu": takes[name]},
+            "batches": {"cpu": batches[name]} if batches and name in batches else {},
         }
 
     return parse_cluster(
@@ -422,7 +426,8 @@ class Told:
 class Rehearsal:
     """A router's decisions in virtual time: real queues, prices and promises, and no wires.
 
-    Images take `pace` times what the document says, or what `takes` tells of a job.
+    Images take `pace` times what the document says, or what `takes` tells of a job; a worker draws
+    as many at once as it has `slots`.
     """
 
     def __init__(
@@ -432,7 +437,9 @@ class Rehearsal:
         pace: float = 1.0,
         takes: Callable[[Job], float] | None = None,
         policy: Policy | None = None,
+        slots: int = 1,
     ) -> None:
+        self._slots = slots
         self.now, self.cluster = 0.0, cluster or cluster_of()
         self.pace, self._takes = pace, takes or self._as_told
         self.waiting = Waiting(
@@ -533,7 +540,7 @@ class Rehearsal:
             pool="cpu",
             phase=READY,
             loadout=loadout,
-            slots=1,
+            slots=self._slots,
             latent_spaces={variant: space_of(variant) for variant in loadout},
         )
         return worker

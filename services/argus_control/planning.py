@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
-from argus_control.levels import levels_of
+from argus_control.levels import levels_of, worker_seconds
 from argus_control.mode import Mode
 from argus_core.control import ControlRules
 from argus_core.measured import Costs
@@ -47,7 +47,10 @@ def rules_of(spec: ClusterSpec, planning: Planning) -> ControlRules:
     """
     order = order_of(spec)
     return ControlRules(
-        levels=levels_of(spec),
+        levels=tuple(
+            replace(profile, seconds=worker_seconds(level, spec))
+            for profile, level in zip(levels_of(spec), spec.ladder, strict=True)
+        ),
         pools=tuple(
             PoolBudget(
                 name=pool.name,
@@ -91,16 +94,16 @@ def order_of(spec: ClusterSpec) -> tuple[str, ...]:
 
 
 def costs_of(spec: ClusterSpec) -> Costs:
-    """By level, by GPU type: the document's seconds; infinite for what is not planned with.
+    """By level, by GPU type: the document's seconds, in batches where these gain.
 
-    That is what the router will not serve, as it is below the least quality, and what not every
-    prompt can have, as it begins from a cached latent.
+    They are infinite for what is not planned with: what the router will not serve, as it is below
+    the least quality, and what not every prompt can have, as it begins from a cached latent.
     """
     least = spec.slo.minimum_quality
     return [
         dict.fromkeys(level.seconds, inf)
         if level.skipped_steps or level.quality < least
-        else level.seconds
+        else worker_seconds(level, spec)
         for level in spec.ladder
     ]
 

@@ -108,7 +108,11 @@ class Queues(Generic[T]):
 
     def head(self, variant: str) -> Entry[T] | None:
         """Who goes next of those that wait for a variant."""
-        rank = self._next([variant])
+        return self.first([variant])
+
+    def first(self, variants: Iterable[str]) -> Entry[T] | None:
+        """Who goes next of those that wait for any of `variants`; it stays."""
+        rank = self._next(variants)
         return None if rank is None else self._waiting[rank][1]
 
     def entries(self, variant: str) -> Sequence[Entry[T]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -87,7 +88,7 @@ class Pool(Model):
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """CPU threads of a worker's engine; more than its share of cores makes all slower."""
     slots: Annotated[int, Field(ge=1, le=64)] = 1
-    """Requests that a worker denoises at once; more than 1 only where a batch gains."""
+    """Requests that a worker denoises at once; fewer where a level's `batches` say so."""
     resource_name: ResourceName | None = None
     """What a worker's pod asks for one of, in Kubernetes; None for `nvidia.com/gpu`, or for nothing
     where the GPU type is `cpu`."""
@@ -138,6 +139,21 @@ class Level(Model):
     """Mean over prompts, relative to the best level."""
     seconds: Annotated[dict[str, Seconds], Field(min_length=1)]
     """Seconds per image at the default size, by GPU type."""
+    batches: dict[str, Annotated[tuple[float, ...], Field(min_length=1, max_length=64)]] = Field(
+        default={}
+    )
+    """By GPU type: what 1, 2, ... images at once take, relative to one alone; rising from 1, never
+    beyond their number. Where nothing is said as many are drawn at once as there are slots."""
+
+    @model_validator(mode="after")
+    def _batches_may_be(self) -> Level:
+        for gpu_type, batches in self.batches.items():
+            pairs = pairwise(batches)
+            if batches[0] != 1 or not all(a <= b <= a + 1 for a, b in pairs):
+                raise ValueError(
+                    f"batches.{gpu_type}: must begin with 1 and rise by 0 to 1, are {[*batches]}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _leaves_a_step(self) -> Level:

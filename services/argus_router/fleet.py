@@ -58,6 +58,8 @@ class Worker:
         self._serves = False
         self._held: tuple[str, ...] = ()
         self._slots, self._in_flight = 1, 0
+        self.most: int | None = None
+        """Images at once that gain with its loadout; None for as many as it takes."""
         self.judging = False
         """Whether it draws what nobody waits for."""
         self._refusals = 0
@@ -110,15 +112,15 @@ class Worker:
 
     @property
     def slots(self) -> int:
-        """Requests that it takes at once."""
-        return self._slots
+        """Requests that it takes at once, as far as that gains."""
+        return self._slots if self.most is None else min(self._slots, self.most)
 
     @property
     def free(self) -> int:
         """Requests that it would take now."""
         if not self.ready or self.judging or (self.resting_until and self.rest > 0):
             return 0
-        slots = 1 if self.warming else self._slots
+        slots = 1 if self.warming else self.slots
         return max(0, slots - max(len(self.running), self._in_flight))
 
     @property

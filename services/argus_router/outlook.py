@@ -19,6 +19,7 @@ from argus_core.demand import ALONE, Shares
 from argus_core.estimate import ServiceTimes, pixel_scale
 from argus_core.queue import NONE, Entry, Queues
 from argus_core.spec import ClusterSpec, Level
+from argus_router.company import Company
 from argus_router.crew import Member, crew_of
 from argus_router.fetches import Fetches
 from argus_router.fleet import Worker
@@ -43,7 +44,11 @@ class Outlook:
         self.fetches = fetches or Fetches()
         self._variants = [variant.name for variant in spec.variants]
         self._index = {level.name: index for index, level in enumerate(spec.ladder)}
-        self._times = ServiceTimes(spec.ladder)
+        self.company = Company(spec)
+        # Of full batches: whoever draws a level must expect company.
+        self._times = ServiceTimes(
+            level.model_copy(update={"seconds": self.company.full(level)}) for level in spec.ladder
+        )
         self.worked = Worked()
         """What was drawn so far."""
         self._proven: OrderedDict[tuple[str, int, int], None] = OrderedDict()
@@ -56,6 +61,9 @@ class Outlook:
 
     def meet(self, workers: Iterable[Worker], queues: Queues[Job]) -> None:
         """The workers are these now."""
+        workers = list(workers)
+        for worker in workers:
+            worker.most = self.company.most(worker.loadout, self.gpu_type(worker))
         members = [
             Member(worker, worker.loadout, worker.slots, self.gpu_type(worker))
             for worker in workers
@@ -127,9 +135,10 @@ class Outlook:
     def expected(self, now: float) -> Iterator[tuple[Level, str, float | None]]:
         """By level and GPU type: seconds of an image by what was drawn; None where nothing was."""
         for level in self._spec.ladder:
-            for gpu in level.seconds:
+            for gpu, full in self.company.full(level).items():
                 told = self._times.told(level.name, gpu, now)
-                yield level, gpu, told.seconds if told.fresh else None
+                alone = level.seconds[gpu] * told.seconds / full
+                yield level, gpu, alone if told.fresh else None
 
     def fetched(self, seconds: float, *, found: bool, now: float) -> None:
         """Learn that a start was fetched in so many seconds, or given up after them."""

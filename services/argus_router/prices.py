@@ -8,6 +8,8 @@ prompt can have: those that need a cached latent are not among them. Variants th
 hold have one price: it is the workers' time that is dear. The plan's price is the least while no
 worker with the variant is free: what other routers have waiting is seen by the plan alone.
 
+Where several images are drawn at once, prices here are of a slot's second, a part of the worker's.
+
 Model: lives on the router's event loop; nothing here waits.
 """
 
@@ -23,6 +25,7 @@ from argus_core.policies.market import Market
 from argus_core.policies.pulse import Pulse
 from argus_core.spec import ClusterSpec
 from argus_protos.v1 import cluster_pb2
+from argus_router.company import Company
 
 _PROMPTS = 100
 """Recent prompts that prices rest on."""
@@ -58,6 +61,7 @@ class Prices:
 
     def __init__(self, spec: ClusterSpec) -> None:
         variants = [variant.name for variant in spec.variants]
+        self._company, self._pools = Company(spec), {pool.name: pool for pool in spec.pools}
         self._deadline = spec.slo.deadline_seconds
         self._levels = [level.name for level in spec.ladder]
         self._variant_of = [level.variant for level in spec.ladder]
@@ -80,10 +84,16 @@ class Prices:
     def apply(self, plan: cluster_pb2.Plan) -> None:
         """A plan is in force: a variant costs the cheapest of the loadouts that hold it."""
         for variant in self._variants:
-            price = cheapest(plan, variant)
-            self._planned[variant] = price if price < inf else 0.0
+            held = [a for a in plan.allocations if a.workers and variant in a.loadout]
+            self._planned[variant] = min((a.price / self._at_once(a) for a in held), default=0.0)
         self._forecast = plan.forecast_rate
         self._made_at = -inf
+
+    def _at_once(self, allocation: cluster_pb2.Allocation) -> int:
+        """Images that share a second of such a worker; 1 where the document does not tell."""
+        pool = self._pools.get(allocation.pool)
+        most = pool and self._company.most(allocation.loadout, pool.gpu_type)
+        return min(pool.slots, most) if pool and most else 1
 
     def saw(self, qualities: Mapping[str, float], images: int, now: float) -> None:
         """Images of a prompt were asked for, with this quality by level that they can have."""

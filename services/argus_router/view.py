@@ -190,7 +190,7 @@ class View:
         return {
             team: slots_of(
                 (
-                    _left(job, now)
+                    left(job, now)
                     for worker in crew.holders[team]
                     for job in islice(worker.running, worker.slots)
                 ),
@@ -306,5 +306,6 @@ def _has_start(level: Level, job: Job, worker: Worker, *, closed: bool) -> bool:
     return start is not None and not closed and start.space == worker.space(level.variant)
 
 
-def _left(job: Job, now: float) -> float:
+def left(job: Job, now: float) -> float:
+    """Seconds until a running job is expected to be done."""
     return max(job.began + job.expected - now, _OVERRUN * job.expected)

@@ -30,7 +30,7 @@ from argus_router.fleet import Worker
 from argus_router.job import Job, JobState
 from argus_router.outlook import Outlook
 from argus_router.tenants import Tenants
-from argus_router.view import View
+from argus_router.view import View, left
 
 _CREDIT = 8
 """Images at the dearest level that a tenant may have before others, if it had less than they."""
@@ -116,6 +116,8 @@ class Waiting:
 
     def next(self, worker: Worker) -> Job | None:
         """What a free worker shall draw now, decided anew; None where nothing is for it."""
+        if worker.running and worker.most is not None:
+            return self._beside(worker)
         while (entry := self.queues.pop(worker.loadout)) is not None:
             job = entry.item
             try:
@@ -125,6 +127,43 @@ class Waiting:
             else:
                 return job
         return self._take_over(worker)
+
+    def _beside(self, worker: Worker) -> Job | None:
+        """What a worker shall draw beside what it draws: whoever's turn it is, or nobody.
+
+        Only where that makes all of them cheaper, and those that it draws stay in time.
+        """
+        entry, now, images = self.queues.first(worker.loadout), self._clock(), len(worker.running)
+        if entry is None:
+            return None
+        job, company, gpu_type = entry.item, self.outlook.company, self.outlook.gpu_type(worker)
+        beside = [other.settled.level for other in worker.running]
+        alike = all(
+            other.terms.size == job.terms.size
+            and company.gains(other.settled.level, gpu_type, images + 1)
+            for other in worker.running
+        )
+        levels = [
+            candidate
+            for candidate in self._look().here(job, worker)
+            if alike
+            and {candidate.level.variant} == {level.variant for level in beside}
+            and company.gains(candidate.level, gpu_type, images + 1)
+            and all(
+                now + company.longer(candidate.level, gpu_type, images + 1) * left(other, now)
+                <= other.deadline
+                for other in worker.running
+            )
+        ]
+        if not levels:
+            return None
+        try:
+            decision = self._policy.choose(_ask(job, now), levels)
+        except ArgusError:
+            return None  # It is decided again when the worker is free, or waits elsewhere.
+        self.queues.remove(job.rank)
+        self._take(job, decision)
+        return job
 
     def used(self, job: Job, seconds: float) -> None:
         """A worker was busy with a job for so long, whatever came of it."""

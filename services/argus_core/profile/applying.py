@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from argus_core.batching import measured
 from argus_core.errors import InvalidRequest, Violation
 from argus_core.profile.document import ArgusProfile, ProfiledLevel
 from argus_core.profile.figures import priors
@@ -11,7 +12,7 @@ from argus_core.spec import ArgusCluster, ClusterSpec, Level, with_ladder
 
 
 def apply(cluster: ArgusCluster, profile: ArgusProfile) -> ArgusCluster:
-    """The cluster with measured seconds, by GPU type, and measured qualities of its levels.
+    """The cluster with measured seconds and batches, by GPU type, and qualities of its levels.
 
     Seconds are those of one image alone at the cluster's default size. What the document says of
     GPU types that the profile has not measured stays; so does the quality of a level with skipped
@@ -24,13 +25,14 @@ def apply(cluster: ArgusCluster, profile: ArgusProfile) -> ArgusCluster:
     spec = cluster.spec
     if problems := list(_problems(spec, profile)):
         raise InvalidRequest(problems)
-    measured = priors(profile)
+    prior = priors(profile)
     judged = {*profile.full_levels, *(start.level for start in profile.starts)}
     ladder = tuple(
         level.model_copy(
             update={
                 "seconds": {**level.seconds, **seconds_of(profile, level, size_of(spec))},
-                "quality": measured[level.name] if level.name in judged else level.quality,
+                "batches": {**level.batches, **batches_of(profile, level, size_of(spec))},
+                "quality": prior[level.name] if level.name in judged else level.quality,
             }
         )
         for level in spec.ladder
@@ -56,7 +58,11 @@ def measured_ladder(cluster: ArgusCluster, profile: ArgusProfile) -> ArgusCluste
     for level in profile.ladder:
         seconds = seconds_of(profile, level, size_of(spec))
         if level.name in judged and types <= seconds.keys():
-            figures = {"quality": known[level.name], "seconds": seconds}
+            figures = {
+                "quality": known[level.name],
+                "seconds": seconds,
+                "batches": batches_of(profile, level, size_of(spec)),
+            }
             ladder.append(Level.model_validate({**level.model_dump(), **figures}))
     found = {level.variant for level in ladder}
     if missing := [v.name for v in spec.variants if v.name not in found]:
@@ -74,11 +80,29 @@ def size_of(spec: ClusterSpec) -> str:
 
 def seconds_of(profile: ArgusProfile, level: Level | ProfiledLevel, size: str) -> dict[str, float]:
     """Seconds of one image alone, by GPU type that it was measured on."""
-    batches = {
-        gpu: device.timings.get(level.name, {}).get(size, {})
+    return {gpu: found[1] for gpu, found in _timings(profile, level, size).items()}
+
+
+def batches_of(
+    profile: ArgusProfile, level: Level | ProfiledLevel, size: str
+) -> dict[str, tuple[float, ...]]:
+    """What several at once take, by GPU type that any were measured on."""
+    timings = _timings(profile, level, size)
+    return {gpu: measured(found) for gpu, found in timings.items() if len(found) > 1}
+
+
+def _timings(
+    profile: ArgusProfile, level: Level | ProfiledLevel, size: str
+) -> dict[str, dict[int, float]]:
+    """By GPU type that one alone was measured on: seconds per image by the number at once."""
+    found = {
+        gpu: {
+            images: timing.seconds
+            for images, timing in device.timings.get(level.name, {}).get(size, {}).items()
+        }
         for gpu, device in profile.devices.items()
     }
-    return {gpu: found[1].seconds for gpu, found in batches.items() if 1 in found}
+    return {gpu: by_images for gpu, by_images in found.items() if 1 in by_images}
 
 
 def _problems(spec: ClusterSpec, profile: ArgusProfile) -> Iterator[Violation]:
