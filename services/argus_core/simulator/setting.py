@@ -13,7 +13,7 @@ from argus_core.simulator.scenario import Scenario
 
 _SAMPLE = 500
 _FIRST = 60.0
-"""Seconds over which the first rate is taken."""
+"""Seconds over which the first rate is taken; of a shorter run all of them."""
 
 
 def prompts_of(scenario: Scenario) -> list[Prompt]:
@@ -32,6 +32,8 @@ def setting_of(scenario: Scenario) -> Setting:
     chosen = rng.choice(len(rows), size=min(_SAMPLE, len(rows)), replace=False)
     variants = dict.fromkeys(level.variant for level in scenario.levels)
     first = max(_FIRST, scenario.interval)
+    if len(scenario.arrivals):
+        first = min(first, max(scenario.interval, float(scenario.arrivals[-1])))
     return Setting(
         levels=scenario.levels,
         workers=scenario.workers,
