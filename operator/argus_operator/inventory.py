@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +10,8 @@ from collections.abc import Callable, Sequence
 from argus_core.errors import NotFound
 from argus_operator import names
 from argus_operator.gateway import Gateway, Object, Refused
-from argus_operator.kinds import OWNED, POD_MONITOR, key_of
+from argus_operator.kinds import OWNED, POD_MONITOR, key_of, kind_named
+from argus_operator.objects.common import digest
 from argus_operator.overlay import covers
 
 log = logging.getLogger(__name__)
@@ -18,40 +20,60 @@ Key = tuple[str, str]
 
 
 class Inventory:
-    """What there shall be of a cluster, and what is known to be so."""
+    """What there shall be of a cluster, and what is known to be so.
+
+    Every object carries a digest of what it was applied as. One that is found to carry the right
+    one, and to say all that it shall, is as good as applied: a new process writes nothing.
+    """
 
     def __init__(
         self, gateway: Gateway, *, resync: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """All is applied again every `resync` seconds, whatever was seen."""
+        """All is looked at again every `resync` seconds, whatever was seen."""
         self._gateway, self._resync, self._clock = gateway, resync, clock
-        self._applied: dict[Key, Object] = {}
+        self._applied: dict[Key, bytes] = {}
+        """As JSON: there may be many clusters, and it is seldom needed."""
         self._all_at = float("-inf")
         self.refusals: dict[str, str] = {}
         """By object, why the API server would not have it."""
 
-    async def apply(self, wanted: Sequence[Object], namespace: str, cluster: str) -> None:
+    async def apply(
+        self, wanted: Sequence[Object], namespace: str, cluster: str, *, fresh: bool = False
+    ) -> None:
         """Have every object say what it shall; take away what is no longer wanted.
 
         An object that is refused is told of in `refusals`; the others are applied all the same.
+
+        Args:
+            wanted: all that there shall be.
+            namespace: where.
+            cluster: whose.
+            fresh: nobody has made anything of it yet.
         """
+        things = [_stamped(thing) for thing in wanted]
         due = self._clock() - self._all_at >= self._resync
-        keys = {key_of(thing) for thing in wanted}
-        pruned = due or bool(self._applied.keys() - keys)
+        keys = {key_of(thing) for thing in things}
+        looks = (due and not fresh) or bool(self._applied.keys() - keys)
+        found = await self._found(namespace, cluster) if looks else {}
+        if due:
+            self._applied.clear()
         self.refusals = {}
-        for thing in wanted:
-            if due or self._applied.get(key_of(thing)) != thing:
+        for thing in things:
+            live = found.get(key_of(thing))
+            if live is not None and covers(live, thing):
+                self._applied[key_of(thing)] = _packed(thing)
+            elif self._applied.get(key_of(thing)) != _packed(thing):
                 await self._apply(thing)
-        if pruned:
-            await self._prune(keys, namespace, cluster)
+        for key in found.keys() - keys:
+            await self._take_away(key, found[key], namespace)
         if due and not self.refusals:
             self._all_at = self._clock()
 
     def saw(self, thing: Object, *, deleted: bool) -> bool:
         """Somebody changed an object; whether it must be applied again."""
         key = key_of(thing)
-        wanted = self._applied.get(key)
-        if wanted is None or (not deleted and covers(thing, wanted)):
+        packed = self._applied.get(key)
+        if packed is None or (not deleted and covers(thing, json.loads(packed))):
             return False
         del self._applied[key]
         return True
@@ -64,22 +86,38 @@ class Inventory:
             self._applied.pop((kind, name), None)
             self.refusals[f"{kind} {name}"] = str(error)
         else:
-            self._applied[kind, name] = thing
+            self._applied[kind, name] = _packed(thing)
 
-    async def _prune(self, keys: set[Key], namespace: str, cluster: str) -> None:
-        """Delete what carries the cluster's label, is the operator's, and is not wanted."""
+    async def _found(self, namespace: str, cluster: str) -> dict[Key, Object]:
+        """All that carries the cluster's label."""
+        found = dict[Key, Object]()
         for kind in (*OWNED, POD_MONITOR):
             try:
-                found = await self._gateway.list(kind, namespace, selector=names.selector(cluster))
+                listed = await self._gateway.list(kind, namespace, selector=names.selector(cluster))
             except (NotFound, Refused):
                 continue
-            for thing in found:
-                key = (kind.name, thing["metadata"]["name"])
-                if key in keys or not _is_ours(thing):
-                    continue
-                log.info("%s %s is no longer wanted", *key)
-                await self._gateway.delete(kind, namespace, key[1], uid=thing["metadata"]["uid"])
-                self._applied.pop(key, None)
+            found |= {(kind.name, thing["metadata"]["name"]): thing for thing in listed}
+        return found
+
+    async def _take_away(self, key: Key, thing: Object, namespace: str) -> None:
+        """Delete what is not wanted, if it is the operator's."""
+        self._applied.pop(key, None)
+        if not _is_ours(thing):
+            return
+        log.info("%s %s is no longer wanted", *key)
+        kind, uid = kind_named(key[0]), thing["metadata"]["uid"]
+        await self._gateway.delete(kind, namespace, key[1], uid=uid)
+
+
+def _stamped(thing: Object) -> Object:
+    """With a digest of the rest, by which it is known again."""
+    meta = thing["metadata"]
+    annotations = {**meta.get("annotations", {}), names.APPLIED: digest(thing)}
+    return {**thing, "metadata": {**meta, "annotations": annotations}}
+
+
+def _packed(thing: Object) -> bytes:
+    return json.dumps(thing, separators=(",", ":"), sort_keys=True).encode()
 
 
 def _is_ours(thing: Object) -> bool:

@@ -4,8 +4,8 @@ Model: one task a cluster. Whatever happens only wakes it; every look begins fro
 server and the workers say now, so nothing is lost with an event, and a crash at any point is made
 good by the next look. Invariants:
 
-- nothing is written that is already so: an object is applied when it is new, was seen to differ, or
-  has not been for long; the status is patched when it differs;
+- nothing is written that is already so: an object is applied when it is new, or was seen to differ;
+  the status is patched when it differs;
 - a pod of a pool is deleted only while no more workers are away than may be;
 - with the annotation `argus.dev/paused` only the status is written.
 """
@@ -154,7 +154,8 @@ class Keeper:
         if not paused:
             plans = chronicle.text(time.monotonic())
             wanted = build(cluster, self._settings, _owner(found), plans=plans)
-            await self.inventory.apply(wanted, self._namespace, self._name)
+            fresh = "status" not in found
+            await self.inventory.apply(wanted, self._namespace, self._name, fresh=fresh)
         pods = await self._pods()
         controller = await self._controlled(found, cluster, pods, chronicle.history)
         controller.see(pods, paused=paused)

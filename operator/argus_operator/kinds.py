@@ -51,7 +51,12 @@ _BY_NAME = {kind.name: kind for kind in (*OWNED, POD_MONITOR)}
 
 def kind_of(thing: dict[str, Any]) -> Kind:
     """Of an object that the operator makes; KeyError for another."""
-    return _BY_NAME[thing["kind"]]
+    return kind_named(thing["kind"])
+
+
+def kind_named(name: str) -> Kind:
+    """Of this name, if the operator makes objects of it; KeyError for another."""
+    return _BY_NAME[name]
 
 
 def key_of(thing: dict[str, Any]) -> tuple[str, str]:

@@ -15,6 +15,8 @@ HOLDS = "argus.dev/holds-"
 LOADOUT = "argus.dev/loadout"
 """Annotation of a worker's pod: what it was told to hold, by commas; a container that is started
 anew in it begins with that."""
+APPLIED = "argus.dev/applied"
+"""Annotation of what the operator makes: a digest of all that it says of the object."""
 PAUSED = "argus.dev/paused"
 """Annotation of an ArgusCluster: with `true` nothing of it is moved, rolled or planned."""
 PINNED = "argus.dev/pinned"

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pytest
 
+from argus_cli.load.record import Record
 from cluster.charts import tool
 from cluster.kubernetes import BIN, ROOT, SCRIPTS, STANDING, Kubernetes
 
@@ -102,11 +103,11 @@ class Load:
         """Have no more sent; what is under way goes on."""
         self.goes_on.close()
 
-    def results(self) -> list[dict[str, Any]]:
+    def results(self) -> list[Record]:
         """Waits for the last; one a prompt, see load.py."""
         out, err = self.process.communicate(timeout=300)
         assert self.process.returncode == 0, err
-        return [json.loads(line) for line in out.splitlines()]
+        return [Record(**json.loads(line)) for line in out.splitlines()]
 
 
 @contextmanager

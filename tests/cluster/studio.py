@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from argus_cli.load.checking import problems
+from argus_cli.load.record import OK, Record
 from cluster.installed import RESTRICTED, Load, load
 from cluster.kubernetes import CommandFailed, Kubernetes
 from helpers import eventually
@@ -156,10 +158,11 @@ def _asked(pod: dict[str, Any]) -> int:
     return sum(int(c.get("resources", {}).get("requests", {}).get(GPU, 0)) for c in containers)
 
 
-def served(traffic: Load) -> list[dict[str, Any]]:
-    """Every prompt's result; fails where one was not answered by a picture."""
+def served(traffic: Load) -> list[Record]:
+    """Every prompt's record; fails where one was not answered by one picture."""
     results = traffic.results()
-    lost = [result for result in results if "error" in result]
+    lost = [result for result in results if result.code != OK]
     assert results, "no prompt was sent"
     assert not lost, f"{len(lost)} of {len(results)} prompts were lost: {lost[:5]}"
+    assert not problems(results, expected=len(results), grace=5.0)
     return results

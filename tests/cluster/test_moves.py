@@ -36,6 +36,6 @@ async def test_gpus_move_with_the_load_and_never_exceed_the_budget(
         await eventually(lambda: len(cluster.holding("first")) >= 1, timeout=PATIENCE)
         events = installed.get("events", "-n", cluster.namespace)["items"]
     assert seen["second"] >= WORKERS - 1
-    assert {result["variant"] for result in results} == {"first", "second"}
+    assert {result.level for result in results} == {"first-8", "second-8"}
     assert max(budget.samples) == WORKERS
     assert {"Planned", "Switched"} & {event["reason"] for event in events}

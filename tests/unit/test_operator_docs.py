@@ -23,7 +23,10 @@ def test_every_metric_is_named_and_no_other():
 
 def test_labels_and_annotations_are_those_of_the_code():
     told = set(re.findall(r"`?(argus\.dev/[a-z-]+)", PAGE))
-    assert told == {names.VARIANT, names.HOLDS, names.LOADOUT, names.PINNED, names.PAUSED}
+    assert told == {
+        *(names.VARIANT, names.HOLDS, names.LOADOUT, names.PINNED, names.PAUSED),
+        names.APPLIED,
+    }
 
 
 def test_every_kind_of_object_is_named():

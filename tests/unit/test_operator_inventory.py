@@ -16,15 +16,21 @@ class Recorded:
     def __init__(self):
         self.applied, self.deleted, self.listed = [], [], {}
         self.refuses = {}
+        self.things = []
+        """Likewise, whole."""
+        self.looks = 0
+        """How often all Services were asked for."""
 
     async def apply(self, thing):
         name = thing["metadata"]["name"]
         if name in self.refuses:
             raise self.refuses[name]
         self.applied.append(name)
+        self.things.append(thing)
         return thing
 
     async def list(self, kind, namespace, *, selector):
+        self.looks += kind.name == "Service"
         return self.listed.get(kind.name, [])
 
     async def delete(self, kind, namespace, name, *, uid):
@@ -63,24 +69,42 @@ async def test_what_is_as_it_shall_be_is_not_applied_again(gateway):
     assert gateway.applied == ["a", "b", "a"]
 
 
-async def test_all_is_applied_again_after_a_while(gateway):
+async def test_all_is_looked_at_after_a_while_and_what_differs_applied_again(gateway):
     clock = Clock()
     inventory = Inventory(gateway, resync=300, clock=clock)
-    await inventory.apply([service("a")], "here", "demo")
+    wanted = [service("kept", x=1), service("spoilt", x=1), service("lost", x=1)]
+    await inventory.apply(wanted, "here", "demo", fresh=True)
+    kept, spoilt, _ = gateway.things
+    spoilt = {**spoilt, "spec": {"x": 2}}
+    gateway.listed = {"Service": [{**kept, "status": {}}, spoilt]}
+    await inventory.apply(wanted, "here", "demo")
+    assert gateway.looks == 0
     clock.now = 301
-    await inventory.apply([service("a")], "here", "demo")
-    assert gateway.applied == ["a", "a"]
+    await inventory.apply(wanted, "here", "demo")
+    assert gateway.applied == ["kept", "spoilt", "lost", "spoilt", "lost"]
+    assert gateway.looks == 1
+
+
+async def test_a_new_process_applies_only_what_it_would_say_otherwise(gateway):
+    wanted = [service("a", x=1), service("b", x=1, old=1)]
+    await Inventory(gateway, resync=300, clock=Clock()).apply(wanted, "here", "demo")
+    gateway.listed = {"Service": gateway.things}
+    # What is no longer said must go, though the object says all that it shall.
+    wanted = [service("a", x=1), service("b", x=1)]
+    await Inventory(gateway, resync=300, clock=Clock()).apply(wanted, "here", "demo")
+    assert gateway.applied == ["a", "b", "b"]
 
 
 async def test_drift_is_seen_and_what_others_add_is_none(gateway):
     inventory = Inventory(gateway, resync=300, clock=Clock())
     await inventory.apply([service("a", x=1)], "here", "demo")
-    assert not inventory.saw(service("a", x=1, more=2), deleted=False)
+    (live,) = gateway.things
+    assert not inventory.saw({**live, "spec": {"x": 1, "more": 2}}, deleted=False)
     assert not inventory.saw(service("other"), deleted=False)
-    assert inventory.saw(service("a", x=2), deleted=False)
+    assert inventory.saw({**live, "spec": {"x": 2}}, deleted=False)
     await inventory.apply([service("a", x=1)], "here", "demo")
     assert gateway.applied == ["a", "a"]
-    assert inventory.saw(service("a", x=1), deleted=True)
+    assert inventory.saw(live, deleted=True)
 
 
 async def test_one_refusal_is_told_and_holds_up_nothing_else(gateway):

@@ -72,6 +72,11 @@ class Load:
         self.under_way = 0
         self.began = 0.0
         """On the monotonic clock; 0 before it runs."""
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        """Send no more; what is under way goes on, and what was not sent is told of by nobody."""
+        self._ended.set()
 
     async def run(self, tell: Callable[[], None] = lambda: None) -> None:
         """Send everything, and wait for all answers; `tell` is called as each ends.
@@ -88,7 +93,8 @@ class Load:
             tasks: set[asyncio.Task[None]] = set()
             try:
                 for number, sending in enumerate(self._sendings):
-                    await self._until(sending.at)
+                    if not await self._until(sending.at):
+                        break
                     theirs = clients[sending.tenant]
                     if self.under_way >= self._most:
                         self._note(_unsent(number, sending), tell)
@@ -114,10 +120,16 @@ class Load:
             retry=Retry(attempts=line.attempts),
         )
 
-    async def _until(self, at: float) -> None:
-        wait = self.began + at - time.monotonic()
+    async def _until(self, at: float) -> bool:
+        """Wait for the moment; False where nothing is sent any more."""
         # Others get a turn even where it is late already.
-        await asyncio.sleep(max(0.0, wait))
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(max(0.0, self.began + at - time.monotonic())):
+                await self._ended.wait()
+        except TimeoutError:
+            return True
+        return False
 
     def _now(self) -> float:
         return time.monotonic() - self.began
