@@ -24,7 +24,8 @@ _HEAD = """\
 
 `argus.dev/v1alpha1`; `kubectl get argus`, `kubectl explain argus.spec`. The same document drives
 `argus up` on one machine, which passes by what only Kubernetes heeds, and says so: pod templates,
-resource names, replicas, volumes, observability. The shortest document that is of use:
+resource names, replicas, volumes, observability; it has files where Kubernetes has Secrets. The
+shortest document that is of use:
 
 ```yaml
 {shortest}```

@@ -60,12 +60,19 @@ def cluster_document(name: str, *, workers: int = 2, steps: int = 8, **spec: obj
 
 @asynccontextmanager
 async def running_cluster(
-    folder: Path, document: str, *, planning: Planning | None = None, console: bool = False
+    folder: Path,
+    document: str,
+    *,
+    planning: Planning | None = None,
+    console: bool = False,
+    secrets: Path | None = None,
 ) -> AsyncIterator[LocalCluster]:
     """A ready cluster within this process; checks that it leaves no process behind."""
     file = folder / "cluster.yaml"
     file.write_text(document)
-    whole = LocalCluster(*load_document(file), planning=planning, console=console, base=folder)
+    whole = LocalCluster(
+        *load_document(file), planning=planning, console=console, base=folder, secrets=secrets
+    )
     async with whole as cluster:
         yield cluster
         processes = [psutil.Process(v.pid) for v in cluster.supervisor.views.values() if v.pid]

@@ -95,6 +95,9 @@ async def test_routers_ask_the_operator_for_a_certificate_and_a_key(
         )
         await cluster.operator.start()
         await eventually(lambda: _differs(cluster, before), PATIENCE, 0.2)
+        await cluster.becomes("SLOMet", "Unknown", "NoTraffic")
+        async with AsyncClient(address, tls=tls, api_key=SHOP, retry=ONCE) as client:
+            await client.draw(Order(prompt="a red circle", deadline=20))
         await cluster.becomes("SLOMet", "True", "Met")
         assert the_router(cluster)[0] == name
 

@@ -37,6 +37,13 @@ def up(
             "in place of the document's planning.mode."
         ),
     ] = None,
+    secrets: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with one for each Secret that the document names, its entries as files; "
+            "`secrets` beside the document without."
+        ),
+    ] = None,
     page: Annotated[
         bool, typer.Option("--console/--no-console", help="Serve a page that shows the cluster.")
     ] = True,
@@ -44,6 +51,7 @@ def up(
     """Run router, predictor, workers and console on this machine until Ctrl-C."""
     from argus_cli.document import load_document, with_profile  # noqa: PLC0415 - slow to import
     from argus_cli.local.cluster import LocalCluster  # noqa: PLC0415
+    from argus_cli.local.guarded import guarded  # noqa: PLC0415
     from argus_control.planning import planning_of  # noqa: PLC0415
     from argus_core.spec import only_in_kubernetes  # noqa: PLC0415
 
@@ -53,9 +61,19 @@ def up(
     planning = planning_of(document.spec)
     if plan is not None:
         planning = replace(planning, mode=plan)
-    if passed := only_in_kubernetes(document.spec):
+    secrets = secrets or (base or Path()) / "secrets"
+    heeded = guarded(document, secrets, Path()).fields
+    if passed := [field for field in only_in_kubernetes(document.spec) if field not in heeded]:
         console.print(f"[dim]Only Kubernetes heeds {', '.join(passed)}[/]")
-    cluster = LocalCluster(text, document, planning=planning, publish=True, console=page, base=base)
+    cluster = LocalCluster(
+        text,
+        document,
+        planning=planning,
+        publish=True,
+        console=page,
+        base=base,
+        secrets=secrets,
+    )
     asyncio.run(_up(cluster))
 
 
@@ -94,7 +112,8 @@ async def _serve(cluster: LocalCluster, stop: asyncio.Event) -> None:
         if cluster.console:
             console.print(f"Console: [bold]{cluster.console}[/]")
         console.print(f"Metrics for Prometheus (file_sd_configs): {cluster.targets}")
-        console.print('Try: argus draw "a large red circle", argus status; Ctrl-C stops all')
+        drawn = f'argus draw "a large red circle"{cluster.guarded.hint}'
+        console.print(f"Try: {drawn}, argus status; Ctrl-C stops all", soft_wrap=True)
         failing = asyncio.create_task(cluster.failed())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({failing, stopping}, return_when=asyncio.FIRST_COMPLETED)

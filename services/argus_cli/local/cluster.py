@@ -19,6 +19,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from argus_cli.local import command, runtime, targets
+from argus_cli.local.guarded import guarded
 from argus_cli.local.places import anchored, state_folder
 from argus_cli.local.restart import RestartPolicy
 from argus_cli.local.supervisor import ChildSpec, ChildState, ChildView, Supervisor
@@ -61,15 +62,17 @@ class LocalCluster:
         publish: bool = False,
         console: bool = False,
         base: Path | None = None,
+        secrets: Path | None = None,
     ) -> None:
         """`text` is what the services read; `publish` lets other commands find the cluster.
 
         Without `planning` workers hold the even spread, or what they are assigned by hand. `base`
         is where the document's relative paths begin; None for the cluster's own folder, which
-        lasts only where it is published. With `console` a page shows it.
+        lasts only where it is published. With `console` a page shows it. `secrets` holds files
+        where Kubernetes has Secrets, see `guarded`.
         """
         self._text, self._document, self._on_change = text, document, on_change
-        self._base = base
+        self._base, self._secrets = base, secrets
         self._policy, self._publish = policy or RestartPolicy(), publish
         placed = seats(spread_cluster(document.spec))
         self.workers = {seat.worker: loadout for seat, loadout in placed.items()}
@@ -93,6 +96,7 @@ class LocalCluster:
         self._state = state_folder(name) if self._publish else self._folder
         text = anchored(self._text, self._document, self._base or self._state)
         (self._folder / "cluster.yaml").write_text(text)
+        self.guarded = guarded(self._document, self._secrets, self._folder)
         self._write_workers()
         self._plans = self._state / "plans.jsonl"
         history = History(archive.read(self._plans))
@@ -107,6 +111,7 @@ class LocalCluster:
             self.workers,
             self._planning,
             history=history,
+            reach=self.guarded.reach,
             metrics=Metrics(registry).of(targets.NAMESPACE, name),
         )
         self.supervisor = Supervisor(policy=self._policy, on_change=self._changed)
@@ -188,7 +193,7 @@ class LocalCluster:
         if name == CONSOLE:
             http = self.console.removeprefix("http://") or "127.0.0.1:0"
             where = ("--router", self.router["grpc"], "--http", http)
-            return command.module("argus_console", *where)
+            return command.module("argus_console", *where, *self.guarded.console())
         options = (*cluster, "--loadout", ",".join(self.workers[name]), "--metrics-port", "0")
         seats = [*self._seats.values()]
         return command.worker(
@@ -199,7 +204,8 @@ class LocalCluster:
         spec = self._document.spec.router
         http = self.router.get("http", f"http://127.0.0.1:{spec.http_port}")
         grpc = self.router.get("grpc", f"127.0.0.1:{spec.grpc_port}")
-        return [*self.beside, "--grpc", grpc, "--http", http.removeprefix("http://")]
+        where = ("--grpc", grpc, "--http", http.partition("://")[2])
+        return [*self.beside, *self.guarded.router(), *where]
 
     @property
     def beside(self) -> list[str]:
@@ -243,8 +249,7 @@ class LocalCluster:
         """A process is up: it is scraped there, until another takes its place."""
         if view.name == CONSOLE:
             return  # It measures nothing.
-        http = view.said.get("http", "").rpartition("/")[2]
-        self._metrics[view.name] = view.said.get("metrics", http)
+        self._metrics[view.name] = view.said.get("metrics", view.said.get("http", ""))
         self._write_targets()
 
     def _write_targets(self) -> None:
@@ -292,7 +297,9 @@ class LocalCluster:
     async def _all_ready(self) -> None:
         while not self.router or (self._shown and not self.console):  # noqa: ASYNC110 - bounded by READY_TIMEOUT
             await asyncio.sleep(POLL)
-        async with AsyncClient(self.router["grpc"]) as client:
+        guarded = self.guarded
+        ours = AsyncClient(self.router["grpc"], api_key=guarded.api_key, tls=guarded.tls)
+        async with ours as client:
             while not await self._workers_ready(client):  # noqa: ASYNC110
                 await asyncio.sleep(POLL)
 

@@ -14,14 +14,14 @@ NAMESPACE = "local"
 
 
 def write(path: Path, cluster: str, where: Mapping[str, str]) -> None:
-    """Replace the file; `where` is by process the host:port of its metrics."""
-    groups = [
-        {
-            "targets": [address],
-            "labels": {"namespace": NAMESPACE, "cluster": cluster, "process": process},
-        }
-        for process, address in where.items()
-    ]
+    """Replace the file; `where` is by process the host:port, or the URL, of its metrics."""
+    groups = []
+    for process, address in where.items():
+        scheme, _, host = address.rpartition("://")
+        labels = {"namespace": NAMESPACE, "cluster": cluster, "process": process}
+        if scheme == "https":
+            labels["__scheme__"] = scheme
+        groups.append({"targets": [host], "labels": labels})
     part = path.with_suffix(".part")
     part.write_text(json.dumps(groups))
     part.replace(path)

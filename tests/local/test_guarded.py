@@ -1,0 +1,50 @@
+"""A local cluster whose router wants certificates and keys, by files in place of Secrets."""
+
+import aiohttp
+import pytest
+
+from argus_client import AsyncClient, Order, Retry
+from argus_core.errors import ArgusError
+from argus_rpc.keys import line, new_key
+from helpers import eventually
+from local_support import cluster_document, running_cluster
+from security_support import Authority
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+SHOP = new_key()
+
+
+async def test_control_loop_and_console_come_in_and_nobody_without_a_key(tmp_path):
+    authority, secrets = Authority(), tmp_path / "secrets"
+    (secrets / "cert").mkdir(parents=True)
+    (secrets / "keys").mkdir()
+    chain, key = authority.issue(secrets / "cert", "closed-router.default.svc")
+    chain.rename(secrets / "cert/tls.crt")
+    key.rename(secrets / "cert/tls.key")
+    (secrets / "cert/ca.crt").write_bytes(authority.pem)
+    (secrets / "keys/keys").write_text(line("shop", SHOP))
+    router = {
+        "tls": {"secretName": "cert", "clientCertificates": True},
+        "apiKeys": {"secretName": "keys"},
+    }
+    said = cluster_document("closed", workers=1, router=router)
+    async with running_cluster(tmp_path, said, console=True, secrets=secrets) as cluster:
+        assert cluster.router["http"].startswith("https://")
+        address, tls = cluster.router["grpc"], cluster.guarded.tls
+        async with AsyncClient(address, tls=tls, api_key=SHOP) as client:
+            (picture,) = await client.draw(Order(prompt="a red circle", deadline=60))
+        assert picture.worker
+        async with AsyncClient(address, tls=tls, retry=Retry(attempts=1)) as client:
+            with pytest.raises(ArgusError, match="API key"):
+                await client.describe()
+        # The router has taken the loop's plan, and the console hears of both.
+        await eventually(lambda: cluster.control.lines["router"].told, 30, 0.1)
+
+        async def shown():
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(f"{cluster.console}/readyz") as answer,
+            ):
+                return answer.status == 200
+
+        await eventually(shown, 30, 0.2)
