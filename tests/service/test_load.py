@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from argus_cli.load import checking, figures, report, sendings
+from argus_cli.load.record import Record
 from argus_cli.load.sending import Line, Load, Sending
 from argus_client import Order, Tls
 from argus_core.errors import InvalidRequest
@@ -162,3 +165,31 @@ async def test_load_reaches_a_cluster_that_is_closed(tmp_path):
         load = Load(Line(endpoint=address, tls=Tls(ca=ca)), [sending(0.0)], most=9)
         await load.run()
     assert [record.code for record in load.records] == ["OK"]
+
+
+async def test_a_load_that_is_ended_answers_what_it_has_sent_and_no_more():
+    async with staged(worker()) as stage:
+        load = Load(Line(endpoint=stage.grpc), [sending(0.0), sending(600.0)], most=9)
+        running = asyncio.create_task(load.run())
+        await eventually(lambda: load.under_way or load.records)
+        load.end()
+        async with asyncio.timeout(10):
+            await running
+    assert [(record.number, record.code) for record in load.records] == [(0, "OK")]
+
+
+async def test_the_load_of_tests_on_a_node_tells_a_record_of_each_prompt():
+    script, drawing = Path(__file__).parents[1] / "cluster" / "load.py", worker()
+    async with staged(drawing) as stage:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(script), stage.grpc, "20", "600"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        await eventually(lambda: len(drawing.calls) > 2, 30)
+        process.stdin.close()
+        async with asyncio.timeout(30):
+            out, _ = await process.communicate()
+    records = [Record(**json.loads(line)) for line in out.splitlines()]
+    assert records
+    assert {record.code for record in records} == {"OK"}
