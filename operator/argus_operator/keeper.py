@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 
 from argus_control.history import History
 from argus_core.errors import ArgusError, InvalidRequest, NotFound
-from argus_core.spec import ArgusCluster, is_automatic, parse_cluster
+from argus_core.spec import ArgusCluster, is_automatic, parse_stored
 from argus_core.spread import Loadout
 from argus_operator import names, report
 from argus_operator.chronicle import Chronicle
@@ -87,6 +87,8 @@ class Keeper:
         self._marked: dict[str, dict[str, str]] = {}
         """By pod, its labels as they were last seen."""
         self._period = _BUSY
+        self._unknown: list[str] = []
+        """Fields of the document that were passed over last."""
 
     def wake(self) -> None:
         """Look again soon."""
@@ -139,11 +141,17 @@ class Keeper:
         if "deletionTimestamp" in found["metadata"]:
             return True  # What belongs to it is deleted by its ownerReferences.
         try:
-            cluster, automatic = parse_cluster(found), is_automatic(found)
+            (cluster, unknown), automatic = parse_stored(found), is_automatic(found)
         except InvalidRequest as error:
             await self._teller.tell_invalid(found, str(error))
             self._period = _QUIET
             return True
+        if unknown != self._unknown:
+            self._unknown = unknown
+            log.warning(
+                "%s/%s: passes over fields of a newer ArgusCluster: %s",
+                *(self._namespace, self._name, ", ".join(unknown) or "none any more"),
+            )
         await self._keep(found, cluster, automatic=automatic)
         return True
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -346,6 +347,39 @@ def parse_cluster(document: Any) -> ArgusCluster:
             [Violation(_path(item["loc"]), item["msg"]) for item in error.errors()]
         ) from error
     return cluster if cluster.spec.ladder else with_ladder(cluster, _commonly_drawn(cluster.spec))
+
+
+def parse_stored(document: dict[str, Any]) -> tuple[ArgusCluster, list[str]]:
+    """As `parse_cluster`, of what an API server holds: unknown fields are passed over.
+
+    It has checked the document by its own resource, which may be newer than this code.
+
+    Returns:
+        The cluster, and the paths of what was passed over.
+
+    Raises:
+        InvalidRequest: naming every other field that is wrong.
+    """
+    try:
+        return parse_cluster(document), []
+    except InvalidRequest as error:
+        unknown = _unknown(error.__cause__)
+        if not unknown:
+            raise
+    known = deepcopy(document)
+    for *above, name in unknown:
+        part: Any = known
+        for step in above:
+            part = part[step]
+        del part[name]
+    return parse_cluster(known), [_path(location) for location in unknown]
+
+
+def _unknown(error: BaseException | None) -> list[tuple[int | str, ...]]:
+    """Where a document has fields that there are not."""
+    if not isinstance(error, ValidationError):
+        return []
+    return [each["loc"] for each in error.errors() if each["type"] == "extra_forbidden"]
 
 
 def is_automatic(document: Mapping[str, Any]) -> bool:

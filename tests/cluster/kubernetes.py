@@ -80,6 +80,12 @@ class Kubernetes:
         listed = {"apiVersion": "v1", "kind": "List", "items": documents}
         return self.kubectl("apply", "-n", namespace, "-f", "-", stdin=json.dumps(listed))
 
+    def wait_for_kind(self, name: str) -> None:
+        """Return once the API server serves a custom resource; raises CommandFailed."""
+        # While it has no list of conditions, kubectl fails in place of waiting for one.
+        for what in ("jsonpath={.status.acceptedNames.kind}", "condition=Established"):
+            self.kubectl("wait", f"--for={what}", f"crd/{name}", "--timeout=60s")
+
     def script(self, name: str, *arguments: str, timeout: float = 100.0) -> str:
         """Run a script of scripts/cluster for this cluster; raises CommandFailed."""
         return self.run(str(SCRIPTS / name), *arguments, timeout=timeout)

@@ -152,7 +152,7 @@ async def studio(
     """
     crd = str(Path(__file__).parents[2] / "manifests/crds/argusclusters.argus.dev.yaml")
     cluster.kubectl("apply", "--server-side", "-f", crd)
-    cluster.kubectl("wait", "--for=condition=Established", "crd/argusclusters.argus.dev")
+    cluster.wait_for_kind("argusclusters.argus.dev")
     with cluster.namespace(namespace):
         async with (
             await Gateway.connect(str(cluster.kubeconfig)) as gateway,

@@ -19,7 +19,7 @@ VALID = valid()
 def resource(api_server: Kubernetes) -> Kubernetes:
     """An API server that knows ArgusClusters."""
     api_server.kubectl("apply", "--server-side", "-f", str(CRD))
-    api_server.kubectl("wait", "--for=condition=Established", "crd/argusclusters.argus.dev")
+    api_server.wait_for_kind("argusclusters.argus.dev")
     return api_server
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -233,6 +234,27 @@ async def test_the_second_operator_waits_for_the_lease_of_the_first(
             await eventually(lambda: cluster.get(SERVICE, "demo-router"), PATIENCE, 0.2)
         finally:
             await second.stop()
+
+
+async def test_fields_of_a_newer_resource_stop_no_older_operator(api_server: Kubernetes, tmp_path):
+    slo = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/slo/properties/newer"
+    newer = {"type": "string", "default": "said by the API server"}
+
+    def patch(**step):
+        patched = json.dumps([{"path": slo, **step}])
+        api_server.kubectl("patch", "crd/argusclusters.argus.dev", "--type=json", "-p", patched)
+
+    async with studio(api_server, "newer", tmp_path) as cluster:
+        patch(op="add", value=newer)
+        try:
+            await serving(cluster)
+            assert (await cluster.get(CLUSTER, "demo"))["spec"]["slo"]["newer"] == newer["default"]
+        finally:
+            patch(op="remove")
+    assert (
+        "passes over fields of a newer ArgusCluster: spec.slo.newer"
+        in cluster.operator.log.read_text()
+    )
 
 
 async def test_deletion_leaves_nothing_behind(api_server: Kubernetes, tmp_path):

@@ -51,7 +51,7 @@ async def test_the_operator_needs_every_right_that_the_chart_grants(
     for verb in ("restart", "status"):
         installed.kubectl("rollout", verb, "deployment/argus-operator", "-n", SYSTEM)
     installed.apply(POD_MONITOR)
-    installed.kubectl("wait", "--for=condition=Established", "crd", POD_MONITOR["metadata"]["name"])
+    installed.wait_for_kind(POD_MONITOR["metadata"]["name"])
     monitored = {"observability": {"podMonitor": True}}
     with studio(installed, "rights", pools=[pool("one"), pool("two")], **monitored) as cluster:
         await cluster.becomes("Ready", "True")

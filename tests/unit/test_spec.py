@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from argus_core.errors import InvalidRequest
-from argus_core.spec import parse_cluster
+from argus_core.spec import parse_cluster, parse_stored
 
 GOOD = {
     "apiVersion": "argus.dev/v1alpha1",
@@ -84,3 +84,19 @@ def test_twins_are_refused():
 def test_document_of_the_wrong_kind_is_refused(document):
     with pytest.raises(InvalidRequest):
         parse_cluster(document)
+
+
+def test_what_a_newer_resource_has_is_passed_over_and_told():
+    document = changed(("spec", "slo"), {"target": 0.9, "patience": 3})
+    document["spec"]["pools"][0]["colour"] = "red"
+    with pytest.raises(InvalidRequest):
+        parse_cluster(document)
+    cluster, unknown = parse_stored(document)
+    assert cluster == parse_cluster(changed(("spec", "slo"), {"target": 0.9}))
+    assert unknown == ["spec.slo.patience", "spec.pools[0].colour"]
+    assert document["spec"]["pools"][0]["colour"] == "red"
+
+
+def test_what_is_wrong_is_refused_beside_what_is_unknown():
+    with pytest.raises(InvalidRequest, match=r"spec\.slo\.target"):
+        parse_stored(changed(("spec", "slo"), {"target": 2, "patience": 3}))
