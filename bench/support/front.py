@@ -12,6 +12,9 @@ import psutil
 from support import small
 from support.process import process
 
+ROUTER, RELAY = "argus_router", "support.relay"
+"""Modules: the router, and what only passes on."""
+
 
 @asynccontextmanager
 async def front(
@@ -22,6 +25,7 @@ async def front(
     loadouts: Mapping[str, str] | None = None,
     seconds: float = 0.0,
     slots: int = 64,
+    module: str = ROUTER,
 ) -> AsyncIterator[tuple[psutil.Process, dict[str, str]]]:
     """The router, and what it announced.
 
@@ -33,12 +37,13 @@ async def front(
             says, all with every variant.
         seconds: that a worker takes for an image, of which none needs a processor.
         slots: requests that a worker takes at once.
+        module: what stands in for the router.
     """
     spec = found["spec"]
     every = ",".join(variant["name"] for variant in spec["variants"])
     held = loadouts or {f"w{n}": every for n in range(spec["pools"][0]["workers"])}
     file = small.written(found, folder)
-    arguments: list[object] = ["argus_router", "--cluster", file, "--grpc", "127.0.0.1:0",
+    arguments: list[object] = [module, "--cluster", file, "--grpc", "127.0.0.1:0",
                                "--http", "127.0.0.1:0"]  # fmt: skip
     async with AsyncExitStack() as stack:
         for name, loadout in held.items():

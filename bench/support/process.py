@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,7 @@ async def process(
     *arguments: object, stderr: Any = None, **environment: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, str]]]:
     """A service's process, and what it announced; ended by SIGTERM."""
-    paths = os.pathsep.join(str(_ROOT / room) for room in _ROOMS)
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", *map(str, arguments), "--die-with-parent"),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=stderr,
-        env={**os.environ, **_QUIET, "PYTHONPATH": paths, **environment},
-    )
+    child = await _begun(arguments, stderr=stderr, **environment)
     try:
         assert child.stdout is not None
         line = await asyncio.wait_for(child.stdout.readline(), SLOW)
@@ -41,3 +34,34 @@ async def process(
         if child.returncode is None:
             child.send_signal(signal.SIGTERM)
         await asyncio.wait_for(child.wait(), SLOW)
+
+
+async def ended(*arguments: object) -> dict[str, Any]:
+    """What a module's process printed, once it has ended: one line of JSON.
+
+    Raises:
+        AssertionError: it failed.
+    """
+    child = await _begun(arguments)
+    try:
+        told, _ = await child.communicate()
+        assert child.returncode == 0, f"{arguments[0]} failed"
+        found: dict[str, Any] = json.loads(told)
+        return found
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+
+
+async def _begun(
+    arguments: Sequence[object], *, stderr: Any = None, **environment: str
+) -> asyncio.subprocess.Process:
+    paths = os.pathsep.join(str(_ROOT / room) for room in _ROOMS)
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", *map(str, arguments), "--die-with-parent"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=stderr,
+        env={**os.environ, **_QUIET, "PYTHONPATH": paths, **environment},
+    )

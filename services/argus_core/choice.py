@@ -210,8 +210,7 @@ def quickest(ask: Ask, candidates: Sequence[Candidate]) -> Mapping[str, Candidat
 
 def screened(ask: Ask, candidates: Sequence[Candidate]) -> Mapping[str, str]:
     """Levels that no policy may take, with the reason of each."""
-    reasons = {c.level.name: _closed(ask, c) for c in candidates}
-    return {name: reason for name, reason in reasons.items() if reason}
+    return {c.level.name: reason for c in candidates if (reason := _closed(ask, c))}
 
 
 def _closed(ask: Ask, candidate: Candidate) -> str:

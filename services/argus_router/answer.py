@@ -83,9 +83,13 @@ class Prediction:
 
 
 def read(
-    response: predictor_pb2.PredictResponse, ladder: Sequence[Level], question: Question | None
+    response: predictor_pb2.PredictResponse,
+    ladder: Sequence[Level],
+    question: Question | None,
+    *,
+    seconds: float = 0.0,
 ) -> Prediction | None:
-    """The answer to a question; None where it does not tell the quality of every level."""
+    """The answer to a question, which took so long; None where it does not tell of every level."""
     told = {q.level: q for q in response.qualities if 0 <= q.quality <= 1}
     if not told.keys() >= {level.name for level in ladder}:
         return None
@@ -105,6 +109,7 @@ def read(
             for level in ladder
             if not level.skipped_steps or level.name in starts
         },
+        seconds=seconds,
         starts=starts,
         captures=captures if embedding else {},
         embedding=embedding,

@@ -12,6 +12,7 @@ from argus_core.spec import Level, Slo
 from argus_router.answer import REASONS, Prediction
 from argus_router.job import Job
 from argus_router.promises import Promises
+from argus_rpc.metrics import Children
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
 _SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
@@ -25,25 +26,31 @@ class Metrics:
         self.registry = CollectorRegistry()
         own = self.registry
         self.promises = Promises(slo, own)
-        self._requests = Counter(
-            "argus_router_requests",
-            "Images by how they ended.",
-            ["variant", "level", "priority", "outcome"],
-            registry=own,
+        self._requests = Children(
+            Counter(
+                "argus_router_requests",
+                "Images by how they ended.",
+                ["variant", "level", "priority", "outcome"],
+                registry=own,
+            )
         )
-        self._duration = Histogram(
-            "argus_router_request_duration_seconds",
-            "From arrival to the image, of those drawn.",
-            ["variant", "level"],
-            buckets=_SECONDS,
-            registry=own,
+        self._duration = Children(
+            Histogram(
+                "argus_router_request_duration_seconds",
+                "From arrival to the image, of those drawn.",
+                ["variant", "level"],
+                buckets=_SECONDS,
+                registry=own,
+            )
         )
-        self._queue = Histogram(
-            "argus_router_queue_duration_seconds",
-            "From arrival until handed to the worker that drew it.",
-            ["variant"],
-            buckets=_SECONDS,
-            registry=own,
+        self._queue = Children(
+            Histogram(
+                "argus_router_queue_duration_seconds",
+                "From arrival until handed to the worker that drew it.",
+                ["variant"],
+                buckets=_SECONDS,
+                registry=own,
+            )
         )
         self._overhead = Histogram(
             "argus_router_overhead_seconds",
@@ -90,12 +97,14 @@ class Metrics:
             ["outcome"],
             registry=own,
         )
-        self._quality = Histogram(
-            "argus_quality_score",
-            "Predicted quality of the images drawn.",
-            ["level"],
-            buckets=_QUALITY,
-            registry=own,
+        self._quality = Children(
+            Histogram(
+                "argus_quality_score",
+                "Predicted quality of the images drawn.",
+                ["level"],
+                buckets=_QUALITY,
+                registry=own,
+            )
         )
         self.queue_size = Gauge(
             "argus_router_queue_size", "Images waiting.", ["variant"], registry=own
@@ -115,11 +124,13 @@ class Metrics:
             ["kind"],
             registry=own,
         )
-        self._tenants = Counter(
-            "argus_router_tenant_images",
-            "Images by how they ended, of the tenants that the document names; of all others.",
-            ["tenant", "outcome"],
-            registry=own,
+        self._tenants = Children(
+            Counter(
+                "argus_router_tenant_images",
+                "Images by how they ended, of the tenants that the document names; of all others.",
+                ["tenant", "outcome"],
+                registry=own,
+            )
         )
         self._parts = Gauge(
             "argus_router_part_up",
@@ -166,7 +177,7 @@ class Metrics:
 
     def tenant(self, label: str, outcome: str, count: int = 1) -> None:
         """Images of a tenant ended."""
-        self._tenants.labels(label, outcome).inc(count)
+        self._tenants(label, outcome).inc(count)
 
     def part(self, part: str, there: bool) -> None:  # noqa: FBT001 - reads well in a call
         """A part is there, or gone; counted where that is news."""
@@ -201,11 +212,11 @@ class Metrics:
         """An image ended."""
         level = job.decision.level if job.decision else None
         names = (level.variant, level.name) if level else ("none", "none")
-        self._requests.labels(*names, job.terms.band.name.lower(), outcome).inc()
+        self._requests(*names, job.terms.band.name.lower(), outcome).inc()
 
     def turned_away(self, count: int, priority: str, outcome: str) -> None:
         """Images were refused before they became jobs."""
-        self._requests.labels("none", "none", priority, outcome).inc(count)
+        self._requests("none", "none", priority, outcome).inc(count)
 
     def priced(self, prices: Mapping[str, float]) -> None:
         """A plan is in force, with these prices by variant; infinite where nobody holds it."""
@@ -227,11 +238,11 @@ class Metrics:
     ) -> None:
         """An image was drawn; all in seconds. `trace` is its exemplar's, empty for none."""
         decision, exemplar = job.settled, {"trace_id": trace} if trace else None
-        duration = self._duration.labels(decision.level.variant, decision.level.name)
+        duration = self._duration(decision.level.variant, decision.level.name)
         duration.observe(total, exemplar)
-        self._queue.labels(decision.level.variant).observe(queue)
+        self._queue(decision.level.variant).observe(queue)
         self._overhead.observe(max(0.0, overhead))
-        self._quality.labels(decision.level.name).observe(decision.quality)
+        self._quality(decision.level.name).observe(decision.quality)
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """All of it, in the format asked for by an Accept header, and that format's type.

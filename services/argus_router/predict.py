@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import grpc
@@ -93,13 +92,13 @@ class Predictor:
         # The next requests do not wait for this one to find out.
         self._ask_at = began + _ASK_AGAIN
         patience = min(_PATIENCE, slack * _SHARE)
-        prediction = await self._ask(self._stub, prompt, question, patience)
+        prediction = await self._ask(self._stub, prompt, question, patience, began)
         # A request in too great a hurry says nothing about the predictor, and one that it does not
         # take says that it is there.
         hurried = prediction.fallback == "timeout" and patience < _PATIENCE
         if not hurried and prediction.fallback not in _THERE:
             self._note(prediction.fallback)
-        return replace(prediction, seconds=self._clock() - began)
+        return prediction
 
     async def label(self, label: predictor_pb2.Label) -> None:
         """Tell how good an image turned out to be.
@@ -121,6 +120,7 @@ class Predictor:
         prompt: str,
         question: Question | None,
         patience: float,
+        began: float,
     ) -> Prediction:
         request = predictor_pb2.PredictRequest(prompt=prompt)
         if question is not None:
@@ -130,11 +130,13 @@ class Predictor:
             timeout, trace = max(patience, 0.001), tracing.onward()
             response = await stub.Predict(request, timeout=timeout, metadata=trace)
         except grpc.aio.AioRpcError as error:
-            return self._fallback(_REASONS.get(error.code(), "lost"))
-        return read(response, self._ladder, question) or self._fallback("invalid")
+            return self._fallback(_REASONS.get(error.code(), "lost"), self._clock() - began)
+        took = self._clock() - began
+        told = read(response, self._ladder, question, seconds=took)
+        return told or self._fallback("invalid", took)
 
-    def _fallback(self, reason: str) -> Prediction:
-        return Prediction(qualities=self._priors, fallback=reason)
+    def _fallback(self, reason: str, seconds: float = 0.0) -> Prediction:
+        return Prediction(qualities=self._priors, seconds=seconds, fallback=reason)
 
     def _note(self, fallback: str) -> None:
         self._late = self._late + 1 if fallback == "timeout" else 0

@@ -6,6 +6,7 @@ data is kept, and put into words only when somebody asks. Lives on the router's 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ from argus_protos.v1 import control_pb2, images_pb2
 from argus_router import wire
 from argus_router.answer import Prediction, Start
 from argus_router.job import Job
-from argus_rpc.convert import duration, now
+from argus_rpc.convert import duration
 
 MOST = 1000
 """Requests that are kept."""
@@ -38,7 +39,8 @@ class _Image:
 
 @dataclass(frozen=True, kw_only=True)
 class _Request:
-    arrived_at: Timestamp
+    arrived_at: int
+    """Nanoseconds since 1970."""
     level: str
     deadline: float
     model_version: str
@@ -65,7 +67,7 @@ class Recall:
         """A request was taken; `queued` is what waited before it, by variant."""
         first, terms = jobs[0], jobs[0].terms
         self._requests[first.request_id] = _Request(
-            arrived_at=now(),
+            arrived_at=time.time_ns(),
             level=terms.request.level or "",
             deadline=terms.deadline,
             model_version=prediction.model_version,
@@ -99,9 +101,11 @@ class Recall:
         if (request := self._requests.get(name)) is None:
             kept = f"this router knows its latest {MOST} requests"
             raise NotFound(f"{kept}; {name!r} is none of them" if name else "no request came yet")
+        arrived_at = Timestamp()
+        arrived_at.FromNanoseconds(request.arrived_at)
         return control_pb2.RequestRecord(
             request_id=name,
-            arrived_at=request.arrived_at,
+            arrived_at=arrived_at,
             level=request.level,
             deadline=duration(request.deadline),
             model_version=request.model_version,

@@ -318,10 +318,10 @@ class Waiting:
         return self._best(job, worker, view, trying=False)
 
     def _best(self, job: Job, worker: Worker, view: View, *, trying: bool) -> Decision:
-        asks, candidates = _ask(job, self._clock()), view.here(job, worker, trying=trying)
-        first = min((c.seconds for c in quickest(asks, candidates).values()), default=0.0)
-        room, strained = view.room(worker, first, job.tenant)
-        return self._policy.choose(replace(asks, room=room, strained=strained), candidates)
+        now, candidates = self._clock(), view.here(job, worker, trying=trying)
+        least = quickest(_ask(job, now), candidates).values()
+        room, strained = view.room(worker, min((c.seconds for c in least), default=0.0), job.tenant)
+        return self._policy.choose(_ask(job, now, room=room, strained=strained), candidates)
 
     def _take(self, job: Job, decision: Decision) -> None:
         """A job's turn has come, at this level."""
@@ -401,10 +401,12 @@ def _sure(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
     return [c for c in candidates if not c.level.skipped_steps]
 
 
-def _ask(job: Job, now: float) -> Ask:
+def _ask(job: Job, now: float, *, room: float = inf, strained: float = inf) -> Ask:
     return Ask(
         remaining=job.deadline - now,
         elapsed=now - job.arrived,
         minimum_quality=job.terms.minimum_quality,
         level=job.terms.request.level,
+        room=room,
+        strained=strained,
     )

@@ -38,6 +38,8 @@ class Boundary(grpc.aio.ServerInterceptor):
     def __init__(self, *, message_within: float | None = None) -> None:
         """`message_within`: seconds from a call's beginning; None for as long as it likes."""
         self._within = message_within
+        self._wrapped: dict[str, tuple[Any, Any]] = {}
+        """By method: its handler, which is the same for every call, and what it became."""
 
     async def intercept_service(
         self,
@@ -49,6 +51,13 @@ class Boundary(grpc.aio.ServerInterceptor):
         method: str = details.method
         if handler is None or not method.startswith("/argus."):
             return handler
+        known, wrapped = self._wrapped.get(method, (None, None))
+        if known is not handler:
+            wrapped = self._wrap(handler, method)
+            self._wrapped[method] = handler, wrapped
+        return wrapped
+
+    def _wrap(self, handler: Any, method: str) -> Any:
         descriptor = _request_descriptor(method)
         wrapped = handler._replace(
             request_deserializer=strict(handler.request_deserializer, descriptor)

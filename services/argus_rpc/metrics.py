@@ -1,10 +1,34 @@
-"""Where a service without an HTTP front shows its metrics."""
+"""Metrics: where a service without an HTTP front shows them, and how their children are found."""
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.metrics import MetricWrapperBase
 
 from argus_core.errors import Unavailable
+
+M = TypeVar("M", bound=MetricWrapperBase)
+
+
+class Children(Generic[M]):
+    """A metric's children by their labels' values, each looked up in the metric once.
+
+    For values that are bounded, and asked for with every request: a metric checks them each time,
+    under a lock. Of no use for a metric whose children are taken out again.
+    """
+
+    def __init__(self, metric: M) -> None:
+        self._metric = metric
+        self._known: dict[tuple[str, ...], M] = {}
+
+    def __call__(self, *values: str) -> M:
+        """The child of these labels."""
+        found = self._known.get(values)
+        if found is None:
+            found = self._known[values] = self._metric.labels(*values)
+        return found
 
 
 class Exposition:
