@@ -11,6 +11,7 @@ from argus_operator.metrics import Metrics as OperatorMetrics
 from argus_predictor.metrics import Metrics as PredictorMetrics
 from argus_protos.v1 import cluster_pb2
 from argus_router.metrics import Metrics as RouterMetrics
+from argus_worker.encodings import Encodings
 from argus_worker.metrics import Metrics as WorkerMetrics
 from argus_worker.tally import Tally
 
@@ -31,7 +32,7 @@ def metrics() -> set[str]:
     registries = (
         RouterMetrics(Slo()).registry,
         predictor.registry,
-        WorkerMetrics(lambda: state, Tally(Store())).registry,
+        WorkerMetrics(lambda: state, Tally(Store()), Encodings()).registry,
         OperatorMetrics().registry,
     )
     return set().union(*map(_shown, registries))

@@ -38,6 +38,7 @@ _UNCONTROLLED = {
     "latent_store": True,
     "profile": True,
     "model_volume": True,
+    "compile_volume": True,
     "observability": True,
     "tenants": True,
     "tenant_defaults": True,

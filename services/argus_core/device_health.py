@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 FATAL_XIDS = {
     48: "an uncorrectable memory error",
@@ -20,6 +21,20 @@ THROTTLED_SECONDS = 60.0
 """Slowed down for so long, a device is left to cool; hot for a moment is usual."""
 FOREIGN_SHARE = 0.1
 """Of the memory; held by others, what was measured to fit no longer does."""
+
+
+class Cause(StrEnum):
+    """Why a device is not drawn with, in a word."""
+
+    LOST = "lost"
+    XID = "xid"
+    MEMORY = "memory"
+    """Errors in it that cannot be corrected or mapped away."""
+    SLOWED = "slowed"
+    FOREIGN = "foreign"
+    """Memory that others hold."""
+    BROKEN = "broken"
+    """It failed this process, whatever its driver tells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +65,8 @@ class Condition:
 
     reason: str = ""
     """Why it is not to be drawn with; empty where it is."""
+    cause: Cause | None = None
+    """The same in a word; None where it is drawn with."""
     fatal: bool = False
     """Whether it stays so whatever later readings say."""
     temperature: float | None = None
@@ -67,26 +84,32 @@ def judge(before: Condition, reading: Reading, *, now: float) -> Condition:
     after = replace(before, temperature=reading.temperature, uncorrected=first, slowed_since=since)
     if before.fatal:
         return after
-    if grave := _grave(reading, first):
-        return replace(after, reason=grave, fatal=True)
-    return replace(after, reason=_passing(reading, since, now))
+    grave = _grave(reading, first)
+    cause, reason = grave or _passing(reading, since, now) or (None, "")
+    return replace(after, cause=cause, reason=reason, fatal=grave is not None)
 
 
-def _grave(reading: Reading, first: int) -> str:
+Why = tuple[Cause, str]
+
+
+def _grave(reading: Reading, first: int) -> Why | None:
     if reading.lost:
-        return f"the device is lost: {reading.lost}"
+        return Cause.LOST, f"the device is lost: {reading.lost}"
     for xid in reading.xids:
         if xid in FATAL_XIDS:
-            return f"the device tells of {FATAL_XIDS[xid]} (Xid {xid})"
+            return Cause.XID, f"the device tells of {FATAL_XIDS[xid]} (Xid {xid})"
     if reading.uncorrected > first:
-        return f"{reading.uncorrected - first} memory errors could not be corrected"
-    return "memory rows cannot be remapped" if reading.unremapped else ""
+        lost = reading.uncorrected - first
+        return Cause.MEMORY, f"{lost} memory errors could not be corrected"
+    return (Cause.MEMORY, "memory rows cannot be remapped") if reading.unremapped else None
 
 
-def _passing(reading: Reading, since: float | None, now: float) -> str:
+def _passing(reading: Reading, since: float | None, now: float) -> Why | None:
     if since is not None and now - since >= THROTTLED_SECONDS:
         causes = " and ".join(reading.slowed)
-        return f"the device has been slowed down for {now - since:.0f} s by {causes}"
+        slowed = f"the device has been slowed down for {now - since:.0f} s by {causes}"
+        return Cause.SLOWED, slowed
     if reading.foreign_bytes > FOREIGN_SHARE * reading.memory_bytes > 0:
-        return f"others hold {reading.foreign_bytes / 2**30:.1f} GiB of the device's memory"
-    return ""
+        held = reading.foreign_bytes / 2**30
+        return Cause.FOREIGN, f"others hold {held:.1f} GiB of the device's memory"
+    return None

@@ -16,9 +16,10 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from argus_core import habits
 from argus_core.errors import InvalidRequest, Violation
-from argus_core.spec_engine import Lora, StepCacheText
+from argus_core.spec_engine import Attention, Compile, Lora, Quantization, StepCacheText
 from argus_core.spec_kubernetes import (
     ApiKeys,
+    CompileVolume,
     ModelVolume,
     ObjectName,
     Observability,
@@ -110,6 +111,12 @@ class Variant(Model):
     """Of the weights on the device."""
     loras: Annotated[tuple[Lora, ...], Field(max_length=8)] = ()
     """Added to the model's weights, in this order."""
+    quantization: Quantization | None = None
+    """Of the weights of the denoiser's blocks: `int8` halves float16's; None for none."""
+    attention: Attention = "auto"
+    """Kernels of the denoiser's attention; `auto` takes the quickest found when it is loaded."""
+    compile: Compile = "auto"
+    """Whether its blocks are compiled before it serves; `auto` is on a GPU alone."""
     minimum_workers: Annotated[int, Field(ge=0, le=10_000)] = 1
     """Workers that the plan leaves it, unless more than 1 % of the requests would be shed for that.
     One is enough for a request that names a level of it."""
@@ -273,6 +280,7 @@ class ClusterSpec(Model):
     """None: no level with skipped steps ever opens."""
     planning: PlanningRules = PlanningRules()
     model_volume: ModelVolume | None = None
+    compile_volume: CompileVolume | None = None
     observability: Observability = Observability()
 
     @model_validator(mode="before")
@@ -421,7 +429,7 @@ def only_in_kubernetes(spec: ClusterSpec) -> list[str]:
         *("tls", "apiKeys", "configMapName"),
     )
     found = [f"{part}.{field}" for part, has in parts.items() for field in theirs if field in has]
-    whole = [key for key in ("modelVolume", "observability") if key in said]
+    whole = [key for key in ("modelVolume", "compileVolume", "observability") if key in said]
     return found + whole
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,11 @@ LoraFile = Annotated[
         pattern=r"^([A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*\.safetensors$",
     ),
 ]
+Compile = Literal["auto", "always", "never"]
+"""Whether the blocks of a denoiser are compiled: on a GPU, on a CPU too, or not at all."""
+Attention = Literal["auto", "torch", "flash", "cudnn", "efficient", "math"]
+"""Torch's kernels of attention; `auto` measures on a GPU, and lets torch choose on a CPU."""
+Quantization = Literal["int8"]
 StepCacheText = Annotated[str, Field(max_length=200, pattern=step_cache.PATTERN)]
 
 

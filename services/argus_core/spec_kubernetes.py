@@ -66,6 +66,15 @@ class ApiKeys(Model):
     """Of a Secret whose `keys` is a file of API keys, as `argus key new` writes it."""
 
 
+class CompileVolume(Model):
+    """A volume where workers keep what they compiled, so that a new pod need not do it again.
+
+    Whoever can write to it can run what they like in the workers.
+    """
+
+    claim_name: ObjectName
+
+
 class PlanningRules(Model):
     """Who decides what the workers hold, how often, and what for."""
 

@@ -43,6 +43,8 @@ async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
             threads=options.threads or pool.threads,
             slots=options.slots or pool.slots,
             host_bytes=options.host_bytes,
+            encodings_bytes=options.encodings_bytes,
+            compiled=options.compiled,
             step_seconds=profiled(document.spec.ladder, pool.gpu_type),
             step_pixels=document.spec.default_size.width * document.spec.default_size.height,
             step_floor=options.step_floor,
@@ -75,6 +77,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--slots", type=int, help="images at once; default: the pool's")
     parser.add_argument(
         "--host-bytes", type=int, help="host memory for weights; default: half of the machine's"
+    )
+    parser.add_argument(
+        "--encodings-bytes",
+        type=int,
+        default=256 * 2**20,
+        help="host memory for what prompts were encoded to; 0 keeps none",
+    )
+    parser.add_argument(
+        "--compiled",
+        type=Path,
+        help="folder of what was compiled; whoever can write there can run code here",
     )
     parser.add_argument("--metrics-port", type=int, help="of the metrics; 0 takes a free one")
     parser.add_argument(

@@ -44,7 +44,7 @@ def predict(samples: Sequence[Sample]) -> list[torch.Tensor]:
     negative = [sample.conditioning.negative for sample in guided]
     rows = _join([*(n for n in negative if n is not None)], samples)
     net = samples[0].net
-    with nullcontext() if net is None else family.using(net):
+    with family.kernels(), nullcontext() if net is None else family.using(net):
         output = family.predict(latents, timesteps, rows)
     predictions = [output[i : i + 1] for i in range(len(standing))]
     unconditional = dict(zip(map(id, guided), predictions, strict=False))

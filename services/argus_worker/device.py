@@ -7,7 +7,7 @@ from collections.abc import Callable
 import psutil
 import torch
 
-from argus_core.device_health import Condition, judge
+from argus_core.device_health import Cause, Condition, judge
 from argus_protos.v1 import cluster_pb2
 from argus_worker import nvml
 
@@ -39,10 +39,13 @@ class Device:
 
     def health(self) -> cluster_pb2.Health:
         """Whether the device can be used."""
-        reason = self._broken or self.condition.reason
+        reason, cause = self.condition.reason, self.condition.cause
+        if self._broken:
+            reason, cause = self._broken, Cause.BROKEN
         return cluster_pb2.Health(
             ok=not reason,
             reason=reason,
+            cause=cause or "",
             device=self.name,
             temperature_celsius=self.condition.temperature,
         )

@@ -9,8 +9,9 @@ Invariants:
 - models and samples are touched by the engine's thread alone; a job's `stop` flag is all that
   others set;
 - a job ends once: by its image, its failure, its cancellation, its deadline, or as that can no
-  longer be met; then its sample is dropped, `on_end` is called on the event loop, and only then
-  is its slot free;
+  longer be met; then its sample is dropped and `on_end` is called on the event loop;
+- its slot is free, and `on_free` called, once it has no step left: its latent is decoded beside
+  the steps of others. Nothing is decoded any more while a loadout is loaded;
 - a failure of one sample leaves the others of its batch as they were.
 """
 
@@ -26,16 +27,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from PIL.Image import Image
 
 from argus_core.errors import DeadlineMissed, Unavailable
 from argus_core.stepping import StepTimes
 from argus_worker import batch, failures
+from argus_worker.decoder import Decoder
+from argus_worker.encodings import Encodings
 from argus_worker.job import Job, Running
 from argus_worker.masters import Held, Masters
 from argus_worker.order import Drawn, Event, Failed, Order, Progress, Started
 from argus_worker.outbox import call_soon
 from argus_worker.residency import Moved
 from argus_worker.sample import Sample
+from argus_worker.tuning import Tuner, Warmed
 from argus_worker.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -51,6 +56,7 @@ class Loaded:
     held: dict[str, Held]
     disk_bytes: int
     moved: Moved
+    warmed: Warmed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,37 +76,62 @@ class Engine:
         device: torch.device,
         threads: int,
         slots: int,
+        tuner: Tuner | None = None,
+        encodings: Encodings | None = None,
         steps: StepTimes | None = None,
         step_floor: float = STEP_FLOOR,
         clock: Callable[[], float] = time.monotonic,
         on_broken: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         self._masters, self._device, self._threads = masters, device, threads
+        self._tuner = tuner or Tuner({}, device=device)
+        self._encodings = encodings or Encodings()
         self.clock, self._on_broken = clock, on_broken
         steps = steps or StepTimes({}, pixels=1)
         self._turns = Turns(steps, floor=step_floor, clock=clock)
         self._loop = asyncio.get_running_loop()
         self._inbox: queue.Queue[Job | _Load | None] = queue.Queue(maxsize=slots + 64)
+        self._decoder = Decoder(
+            device=device,
+            threads=threads,
+            room=slots,
+            measured=self._turns.decoding,
+            done=self._decoded,
+        )
         self._running: list[Running] = []
         self._resident: list[Held] = []
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the threads."""
+        self._decoder.start()
         self._thread.start()
 
     async def stop(self, grace: float) -> None:
-        """End the thread, waiting `grace` seconds for its present step; what runs is dropped."""
+        """End the threads, waiting `grace` seconds for each; what has steps left is dropped."""
         self._send(None)
         await asyncio.to_thread(self._thread.join, grace)
+        await asyncio.to_thread(self._decoder.stop, grace)
 
-    def submit(self, order: Order, *, deadline: float, on_end: Callable[[], None]) -> Job:
+    def submit(
+        self,
+        order: Order,
+        *,
+        deadline: float,
+        on_end: Callable[[], None],
+        on_free: Callable[[], None] = lambda: None,
+    ) -> Job:
         """Have an order drawn; `deadline` is on the engine's clock.
+
+        Both are called once, on the event loop: `on_free` when another may be drawn in its stead,
+        `on_end` when the engine has let go of it.
 
         Raises:
             Unavailable: too much is waiting already.
         """
-        job = Job(order=order, deadline=deadline, submitted=self.clock(), on_end=on_end)
+        job = Job(
+            order=order, deadline=deadline, submitted=self.clock(), on_free=on_free, on_end=on_end
+        )
         self._send(job)
         return job
 
@@ -181,7 +212,7 @@ class Engine:
             return
         now = self.clock()
         try:
-            sample = Sample(job.order, device=self._device)
+            sample = Sample(job.order, device=self._device, encodings=self._encodings)
         except Exception as error:  # noqa: BLE001 - one order's failure is its own
             self._fail(job, error)
             return
@@ -218,6 +249,8 @@ class Engine:
         try:
             predictions = batch.predict([running.sample for running in group])
         except Exception as error:  # noqa: BLE001 - one order's failure is its own
+            if self._tuner.mend(group[0].job.order.held, error):
+                return self._predict(group)
             if len(group) == 1:
                 self._fail(group[0].job, error)
                 return []
@@ -231,26 +264,48 @@ class Engine:
         sample, job = running.sample, running.job
         clean = sample.advance(prediction)
         if self._device.type == "cuda":
-            # Or progress, cancellation and times would run ahead of the device.
-            torch.cuda.synchronize(self._device)
+            # Or progress, cancellation and times would run ahead of the device. The stream alone:
+            # what is decoded beside it is not waited for.
+            torch.cuda.current_stream(self._device).synchronize()
+        if sample.finished:
+            return
         every, family = job.order.preview_every_steps, job.order.held.family
-        due = bool(every) and sample.done % every == 0
-        preview = family.preview(clean) if due else None
+        preview = None
+        if every and sample.done % every == 0:
+            with self._decoder.alone():
+                preview = family.preview(clean)
         job.outbox.put(Progress(step=sample.done, steps=job.order.steps, preview=preview))
 
     def _finish(self, running: Running) -> None:
-        denoised = self.clock()
-        with self._turns.decoding(running):
-            image = running.job.order.held.family.decode(running.sample.latent)
-        drawn = Drawn(
-            image=image,
-            captured=tuple(running.sample.captured),
-            queue=running.queue,
-            encode=running.encode,
-            denoise=denoised - running.began,
-            decode=self.clock() - denoised,
-        )
-        self._end(running.job, drawn)
+        job = running.job
+        self._running.remove(running)
+        running.sample.close()
+        running.denoised = self.clock()
+        self._decoder.make_room()
+        # The slot before the news: whoever hears of the last step may ask for the slot at once.
+        call_soon(self._loop, job.on_free)
+        job.outbox.put(Progress(step=job.order.steps, steps=job.order.steps, preview=None))
+        self._decoder.hand(running)
+
+    def _decoded(self, running: Running, outcome: Image | Exception | None) -> None:
+        """End a job whose latent was decoded; from the decoder's thread."""
+        job = running.job
+        event: Event | None = None
+        if isinstance(outcome, Exception):
+            event = Failed(failures.to_caller(outcome))
+            self._tell_if_broken(outcome)
+        elif outcome is not None and self.clock() >= job.deadline:
+            event = Failed(DeadlineMissed("the deadline passed while drawing"))
+        elif outcome is not None:
+            event = Drawn(
+                image=outcome,
+                captured=tuple(running.sample.captured),
+                queue=running.queue,
+                encode=running.encode,
+                denoise=running.denoised - running.began,
+                decode=self.clock() - running.denoised,
+            )
+        self._let_go(job, event)
 
     def _over(self, job: Job) -> bool:
         """Whether the job is cancelled or late; then it is ended here."""
@@ -268,6 +323,9 @@ class Engine:
         self._end(job, Failed(failures.to_caller(error)))
         if failures.is_out_of_memory(error):
             failures.free_memory()
+        self._tell_if_broken(error)
+
+    def _tell_if_broken(self, error: Exception) -> None:
         if failures.is_broken_device(error):
             call_soon(self._loop, self._on_broken, f"the device is broken: {error}")
 
@@ -275,7 +333,11 @@ class Engine:
         for running in [running for running in self._running if running.job is job]:
             self._running.remove(running)
             running.sample.close()
-        # The slot first: whoever hears the event may ask for the slot at once.
+        call_soon(self._loop, job.on_free)
+        self._let_go(job, event)
+
+    def _let_go(self, job: Job, event: Event | None) -> None:
+        """Tell its end; from the engine's thread or the decoder's."""
         call_soon(self._loop, job.on_end)
         if event is not None:
             job.outbox.put(event)
@@ -294,12 +356,14 @@ class Engine:
             self._settle(load.done.set_result, load, loaded)
 
     def _make_resident(self, load: _Load) -> Loaded:
+        self._decoder.settle()
         for held in self._resident:
             held.residency.put_out()
             if (lender := held.family.lender()) is not None:
                 lender.forget()
         self._resident = []
         held_by_name, disk_bytes, moved = {}, 0, Moved(moved=0, kept=0)
+        warmed = Warmed()
         for name in load.names:
             if load.superseded():
                 break
@@ -309,7 +373,8 @@ class Engine:
         else:
             self._resident = list(held_by_name.values())
             moved = self._masters.weights.show(held.residency for held in self._resident)
-        return Loaded(held=held_by_name, disk_bytes=disk_bytes, moved=moved)
+            warmed = self._tuner.ready(self._resident)
+        return Loaded(held=held_by_name, disk_bytes=disk_bytes, moved=moved, warmed=warmed)
 
     def _settle(self, setter: Callable[[Any], None], load: _Load, outcome: object) -> None:
         call_soon(self._loop, lambda: None if load.done.done() else setter(outcome))

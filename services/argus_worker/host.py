@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
@@ -18,6 +19,7 @@ from argus_protos.v1 import worker_pb2_grpc
 from argus_rpc.metrics import Exposition
 from argus_rpc.server import Server
 from argus_worker.device import Device
+from argus_worker.encodings import LIMIT, Encodings
 from argus_worker.engine import STEP_FLOOR, Engine
 from argus_worker.families import find_family
 from argus_worker.families.protocol import Family
@@ -26,6 +28,7 @@ from argus_worker.metrics import Metrics
 from argus_worker.scoring import Scorer
 from argus_worker.service import SERVICE, WorkerServicer
 from argus_worker.shelf import Shelf
+from argus_worker.tuning import Tuner
 from argus_worker.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -58,6 +61,10 @@ class Settings:
     host_bytes: int | None = None
     """Host memory for weights, beyond which variants not held are dropped; None: half of the
     machine's."""
+    encodings_bytes: int = LIMIT
+    """Host memory for what prompts were encoded to; 0 keeps none."""
+    compiled: Path | None = None
+    """Folder of what was compiled, which outlives the process; None for torch's own."""
     step_seconds: Mapping[str, float] = field(default_factory=dict)
     """By variant, what a step of an image of `step_pixels` took when it was profiled."""
     step_pixels: int = 1024 * 1024
@@ -99,11 +106,14 @@ class Host:
             limit_bytes=psutil.virtual_memory().total // 2 if limit is None else limit,
             families=families,
         )
+        encodings = Encodings(limit_bytes=settings.encodings_bytes)
         self.engine = self.worker.engine = Engine(
             self.masters,
             device=device.torch,
             threads=settings.threads,
             slots=settings.slots,
+            encodings=encodings,
+            tuner=Tuner(variants, device=device.torch, compiled=settings.compiled),
             steps=StepTimes(settings.step_seconds, pixels=settings.step_pixels),
             step_floor=settings.step_floor,
             on_broken=self.worker.broke,
@@ -115,7 +125,9 @@ class Host:
             self.worker.no_spare_time, device=settings.device, threads=settings.threads
         )
         self.shelf = _shelf(settings.latent_store)
-        self.metrics = Metrics(self.worker.state, self.shelf.tally if self.shelf else None)
+        self.metrics = Metrics(
+            self.worker.state, self.shelf.tally if self.shelf else None, encodings
+        )
         self.worker.loaded = self.metrics.loaded
         servicer = WorkerServicer(
             self.worker,

@@ -19,6 +19,8 @@ class Job:
     deadline: float
     """On the engine's clock."""
     submitted: float
+    on_free: Callable[[], None]
+    """Called on the event loop once another may be drawn in its stead; before `on_end`."""
     on_end: Callable[[], None]
     """Called on the event loop once the engine has let go of the job."""
     outbox: Outbox = field(default_factory=Outbox)
@@ -43,6 +45,8 @@ class Running:
     queue: float
     encode: float
     began: float
+    denoised: float = 0.0
+    """When its last step was taken, on the engine's clock."""
 
     @property
     def left(self) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from argus_core import latents
 from argus_core.spec import Variant
 from argus_worker import failures, sources
 from argus_worker.families import find_family
-from argus_worker.families.protocol import BadModel, Family
+from argus_worker.families.protocol import BadModel, Family, LoraFile
 from argus_worker.latents import scheduler_digest
 from argus_worker.residency import Residency, Weights, pointer, size
 
@@ -37,10 +37,12 @@ class Held:
     """Tells this model from any other; see `sources.fingerprint`."""
     scheduler: str
     """Tells this scheduler config from any other."""
+    encoder: str
+    """Tells what its prompts are encoded with from anything else."""
     residency: Residency
     """Where its weights are."""
     base: Held | None = None
-    """What its LoRAs were added to, where another variant may have use for that."""
+    """What it was made from, by LoRAs or in eight bits, where another may have use for it."""
 
     @property
     def latent_space(self) -> str:
@@ -105,7 +107,7 @@ class Masters:
             if name in self._held:
                 return True
             origins = {_origin(self.variants[held]) for held in self._held}
-            if variant.loras and _origin(variant) in origins:
+            if _derived(variant) and _origin(variant) in origins:
                 return False
             try:
                 if self.bytes + sources.disk_bytes(sources.resolve(variant)) > self._limit:
@@ -136,18 +138,10 @@ class Masters:
         try:
             folder = sources.resolve(variant)
             base, read = self._base(variant, folder)
-            if not variant.loras:
+            if not _derived(variant):
                 return replace(base, variant=variant.name), read
             files = [sources.find_lora(lora) for lora in variant.loras]
-            family = base.family.with_loras(files)
-            held = Held(
-                variant=variant.name,
-                family=family,
-                model=sources.fingerprint(folder, files),
-                scheduler=base.scheduler,
-                residency=Residency(family.modules.values(), self.weights),
-                base=base if self._wanted(variant) else None,
-            )
+            held = self._derive(variant, base, files, folder)
         except BadModel as error:
             raise BadModel(f"variant {variant.name}: {error}") from error
         except Exception as error:  # a corrupt folder breaks the libraries in every way
@@ -155,11 +149,32 @@ class Masters:
             raise BadModel(f"variant {variant.name}: cannot load {folder}: {problem}") from error
         return held, read + sum(file.path.stat().st_size for file in files)
 
+    def _derive(
+        self, variant: Variant, base: Held, files: Sequence[LoraFile], folder: Path
+    ) -> Held:
+        """The base with LoRAs added, then quantised."""
+        family = base.family.with_loras(files) if files else base.family
+        family = family.quantized() if variant.quantization else family
+        held = Held(
+            variant=variant.name,
+            family=family,
+            model="+".join(
+                filter(None, (sources.fingerprint(folder, files), variant.quantization))
+            ),
+            scheduler=base.scheduler,
+            encoder=base.encoder,
+            residency=Residency(family.modules.values(), self.weights),
+            base=base if self._wanted(variant) else None,
+        )
+        if _same_encoder(held, base):
+            return held
+        return replace(held, encoder=f"{base.encoder}+{held.model}")
+
     def _base(self, variant: Variant, folder: Path) -> tuple[Held, int]:
-        """The variant without its LoRAs, and the bytes read: none where a like variant has it."""
+        """The variant as its model's folder has it, and the bytes read, if any had to be."""
         for name, held in self._held.items():
             if _origin(self.variants[name]) == _origin(variant):
-                if not self.variants[name].loras:
+                if not _derived(self.variants[name]):
                     return held, 0
                 if held.base is not None:
                     return held.base, 0
@@ -169,6 +184,7 @@ class Masters:
             family=family,
             model=sources.fingerprint(folder),
             scheduler=scheduler_digest(family.scheduler),
+            encoder=_encoder(variant, folder, type(family)),
             residency=Residency(family.modules.values(), self.weights),
         )
         return held, sources.disk_bytes(folder)
@@ -179,6 +195,33 @@ class Masters:
         return len(alike) > 1
 
 
-def _origin(variant: Variant) -> tuple[str, str, str | None, str]:
-    """What variants share that differ by LoRAs alone."""
-    return variant.family, variant.model, variant.revision, variant.dtype
+def _encoder(variant: Variant, folder: Path, family: type[Family]) -> str:
+    """The same only where the code, the components and the dtype are."""
+    own = sources.encoder(folder, family.encoders())
+    return f"{family.__module__}.{family.__qualname__}/{variant.dtype}/{own}"
+
+
+def _same_encoder(held: Held, base: Held) -> bool:
+    """Whether LoRAs left alone what prompts are encoded with; nothing of `held` was moved yet."""
+    masters = {pointer(master) for master in base.residency.masters}
+    parts = [held.family.modules.get(name) for name in held.family.encoders()]
+    return all(
+        pointer(tensor) in masters
+        for part in parts
+        if part is not None
+        for tensor in (*part.parameters(), *part.buffers())
+    )
+
+
+def _origin(variant: Variant) -> tuple[str | None, ...]:
+    """What variants share that differ by LoRAs, or in eight bits, alone.
+
+    One without either is run as it was read, so how it is run counts.
+    """
+    how = (variant.compile, variant.attention)
+    return variant.family, variant.model, variant.revision, variant.dtype, *how
+
+
+def _derived(variant: Variant) -> bool:
+    """Whether it is made from what its model's folder has."""
+    return bool(variant.loras or variant.quantization)

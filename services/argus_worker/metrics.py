@@ -10,8 +10,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from argus_core.device_health import Cause
 from argus_core.states import WorkerPhase
 from argus_protos.v1 import cluster_pb2
+from argus_worker.encodings import Encodings
 from argus_worker.order import Drawn, Order
 from argus_worker.tally import Tally
 
@@ -22,7 +24,12 @@ _LOAD = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
 class Metrics:
     """One registry a worker."""
 
-    def __init__(self, state: Callable[[], cluster_pb2.WorkerState], tally: Tally | None) -> None:
+    def __init__(
+        self,
+        state: Callable[[], cluster_pb2.WorkerState],
+        tally: Tally | None,
+        encodings: Encodings,
+    ) -> None:
         """`state` is asked at every scrape; `tally` is of the latent store, None without one."""
         self.registry = own = CollectorRegistry()
         self._stages = Histogram(
@@ -45,7 +52,7 @@ class Metrics:
             buckets=_LOAD,
             registry=own,
         )
-        own.register(_Now(state, tally))
+        own.register(_Now(state, tally, encodings))
 
     def drawn(self, order: Order, drawn: Drawn) -> None:
         """An image is done."""
@@ -68,8 +75,13 @@ class Metrics:
 class _Now(Collector):
     """What the worker says of itself when it is asked."""
 
-    def __init__(self, state: Callable[[], cluster_pb2.WorkerState], tally: Tally | None) -> None:
-        self._state, self._tally = state, tally
+    def __init__(
+        self,
+        state: Callable[[], cluster_pb2.WorkerState],
+        tally: Tally | None,
+        encodings: Encodings,
+    ) -> None:
+        self._state, self._tally, self._encodings = state, tally, encodings
 
     def collect(self) -> Iterator[Metric]:
         state = self._state()
@@ -89,6 +101,20 @@ class _Now(Collector):
             "1 while the device is of use.",
             value=float(state.health.ok),
         )
+        unwell = GaugeMetricFamily(
+            "argus_worker_unhealthy_cause",
+            "1 for what is wrong with the device.",
+            labels=["cause"],
+        )
+        for cause in Cause:
+            unwell.add_metric([cause], float(state.health.cause == cause))
+        yield unwell
+        if state.health.HasField("temperature_celsius"):
+            yield GaugeMetricFamily(
+                "argus_worker_temperature_celsius",
+                "Of the device, where its driver tells.",
+                value=state.health.temperature_celsius,
+            )
         yield GaugeMetricFamily(
             "argus_worker_memory_used_bytes",
             "Of the accelerator that this process has taken; 0 on a CPU.",
@@ -99,8 +125,25 @@ class _Now(Collector):
             "That the accelerator has; 0 on a CPU.",
             value=state.memory.device_total_bytes,
         )
+        yield from _encodings(self._encodings)
         if self._tally is not None:
             yield from _store(self._tally.counts(), lost=self._tally.lost)
+
+
+def _encodings(encodings: Encodings) -> Iterator[Metric]:
+    orders = CounterMetricFamily(
+        "argus_worker_encodings",
+        "Orders by whether their prompt's encoding was kept.",
+        labels=["outcome"],
+    )
+    orders.add_metric(["reused"], encodings.reused)
+    orders.add_metric(["made"], encodings.made)
+    yield orders
+    yield GaugeMetricFamily(
+        "argus_worker_encodings_bytes",
+        "Of host memory, for what prompts were encoded to.",
+        value=encodings.bytes,
+    )
 
 
 def _store(counts: Mapping[str, int], *, lost: bool) -> Iterator[Metric]:

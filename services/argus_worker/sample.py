@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from argus_worker import noise
-from argus_worker.families.protocol import Conditioning
+from argus_worker.encodings import Encodings
 from argus_worker.latents import pack
 from argus_worker.order import Captured, Order
 
@@ -17,7 +17,10 @@ from argus_worker.order import Captured, Order
 class Sample:
     """State of one order between steps; nothing in it is shared with another sample."""
 
-    def __init__(self, order: Order, *, device: torch.device) -> None:
+    def __init__(
+        self, order: Order, *, device: torch.device, encodings: Encodings | None = None
+    ) -> None:
+        """`encodings` has what like orders were encoded to."""
         self.order, family = order, order.held.family
         self.scheduler = copy.deepcopy(family.scheduler)
         family.set_timesteps(self.scheduler, order.steps, width=order.width, height=order.height)
@@ -27,13 +30,7 @@ class Sample:
         self.done = order.skipped_steps
         """Steps behind it, skipped ones included."""
         self.captured: list[Captured] = []
-        self.conditioning: Conditioning = family.encode(
-            order.prompt,
-            order.negative_prompt,
-            scale=order.guidance_scale,
-            width=order.width,
-            height=order.height,
-        )
+        self.conditioning = (encodings or Encodings(limit_bytes=0)).of(order, device)
         self.latent = self._begin().to(device)
         cache, lender = order.step_cache, family.lender()
         self.net: Any = lender.lend(cache, order.steps) if cache and lender else None

@@ -23,6 +23,9 @@ from argus_worker.worker import Worker
 
 LONGEST = 3600.0
 """Seconds that an image may take where neither request nor call names a deadline."""
+FREES_PIXELS = 256 * 256
+"""Of an image, from which on decoding, encoding and sending it take so long that it is told in any
+case when the last step is done, and so the slot free."""
 SERVICE = "argus.v1.WorkerService"
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -82,10 +85,11 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         request: worker_pb2.AssignRequest,
         context: Context,  # noqa: ARG002
     ) -> worker_pb2.AssignResponse:
-        """Change the loadout."""
-        return worker_pb2.AssignResponse(
-            generation=self._worker.assign(list(request.loadout), prefetch=list(request.prefetch))
-        )
+        """Change the loadout, or only tell what is likely to be next."""
+        loadout, prefetch = list(request.loadout), list(request.prefetch)
+        if prefetch and not loadout:
+            return worker_pb2.AssignResponse(generation=self._worker.expect(prefetch))
+        return worker_pb2.AssignResponse(generation=self._worker.assign(loadout, prefetch=prefetch))
 
     async def Watch(  # type: ignore[override]  # noqa: N802
         self,
@@ -109,6 +113,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
     ) -> AsyncIterator[worker_pb2.ExecuteResponse]:
         clock, wanted = self._worker.engine.clock, request.format
         apart, told = seconds(request.progress_interval), -math.inf
+        pixels = job.order.width * job.order.height
         while True:
             try:
                 event = await job.outbox.get(job.deadline - clock())
@@ -120,7 +125,8 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
                     told = clock()
                     yield worker_pb2.ExecuteResponse(started=started)
                 case Progress():
-                    if event.preview is None and clock() - told < apart:
+                    frees = event.step == event.steps and pixels >= FREES_PIXELS
+                    if event.preview is None and clock() - told < apart and not frees:
                         continue
                     told = clock()
                     yield worker_pb2.ExecuteResponse(progress=await _progress(event, wanted))

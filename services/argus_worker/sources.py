@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -83,6 +84,25 @@ def fingerprint(folder: Path, loras: Iterable[LoraFile] = ()) -> str:
         _sample(digest, path, path.relative_to(folder))
     for lora in loras:
         _sample(digest, lora.path, f"lora*{lora.scale!r}")
+    return digest.hexdigest()[:16]
+
+
+def encoder(folder: Path, parts: Iterable[str]) -> str:
+    """16 hex digits that tell apart what prompts are encoded with: these components, and settings.
+
+    Weights are sampled as `fingerprint` does, all else is read in full.
+    """
+    digest = hashlib.sha256()
+    index = json.loads((folder / "model_index.json").read_text())
+    told = {name: value for name, value in sorted(index.items()) if isinstance(value, bool | int)}
+    digest.update(json.dumps(told).encode())
+    for part in sorted(parts):
+        for path in sorted(path for path in (folder / part).rglob("*") if path.is_file()):
+            name = path.relative_to(folder)
+            if path.suffix == ".safetensors":
+                _sample(digest, path, name)
+            else:
+                digest.update(f"{name}:".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

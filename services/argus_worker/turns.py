@@ -1,10 +1,12 @@
 """Which samples take the next step, by how long steps have taken; `argus_core.stepping` decides.
 
-Owned by the engine's thread, but for `halted`, which others may ask.
+Owned by the engine's thread, but for `decoding`, which the decoder's thread enters, and `halted`,
+which any may ask.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,7 +37,10 @@ class Turns:
         """`steps` begins with what the profile tells; `floor` is the least that is a halt."""
         self._steps, self._decodes = steps, StepTimes({}, pixels=1)
         self._floor, self._clock = floor, clock
-        self._under_way: _UnderWay | None = None
+        self._under_way: dict[str, _UnderWay] = {}
+        """By what is done, a step or a decoding: both may be at once."""
+        self._lock = threading.Lock()
+        """Of what was learned of decodings."""
         self._present: batch.Key | None = None
 
     def take(self, running: Sequence[Running]) -> list[Running]:
@@ -60,36 +65,46 @@ class Turns:
         return hopeless(
             left=one.left,
             least=self._steps.least(kind),
-            tail=self._decodes.least(kind),
+            tail=self._least_tail(kind),
             time_left=one.job.deadline - self._clock(),
         )
 
     @contextmanager
     def stepping(self, group: Sequence[Running]) -> Iterator[None]:
         """Around a step, which is learned from unless it fails."""
-        yield from self._measured(self._steps, kind_of(group))
+        kind = kind_of(group)
+        with self._watched("step", self._steps.usual(kind)) as began:
+            yield
+            self._steps.learn(kind, self._clock() - began)
 
     @contextmanager
     def decoding(self, one: Running) -> Iterator[None]:
         """Around the decoding of an image."""
-        yield from self._measured(self._decodes, kind_of([one]))
+        kind = kind_of([one])
+        with self._lock:
+            usual = self._decodes.usual(kind)
+        with self._watched("decoding", usual) as began:
+            yield
+            with self._lock:
+                self._decodes.learn(kind, self._clock() - began)
 
     def halted(self) -> str:
         """Why what is under way has come to a halt; empty where it may end yet. From any thread."""
-        under_way = self._under_way
-        if under_way is None:
-            return ""
-        since = self._clock() - under_way.began
-        return wedged(since=since, usual=under_way.usual, floor=self._floor)
+        now = self._clock()
+        for under_way in tuple(self._under_way.values()):
+            since = now - under_way.began
+            if reason := wedged(since=since, usual=under_way.usual, floor=self._floor):
+                return reason
+        return ""
 
-    def _measured(self, times: StepTimes, kind: Kind) -> Iterator[None]:
+    @contextmanager
+    def _watched(self, what: str, usual: float | None) -> Iterator[float]:
         began = self._clock()
-        self._under_way = _UnderWay(began=began, usual=times.usual(kind))
+        self._under_way[what] = _UnderWay(began=began, usual=usual)
         try:
-            yield
-            times.learn(kind, self._clock() - began)
+            yield began
         finally:
-            self._under_way = None
+            del self._under_way[what]
 
     def _turn(self, group: Sequence[Running]) -> Turn:
         first = group[0]
@@ -107,7 +122,12 @@ class Turns:
         return group[:count]
 
     def _tail(self, one: Running) -> float:
-        return self._decodes.usual(kind_of([one])) or 0.0
+        with self._lock:
+            return self._decodes.usual(kind_of([one])) or 0.0
+
+    def _least_tail(self, kind: Kind) -> float:
+        with self._lock:
+            return self._decodes.least(kind)
 
 
 def kind_of(group: Sequence[Running]) -> Kind:

@@ -4,15 +4,16 @@ Model: all of it lives on the event loop. An assignment is a task: wait until no
 have the engine load, report. A newer assignment makes older tasks give up.
 
 Invariants: phases change by `argus_core.states` only; work is admitted in phase READY only and
-never beyond `slots`; `in_flight` counts jobs that the engine has not let go of, whatever became
-of their clients; nothing runs while the engine loads.
+never beyond `slots`; `in_flight` counts jobs that hold a slot, whatever became of their clients,
+and a job holds it until its last step is done; nothing runs, and nothing is decoded, while the
+engine loads.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from argus_core.errors import InvalidRequest, NotHeld, Unavailable, Violation
 from argus_core.states import WorkerEvent, WorkerPhase, next_phase
@@ -24,6 +25,7 @@ from argus_worker.feed import Feed
 from argus_worker.job import Job
 from argus_worker.masters import Held
 from argus_worker.order import Order
+from argus_worker.tuning import Tuned
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +55,9 @@ class Worker:
         self.phase, self._reason = WorkerPhase.STARTING, "no loadout was assigned yet"
         self._assigned: tuple[str, ...] = ()
         self._held: dict[str, Held] = {}
-        self._generation, self._in_flight = 0, 0
+        self._generation, self._in_flight, self._unended = 0, 0, 0
         self._last_switch: cluster_pb2.Switch | None = None
+        self._tuned: Mapping[str, Tuned] = {}
         self._resident: tuple[str, ...] = ()
         self._unwell = False
         self._next: tuple[str, ...] = ()
@@ -82,6 +85,7 @@ class Worker:
             memory=self._device.memory(),
             reported_at=now(),
             latent_spaces={name: held.latent_space for name, held in self._held.items()},
+            tunings={name: _tuning(self._tuned[name]) for name in self._held},
         )
         if self._last_switch is not None:
             state.last_switch.CopyFrom(self._last_switch)
@@ -116,7 +120,7 @@ class Worker:
         """Why nothing but drawing is welcome now; empty where the worker idles. From any thread."""
         if self.phase is not WorkerPhase.READY:
             return f"worker {self._name} is {self.phase}: {self._reason}"
-        return f"worker {self._name} draws {self._in_flight} images" if self._in_flight else ""
+        return f"worker {self._name} draws {self._unended} images" if self._unended else ""
 
     def begin(self, order: Order, *, deadline: float) -> Job:
         """Have an order drawn, in a slot of its own.
@@ -128,8 +132,9 @@ class Worker:
             raise Unavailable(
                 f"all {self._slots} slots of worker {self._name} are busy", retry_after=BUSY_RETRY
             )
-        job = self.engine.submit(order, deadline=deadline, on_end=self._ended)
+        job = self.engine.submit(order, deadline=deadline, on_free=self._freed, on_end=self._ended)
         self._in_flight += 1
+        self._unended += 1
         self._idle.clear()
         self._tell()
         return job
@@ -144,17 +149,22 @@ class Worker:
             Unavailable: the worker is stopping.
         """
         self._check(loadout)
-        self._next = tuple(name for name in prefetch if name in self._known)
         if self.phase is WorkerPhase.STOPPING:
             raise Unavailable(f"worker {self._name} is stopping", retry_after=None)
         if self._assigned == tuple(loadout) and self.phase is not WorkerPhase.FAILED:
-            if self.phase is WorkerPhase.READY:
-                self._read_ahead()
-            return self._generation
+            return self.expect(prefetch)
+        self._next = self._known_of(prefetch)
         self._generation += 1
         self._assigned, self._held = tuple(loadout), {}
         self._change(WorkerEvent.ASSIGNED, f"finishing work before loading {', '.join(loadout)}")
         self._spawn(self._switch(self._generation))
+        return self._generation
+
+    def expect(self, prefetch: Sequence[str]) -> int:
+        """Read these while the loadout serves, and change nothing; returns the generation."""
+        self._next = self._known_of(prefetch)
+        if self.phase is WorkerPhase.READY:
+            self._read_ahead()
         return self._generation
 
     def broke(self, reason: str) -> None:
@@ -182,7 +192,7 @@ class Worker:
             async with asyncio.timeout(grace):
                 await self._idle.wait()
         except TimeoutError:
-            log.warning("%d images were not finished within %g s", self._in_flight, grace)
+            log.warning("%d images were not finished within %g s", self._unended, grace)
         for task in self._tasks:
             task.cancel()
         self._feed.close()
@@ -223,6 +233,7 @@ class Worker:
         if self._overtaken(generation):
             return
         self._held, self._resident = loaded.held, tuple(loaded.held)
+        self._tuned = loaded.warmed.tuned
         switch = cluster_pb2.Switch(
             to=self._resident,
             drain=duration(drained - began),
@@ -230,6 +241,9 @@ class Worker:
             disk_bytes=loaded.disk_bytes,
             moved_bytes=loaded.moved.moved,
             kept_bytes=loaded.moved.kept,
+            warm=duration(loaded.warmed.seconds),
+            graphs=loaded.warmed.graphs,
+            graphs_made=loaded.warmed.made,
         )
         # A Python keyword: the generated constructor cannot take it by name.
         getattr(switch, "from").extend(before)
@@ -237,6 +251,9 @@ class Worker:
         self.loaded(seconds(switch.load))
         self._change(WorkerEvent.LOADED, "")
         self._read_ahead()
+
+    def _known_of(self, variants: Sequence[str]) -> tuple[str, ...]:
+        return tuple(name for name in variants if name in self._known)
 
     def _read_ahead(self) -> None:
         generation = self._generation
@@ -251,11 +268,14 @@ class Worker:
             WorkerPhase.FAILED,
         )
 
-    def _ended(self) -> None:
+    def _freed(self) -> None:
         self._in_flight -= 1
-        if self._in_flight == 0:
-            self._idle.set()
         self._tell()
+
+    def _ended(self) -> None:
+        self._unended -= 1
+        if self._unended == 0:
+            self._idle.set()
 
     def _change(self, event: WorkerEvent, reason: str) -> None:
         was_ready = self.phase is WorkerPhase.READY
@@ -277,3 +297,9 @@ class Worker:
 
     def _tell(self) -> None:
         self._feed.publish(self.state())
+
+
+def _tuning(tuned: Tuned) -> cluster_pb2.Tuning:
+    return cluster_pb2.Tuning(
+        compiled_blocks=tuned.blocks, reason=tuned.reason, attention=tuned.attention
+    )

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import grpc
 import pytest
+from prometheus_client import generate_latest
 
 from argus_core.device_health import Reading
 from argus_core.errors import Unavailable
@@ -27,14 +28,18 @@ class Driver:
 async def test_memory_held_by_others_drains_a_worker_until_they_let_go():
     gpu = Driver()
     find, gate = gated()
-    async with running(TINY, loadout=["tiny"], find=find, gpu=gpu, watch=0.02) as (_, stub, _):
+    async with running(TINY, loadout=["tiny"], find=find, gpu=gpu, watch=0.02) as (host, stub, _):
         state = await phase(stub, "READY")
         assert state.health.ok
         call = await begun(stub.Execute(ask(steps=2)))
         gpu.reading = replace(WELL, foreign_bytes=2**29)
         state = await phase(stub, "FAILED")
         assert state.reason == state.health.reason == "others hold 0.5 GiB of the device's memory"
-        assert not state.health.ok
+        assert (state.health.ok, state.health.cause) == (False, "foreign")
+        told = generate_latest(host.metrics.registry).decode()
+        assert 'argus_worker_unhealthy_cause{cause="foreign"} 1.0' in told
+        assert 'argus_worker_unhealthy_cause{cause="lost"} 0.0' in told
+        assert "argus_worker_temperature_celsius 55.0" in told
         assert state.health.temperature_celsius == 55.0
         gate.open()
         assert (await collect(call))[-1].HasField("result"), "what runs is finished"

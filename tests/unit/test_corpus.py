@@ -45,5 +45,6 @@ def test_what_only_kubernetes_heeds_is_named():
         "latentStore.claimName",
         "profile.configMapName",
         "modelVolume",
+        "compileVolume",
         "observability",
     ]

@@ -28,6 +28,8 @@ def resolved(schema):
     for either in schema.get("anyOf", ()):
         if either.get("type") != "null":
             return resolved({**either, "default": schema.get("default")})
+    if "const" in schema:
+        return {**schema, "enum": [schema["const"]]}
     return schema
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from argus_core.device_health import FATAL_XIDS, THROTTLED_SECONDS, Condition, Reading, judge
+from argus_core.device_health import FATAL_XIDS, THROTTLED_SECONDS, Cause, Condition, Reading, judge
 from argus_worker import nvml
 
 WELL = Reading(memory_bytes=2**30, uncorrected=3, temperature=60.0)
@@ -22,6 +22,7 @@ def after(*readings, every=5.0):
 def test_a_device_that_is_well_is_drawn_with():
     condition = after(WELL, WELL)
     assert (condition.reason, condition.fatal, condition.temperature) == ("", False, 60.0)
+    assert condition.cause is None
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,7 @@ def test_what_only_another_device_mends_stays(reading, says):
     condition = after(WELL, reading)
     assert condition.fatal
     assert says in condition.reason
+    assert condition.cause in {Cause.LOST, Cause.XID, Cause.MEMORY}
     assert after(WELL, reading, WELL).reason == condition.reason
 
 

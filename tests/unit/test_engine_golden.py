@@ -168,6 +168,19 @@ def test_samples_of_a_batch_may_stand_at_different_steps(held, name):
         assert close(latent, run(sample(held[name], seed=seed))[0])
 
 
+def test_large_pictures_are_decoded_in_tiles_and_no_others(held, monkeypatch):
+    family = held["euler"].family
+    (latent,) = run(sample(held["euler"], size={"width": 64, "height": 32}))
+    with torch.inference_mode():
+        whole = family.decode(latent)
+        assert not family._vae.use_tiling
+        monkeypatch.setattr(type(family), "TILED_PIXELS", 64 * 32 - 1)
+        assert family.decode(latent).size == whole.size
+        assert family._vae.use_tiling
+        monkeypatch.undo()
+        assert family.decode(latent).tobytes() == whole.tobytes()
+
+
 def test_noise_is_keyed_on_seed_and_step():
     draws = {
         (seed, step): torch.randn(4, generator=noise.generator(seed, step)).sum().item()

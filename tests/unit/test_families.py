@@ -11,6 +11,7 @@ import torch
 from argus_core.errors import InvalidRequest
 from argus_core.spec import Variant
 from argus_worker import batch, noise
+from argus_worker.encodings import Encodings
 from argus_worker.engine import Engine
 from argus_worker.families import names
 from argus_worker.latents import unpack
@@ -21,6 +22,8 @@ from engine_support import CAPTION, hold, order
 from families_support import CASES
 
 CPU = torch.device("cpu")
+ENCODINGS = Encodings()
+"""The same to the bit as encoding again, see test_encodings, and quicker."""
 TOLERANCE = 1e-4
 """Of the latent's range."""
 
@@ -48,7 +51,8 @@ def wish(case, **fields):
 def sample(made, **fields):
     case, _, held = made
     with torch.inference_mode():
-        return Sample(order(held, **wish(case, **fields)), device=CPU)
+        wished = order(held, **wish(case, **fields))
+        return Sample(wished, device=CPU, encodings=ENCODINGS)
 
 
 def run(*samples):

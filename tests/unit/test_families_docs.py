@@ -66,8 +66,11 @@ def test_the_check_prints_what_the_page_says(tmp_path):
     assert (bad.exit_code, bad.output.strip()) == (1, problem)
 
 
-def test_the_example_of_loras_is_a_sound_ladder():
-    (text,) = re.findall(r"```yaml\n(variants:.*?)```", PAGE, re.DOTALL)
+VARIANTS = re.findall(r"```yaml\n(variants:.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize("text", VARIANTS, ids=["loras", "eight bits"])
+def test_examples_of_variants_are_sound_ladders(text):
     document = yaml.safe_load((ROOT / "manifests/samples/open-80gb.yaml").read_text())
     variants = yaml.safe_load(text)["variants"]
     rung = {"guidanceScale": 1, "quality": 1, "seconds": {"h100": 1}, "steps": 8}

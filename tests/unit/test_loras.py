@@ -4,7 +4,6 @@ import shutil
 
 import pytest
 import torch
-from peft import LoraConfig
 from safetensors.torch import load, save_file
 
 from argus_core.spec import Variant
@@ -16,6 +15,7 @@ from argus_worker.masters import Masters
 from argus_worker.sample import Sample
 from engine_support import hold, order
 from families_support import CASES
+from loras_support import write_lora
 
 CPU = torch.device("cpu")
 LOADERS = ("sd15", "sdxl", "sd3", "flux", "sana", "z-image", "qwen-image", "flux2-klein")
@@ -29,28 +29,6 @@ def made(request, tmp_path_factory):
     case, place = request.param, tmp_path_factory.mktemp(request.param.family)
     case.build().save_pretrained(place / "model")
     return case, place / "model", [write_lora(case, place / "a.safetensors", 0)]
-
-
-def write_lora(case, path, seed):
-    """As a training would: through the pipeline's own writer, with weights that are not zeros."""
-    pipeline, net = case.build(), find_family(case.family).DENOISER
-    targets = [
-        name
-        for name, module in getattr(pipeline, net).named_modules()
-        if isinstance(module, torch.nn.Linear) and name.rpartition(".")[2] in ("to_q", "to_v")
-    ]
-    assert targets
-    adapted = getattr(pipeline, net)
-    adapted.add_adapter(LoraConfig(r=2, lora_alpha=4, target_modules=targets))
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in adapted.named_parameters():
-            if "lora_" in name:
-                parameter.normal_(std=0.3, generator=generator)
-    adapted.save_lora_adapter(path.parent, weight_name=path.name)
-    weights = {f"{net}.{key}": value for key, value in load(path.read_bytes()).items()}
-    save_file(weights, path)
-    return path
 
 
 def variant(made, *loras, name="tiny"):

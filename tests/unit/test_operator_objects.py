@@ -80,6 +80,17 @@ def test_latent_store_s_url_and_key_come_from_a_secret():
     assert "ARGUS_LATENT_SECRET" in told
 
 
+def test_workers_keep_what_they_compile_on_a_volume_of_the_document():
+    objects = built(compileVolume={"claimName": "compiled"})
+    worker = container(objects, "StatefulSet", "demo-cpu")
+    (mount,) = [m for m in worker["volumeMounts"] if m["name"] == "compiled"]
+    assert f"--compiled={mount['mountPath']}" in worker["args"]
+    volumes = objects["StatefulSet", "demo-cpu"]["spec"]["template"]["spec"]["volumes"]
+    claim = {"claimName": "compiled"}
+    assert {"name": "compiled", "persistentVolumeClaim": claim} in volumes
+    assert not [a for a in container(built(), "StatefulSet", "demo-cpu")["args"] if "compiled" in a]
+
+
 @pytest.mark.parametrize(
     ("pool", "device"),
     [

@@ -24,6 +24,7 @@ _OURS: Any = {
     "planning": True,
     "profile": True,
     "model_volume": True,
+    "compile_volume": True,
     "observability": True,
 }
 

@@ -20,6 +20,7 @@ _DIRECTORY = "directory:"
 _MARGIN = 10
 """Seconds between the worker's own end and Kubernetes's."""
 _LONGEST_GRACE = 600.0
+_COMPILED = "/var/cache/argus"
 
 
 def objects(cluster: ArgusCluster, settings: Settings) -> list[dict[str, Any]]:
@@ -111,6 +112,7 @@ def _template(cluster: ArgusCluster, pool: Pool, settings: Settings) -> dict[str
             f"--device={device}",
             "--loadout=$(ARGUS_LOADOUT)",
             f"--grace={seconds:g}",
+            *([f"--compiled={_COMPILED}"] if spec.compile_volume else []),
         ],
         "env": [
             _from_pod("POD_NAME", "metadata.name"),
@@ -159,6 +161,10 @@ def _volumes(spec: ClusterSpec) -> tuple[list[dict[str, Any]], list[dict[str, An
         claim = {"claimName": models.claim_name, "readOnly": True}
         volumes.append({"name": "models", "persistentVolumeClaim": claim})
         mounts.append({"name": "models", "mountPath": models.mount_path, "readOnly": True})
+    if compiled := spec.compile_volume:
+        claim = {"claimName": compiled.claim_name}
+        volumes.append({"name": "compiled", "persistentVolumeClaim": claim})
+        mounts.append({"name": "compiled", "mountPath": _COMPILED})
     for volume, mount in latent_volume(spec):
         volumes.append(volume)
         mounts.append(mount)

@@ -101,7 +101,10 @@ def _made_of(variant: Variant) -> str:
         f" + {lora.scale:g} {lora.model}@{lora.revision or ''} {lora.file or ''}".rstrip()
         for lora in variant.loras
     )
-    return f"{variant.model}@{variant.revision or ''} {variant.dtype}{loras}"
+    chosen = {"attention": variant.attention, "compile": variant.compile}
+    how = "".join(f" {field}={word}" for field, word in chosen.items() if word != "auto")
+    dtype = "+".join(filter(None, (variant.dtype, variant.quantization)))
+    return f"{variant.model}@{variant.revision or ''} {dtype}{loras}{how}"
 
 
 def pixels(size: str) -> tuple[int, int]:

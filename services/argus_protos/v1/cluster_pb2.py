@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61rgus/v1/cluster.proto\x12\x08\x61rgus.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x01\n\x05Level\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12$\n\x08schedule\x18\x03 \x01(\x0b\x32\x12.argus.v1.Schedule\x12\x15\n\rprior_quality\x18\x04 \x01(\x01\x12\x34\n\x11seconds_per_image\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xb3\x01\n\x0cLevelSeconds\x12\r\n\x05level\x18\x01 \x01(\t\x12\x10\n\x08gpu_type\x18\x02 \x01(\t\x12)\n\x06stated\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x08measured\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07planned\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"\\\n\x08Schedule\x12\r\n\x05steps\x18\x01 \x01(\r\x12\x15\n\rskipped_steps\x18\x02 \x01(\r\x12\x16\n\x0eguidance_scale\x18\x03 \x01(\x01\x12\x12\n\nstep_cache\x18\x04 \x01(\t\"%\n\x04Size\x12\r\n\x05width\x18\x01 \x01(\r\x12\x0e\n\x06height\x18\x02 \x01(\r\"Z\n\x05Image\x12%\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x15.argus.v1.ImageFormat\x12\x1c\n\x04size\x18\x02 \x01(\x0b\x32\x0e.argus.v1.Size\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"7\n\x04Pool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08gpu_type\x18\x02 \x01(\t\x12\x0f\n\x07workers\x18\x03 \x01(\r\"\xcb\x03\n\x0bWorkerState\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\x0c\n\x04pool\x18\x02 \x01(\t\x12$\n\x05phase\x18\x03 \x01(\x0e\x32\x15.argus.v1.WorkerPhase\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07loadout\x18\x05 \x03(\t\x12\x10\n\x08\x61ssigned\x18\x06 \x03(\t\x12\x12\n\ngeneration\x18\x07 \x01(\x04\x12\x11\n\tin_flight\x18\x08 \x01(\r\x12\r\n\x05slots\x18\t \x01(\r\x12 \n\x06health\x18\n \x01(\x0b\x32\x10.argus.v1.Health\x12 \n\x06memory\x18\x0b \x01(\x0b\x32\x10.argus.v1.Memory\x12%\n\x0blast_switch\x18\x0c \x01(\x0b\x32\x10.argus.v1.Switch\x12/\n\x0breported_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\rlatent_spaces\x18\x0e \x03(\x0b\x32\'.argus.v1.WorkerState.LatentSpacesEntry\x1a\x33\n\x11LatentSpacesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"n\n\x06Health\x12\n\n\x02ok\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\x12 \n\x13temperature_celsius\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x16\n\x14_temperature_celsius\"N\n\x06Memory\x12\x12\n\nhost_bytes\x18\x01 \x01(\x04\x12\x14\n\x0c\x64\x65vice_bytes\x18\x02 \x01(\x04\x12\x1a\n\x12\x64\x65vice_total_bytes\x18\x03 \x01(\x04\"\xb2\x01\n\x06Switch\x12\x0c\n\x04\x66rom\x18\x01 \x03(\t\x12\n\n\x02to\x18\x02 \x03(\t\x12(\n\x05\x64rain\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04load\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\ndisk_bytes\x18\x05 \x01(\x04\x12\x13\n\x0bmoved_bytes\x18\x06 \x01(\x04\x12\x12\n\nkept_bytes\x18\x07 \x01(\x04\"K\n\nAllocation\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0f\n\x07loadout\x18\x02 \x03(\t\x12\x0f\n\x07workers\x18\x03 \x01(\r\x12\r\n\x05price\x18\x04 \x01(\x01\"\xd2\x01\n\x04Plan\x12\n\n\x02id\x18\x01 \x01(\x04\x12+\n\x07made_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x0b\x61llocations\x18\x03 \x03(\x0b\x32\x14.argus.v1.Allocation\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x15\n\rforecast_rate\x18\x05 \x01(\x01\x12\x0e\n\x06solver\x18\x06 \x01(\t\x12\x18\n\x10\x65xpected_quality\x18\x07 \x01(\x01\x12\x15\n\rexpected_shed\x18\x08 \x01(\x01*o\n\x0bImageFormat\x12\x1c\n\x18IMAGE_FORMAT_UNSPECIFIED\x10\x00\x12\x14\n\x10IMAGE_FORMAT_PNG\x10\x01\x12\x15\n\x11IMAGE_FORMAT_WEBP\x10\x02\x12\x15\n\x11IMAGE_FORMAT_JPEG\x10\x03*\xc7\x01\n\x0bWorkerPhase\x12\x1c\n\x18WORKER_PHASE_UNSPECIFIED\x10\x00\x12\x19\n\x15WORKER_PHASE_STARTING\x10\x01\x12\x19\n\x15WORKER_PHASE_DRAINING\x10\x02\x12\x18\n\x14WORKER_PHASE_LOADING\x10\x03\x12\x16\n\x12WORKER_PHASE_READY\x10\x04\x12\x17\n\x13WORKER_PHASE_FAILED\x10\x05\x12\x19\n\x15WORKER_PHASE_STOPPING\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61rgus/v1/cluster.proto\x12\x08\x61rgus.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x01\n\x05Level\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12$\n\x08schedule\x18\x03 \x01(\x0b\x32\x12.argus.v1.Schedule\x12\x15\n\rprior_quality\x18\x04 \x01(\x01\x12\x34\n\x11seconds_per_image\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xb3\x01\n\x0cLevelSeconds\x12\r\n\x05level\x18\x01 \x01(\t\x12\x10\n\x08gpu_type\x18\x02 \x01(\t\x12)\n\x06stated\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x08measured\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07planned\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"\\\n\x08Schedule\x12\r\n\x05steps\x18\x01 \x01(\r\x12\x15\n\rskipped_steps\x18\x02 \x01(\r\x12\x16\n\x0eguidance_scale\x18\x03 \x01(\x01\x12\x12\n\nstep_cache\x18\x04 \x01(\t\"%\n\x04Size\x12\r\n\x05width\x18\x01 \x01(\r\x12\x0e\n\x06height\x18\x02 \x01(\r\"Z\n\x05Image\x12%\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x15.argus.v1.ImageFormat\x12\x1c\n\x04size\x18\x02 \x01(\x0b\x32\x0e.argus.v1.Size\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"7\n\x04Pool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08gpu_type\x18\x02 \x01(\t\x12\x0f\n\x07workers\x18\x03 \x01(\r\"\xc2\x04\n\x0bWorkerState\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\x0c\n\x04pool\x18\x02 \x01(\t\x12$\n\x05phase\x18\x03 \x01(\x0e\x32\x15.argus.v1.WorkerPhase\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07loadout\x18\x05 \x03(\t\x12\x10\n\x08\x61ssigned\x18\x06 \x03(\t\x12\x12\n\ngeneration\x18\x07 \x01(\x04\x12\x11\n\tin_flight\x18\x08 \x01(\r\x12\r\n\x05slots\x18\t \x01(\r\x12 \n\x06health\x18\n \x01(\x0b\x32\x10.argus.v1.Health\x12 \n\x06memory\x18\x0b \x01(\x0b\x32\x10.argus.v1.Memory\x12%\n\x0blast_switch\x18\x0c \x01(\x0b\x32\x10.argus.v1.Switch\x12/\n\x0breported_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\rlatent_spaces\x18\x0e \x03(\x0b\x32\'.argus.v1.WorkerState.LatentSpacesEntry\x12\x33\n\x07tunings\x18\x0f \x03(\x0b\x32\".argus.v1.WorkerState.TuningsEntry\x1a\x33\n\x11LatentSpacesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a@\n\x0cTuningsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1f\n\x05value\x18\x02 \x01(\x0b\x32\x10.argus.v1.Tuning:\x02\x38\x01\"D\n\x06Tuning\x12\x17\n\x0f\x63ompiled_blocks\x18\x01 \x01(\r\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x11\n\tattention\x18\x03 \x01(\t\"}\n\x06Health\x12\n\n\x02ok\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\x12 \n\x13temperature_celsius\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05\x63\x61use\x18\x05 \x01(\tB\x16\n\x14_temperature_celsius\"N\n\x06Memory\x12\x12\n\nhost_bytes\x18\x01 \x01(\x04\x12\x14\n\x0c\x64\x65vice_bytes\x18\x02 \x01(\x04\x12\x1a\n\x12\x64\x65vice_total_bytes\x18\x03 \x01(\x04\"\x80\x02\n\x06Switch\x12\x0c\n\x04\x66rom\x18\x01 \x03(\t\x12\n\n\x02to\x18\x02 \x03(\t\x12(\n\x05\x64rain\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04load\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\ndisk_bytes\x18\x05 \x01(\x04\x12\x13\n\x0bmoved_bytes\x18\x06 \x01(\x04\x12\x12\n\nkept_bytes\x18\x07 \x01(\x04\x12\'\n\x04warm\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06graphs\x18\t \x01(\r\x12\x13\n\x0bgraphs_made\x18\n \x01(\r\"K\n\nAllocation\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\x0f\n\x07loadout\x18\x02 \x03(\t\x12\x0f\n\x07workers\x18\x03 \x01(\r\x12\r\n\x05price\x18\x04 \x01(\x01\"\xd2\x01\n\x04Plan\x12\n\n\x02id\x18\x01 \x01(\x04\x12+\n\x07made_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x0b\x61llocations\x18\x03 \x03(\x0b\x32\x14.argus.v1.Allocation\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x15\n\rforecast_rate\x18\x05 \x01(\x01\x12\x0e\n\x06solver\x18\x06 \x01(\t\x12\x18\n\x10\x65xpected_quality\x18\x07 \x01(\x01\x12\x15\n\rexpected_shed\x18\x08 \x01(\x01*o\n\x0bImageFormat\x12\x1c\n\x18IMAGE_FORMAT_UNSPECIFIED\x10\x00\x12\x14\n\x10IMAGE_FORMAT_PNG\x10\x01\x12\x15\n\x11IMAGE_FORMAT_WEBP\x10\x02\x12\x15\n\x11IMAGE_FORMAT_JPEG\x10\x03*\xc7\x01\n\x0bWorkerPhase\x12\x1c\n\x18WORKER_PHASE_UNSPECIFIED\x10\x00\x12\x19\n\x15WORKER_PHASE_STARTING\x10\x01\x12\x19\n\x15WORKER_PHASE_DRAINING\x10\x02\x12\x18\n\x14WORKER_PHASE_LOADING\x10\x03\x12\x16\n\x12WORKER_PHASE_READY\x10\x04\x12\x17\n\x13WORKER_PHASE_FAILED\x10\x05\x12\x19\n\x15WORKER_PHASE_STOPPING\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +35,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_WORKERSTATE_LATENTSPACESENTRY']._loaded_options = None
   _globals['_WORKERSTATE_LATENTSPACESENTRY']._serialized_options = b'8\001'
-  _globals['_IMAGEFORMAT']._serialized_start=1846
-  _globals['_IMAGEFORMAT']._serialized_end=1957
-  _globals['_WORKERPHASE']._serialized_start=1960
-  _globals['_WORKERPHASE']._serialized_end=2159
+  _globals['_WORKERSTATE_TUNINGSENTRY']._loaded_options = None
+  _globals['_WORKERSTATE_TUNINGSENTRY']._serialized_options = b'8\001'
+  _globals['_IMAGEFORMAT']._serialized_start=2128
+  _globals['_IMAGEFORMAT']._serialized_end=2239
+  _globals['_WORKERPHASE']._serialized_start=2242
+  _globals['_WORKERPHASE']._serialized_end=2441
   _globals['_LEVEL']._serialized_start=102
   _globals['_LEVEL']._serialized_end=255
   _globals['_LEVELSECONDS']._serialized_start=258
@@ -52,17 +54,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POOL']._serialized_start=664
   _globals['_POOL']._serialized_end=719
   _globals['_WORKERSTATE']._serialized_start=722
-  _globals['_WORKERSTATE']._serialized_end=1181
-  _globals['_WORKERSTATE_LATENTSPACESENTRY']._serialized_start=1130
-  _globals['_WORKERSTATE_LATENTSPACESENTRY']._serialized_end=1181
-  _globals['_HEALTH']._serialized_start=1183
-  _globals['_HEALTH']._serialized_end=1293
-  _globals['_MEMORY']._serialized_start=1295
-  _globals['_MEMORY']._serialized_end=1373
-  _globals['_SWITCH']._serialized_start=1376
-  _globals['_SWITCH']._serialized_end=1554
-  _globals['_ALLOCATION']._serialized_start=1556
-  _globals['_ALLOCATION']._serialized_end=1631
-  _globals['_PLAN']._serialized_start=1634
-  _globals['_PLAN']._serialized_end=1844
+  _globals['_WORKERSTATE']._serialized_end=1300
+  _globals['_WORKERSTATE_LATENTSPACESENTRY']._serialized_start=1183
+  _globals['_WORKERSTATE_LATENTSPACESENTRY']._serialized_end=1234
+  _globals['_WORKERSTATE_TUNINGSENTRY']._serialized_start=1236
+  _globals['_WORKERSTATE_TUNINGSENTRY']._serialized_end=1300
+  _globals['_TUNING']._serialized_start=1302
+  _globals['_TUNING']._serialized_end=1370
+  _globals['_HEALTH']._serialized_start=1372
+  _globals['_HEALTH']._serialized_end=1497
+  _globals['_MEMORY']._serialized_start=1499
+  _globals['_MEMORY']._serialized_end=1577
+  _globals['_SWITCH']._serialized_start=1580
+  _globals['_SWITCH']._serialized_end=1836
+  _globals['_ALLOCATION']._serialized_start=1838
+  _globals['_ALLOCATION']._serialized_end=1913
+  _globals['_PLAN']._serialized_start=1916
+  _globals['_PLAN']._serialized_end=2126
 # @@protoc_insertion_point(module_scope)

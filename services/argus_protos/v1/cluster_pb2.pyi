@@ -309,6 +309,27 @@ class WorkerState(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class TuningsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___Tuning: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___Tuning | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     WORKER_FIELD_NUMBER: _builtins.int
     POOL_FIELD_NUMBER: _builtins.int
     PHASE_FIELD_NUMBER: _builtins.int
@@ -323,6 +344,7 @@ class WorkerState(_message.Message):
     LAST_SWITCH_FIELD_NUMBER: _builtins.int
     REPORTED_AT_FIELD_NUMBER: _builtins.int
     LATENT_SPACES_FIELD_NUMBER: _builtins.int
+    TUNINGS_FIELD_NUMBER: _builtins.int
     worker: _builtins.str
     """Unique within the cluster: the pod's name in Kubernetes."""
     pool: _builtins.str
@@ -333,7 +355,7 @@ class WorkerState(_message.Message):
     generation: _builtins.int
     """Counts assignments accepted since the process started."""
     in_flight: _builtins.int
-    """Requests being executed."""
+    """Requests that hold a slot: from being taken until their last step is done."""
     slots: _builtins.int
     """Requests that the worker takes at once, at least 1."""
     @_builtins.property
@@ -360,6 +382,10 @@ class WorkerState(_message.Message):
         compatibility is this and the schedule, guidance and size; see argus_core.latents.
         """
 
+    @_builtins.property
+    def tunings(self) -> _containers.MessageMap[_builtins.str, Global___Tuning]:
+        """By variant held: how its forward is run, found out when it was loaded."""
+
     def __init__(
         self,
         *,
@@ -377,14 +403,47 @@ class WorkerState(_message.Message):
         last_switch: Global___Switch | None = ...,
         reported_at: _timestamp_pb2.Timestamp | None = ...,
         latent_spaces: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        tunings: _abc.Mapping[_builtins.str, Global___Tuning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["health", b"health", "last_switch", b"last_switch", "memory", b"memory", "reported_at", b"reported_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assigned", b"assigned", "generation", b"generation", "health", b"health", "in_flight", b"in_flight", "last_switch", b"last_switch", "latent_spaces", b"latent_spaces", "loadout", b"loadout", "memory", b"memory", "phase", b"phase", "pool", b"pool", "reason", b"reason", "reported_at", b"reported_at", "slots", b"slots", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assigned", b"assigned", "generation", b"generation", "health", b"health", "in_flight", b"in_flight", "last_switch", b"last_switch", "latent_spaces", b"latent_spaces", "loadout", b"loadout", "memory", b"memory", "phase", b"phase", "pool", b"pool", "reason", b"reason", "reported_at", b"reported_at", "slots", b"slots", "tunings", b"tunings", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WorkerState: _TypeAlias = WorkerState  # noqa: Y015
+
+@_typing.final
+class Tuning(_message.Message):
+    """How a variant's forward is run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPILED_BLOCKS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ATTENTION_FIELD_NUMBER: _builtins.int
+    compiled_blocks: _builtins.int
+    """Blocks of its denoiser that run compiled; 0 where none do."""
+    reason: _builtins.str
+    """Why none do although they should, in a sentence; empty otherwise."""
+    attention: _builtins.str
+    """Kernels of its denoiser's attention: "torch" where torch chooses, else "flash", "cudnn",
+    "efficient" or "math".
+    """
+    def __init__(
+        self,
+        *,
+        compiled_blocks: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        attention: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attention", b"attention", "compiled_blocks", b"compiled_blocks", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tuning: _TypeAlias = Tuning  # noqa: Y015
 
 @_typing.final
 class Health(_message.Message):
@@ -396,6 +455,7 @@ class Health(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
     TEMPERATURE_CELSIUS_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
     ok: _builtins.bool
     """False makes the worker unready."""
     reason: _builtins.str
@@ -404,6 +464,8 @@ class Health(_message.Message):
     """Device name, such as "NVIDIA H100" or "cpu"."""
     temperature_celsius: _builtins.float
     """Degrees Celsius; absent where the device does not tell."""
+    cause: _builtins.str
+    """The same in a word: "lost", "xid", "memory", "slowed", "foreign" or "broken"; empty when ok."""
     def __init__(
         self,
         *,
@@ -411,10 +473,11 @@ class Health(_message.Message):
         reason: _builtins.str = ...,
         device: _builtins.str = ...,
         temperature_celsius: _builtins.float | None = ...,
+        cause: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_temperature_celsius", b"_temperature_celsius", "temperature_celsius", b"temperature_celsius"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature_celsius", b"_temperature_celsius", "device", b"device", "ok", b"ok", "reason", b"reason", "temperature_celsius", b"temperature_celsius"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature_celsius", b"_temperature_celsius", "cause", b"cause", "device", b"device", "ok", b"ok", "reason", b"reason", "temperature_celsius", b"temperature_celsius"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__temperature_celsius: _TypeAlias = _typing.Literal["temperature_celsius"]  # noqa: Y015
     _WhichOneofArgType__temperature_celsius: _TypeAlias = _typing.Literal["_temperature_celsius", b"_temperature_celsius"]  # noqa: Y015
@@ -465,12 +528,19 @@ class Switch(_message.Message):
     DISK_BYTES_FIELD_NUMBER: _builtins.int
     MOVED_BYTES_FIELD_NUMBER: _builtins.int
     KEPT_BYTES_FIELD_NUMBER: _builtins.int
+    WARM_FIELD_NUMBER: _builtins.int
+    GRAPHS_FIELD_NUMBER: _builtins.int
+    GRAPHS_MADE_FIELD_NUMBER: _builtins.int
     disk_bytes: _builtins.int
     """Read from disk or network; 0 when all was in host memory."""
     moved_bytes: _builtins.int
     """Copied from host memory to the device; 0 on a CPU, where host memory is what serves."""
     kept_bytes: _builtins.int
     """Of weights that were where they are needed already."""
+    graphs: _builtins.int
+    """Traced by the compiler meanwhile."""
+    graphs_made: _builtins.int
+    """Of those, compiled anew; the others were found where an earlier process had left them."""
     @_builtins.property
     def to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -481,6 +551,10 @@ class Switch(_message.Message):
     def load(self) -> _duration_pb2.Duration:
         """From then until ready."""
 
+    @_builtins.property
+    def warm(self) -> _duration_pb2.Duration:
+        """Of load: compiling, and trying the variants out."""
+
     def __init__(
         self,
         *,
@@ -490,10 +564,13 @@ class Switch(_message.Message):
         disk_bytes: _builtins.int = ...,
         moved_bytes: _builtins.int = ...,
         kept_bytes: _builtins.int = ...,
+        warm: _duration_pb2.Duration | None = ...,
+        graphs: _builtins.int = ...,
+        graphs_made: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["drain", b"drain", "load", b"load"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["drain", b"drain", "load", b"load", "warm", b"warm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["disk_bytes", b"disk_bytes", "drain", b"drain", "from", b"from", "kept_bytes", b"kept_bytes", "load", b"load", "moved_bytes", b"moved_bytes", "to", b"to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disk_bytes", b"disk_bytes", "drain", b"drain", "from", b"from", "graphs", b"graphs", "graphs_made", b"graphs_made", "kept_bytes", b"kept_bytes", "load", b"load", "moved_bytes", b"moved_bytes", "to", b"to", "warm", b"warm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

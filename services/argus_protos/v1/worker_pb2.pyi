@@ -102,8 +102,8 @@ class ExecuteRequest(_message.Message):
 
     @_builtins.property
     def progress_interval(self) -> _duration_pb2.Duration:
-        """Send progress no sooner than this after what was sent last, but for previews; absent: after
-        every step.
+        """Send progress no sooner than this after what was sent last, but for previews, and for the last
+        step of images of 256 * 256 pixels or more; absent: after every step.
         """
 
     def __init__(
@@ -264,7 +264,9 @@ class ExecuteProgress(_message.Message):
     STEPS_FIELD_NUMBER: _builtins.int
     PREVIEW_FIELD_NUMBER: _builtins.int
     step: _builtins.int
-    """Steps done, skipped ones included."""
+    """Steps done, skipped ones included. Once it is `steps`, the worker takes another request, while
+    this one's image is decoded, encoded and sent.
+    """
     steps: _builtins.int
     @_builtins.property
     def preview(self) -> _cluster_pb2.Image: ...
@@ -412,7 +414,9 @@ class AssignRequest(_message.Message):
     """The plan that asks for it, for logs and labels; 0 for none."""
     @_builtins.property
     def loadout(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Variants to hold at once, at least one, each known to the worker."""
+        """Variants to hold at once, each known to the worker. None changes nothing, but for what is to be
+        prefetched, of which there must be some then.
+        """
 
     @_builtins.property
     def prefetch(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

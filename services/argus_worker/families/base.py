@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -18,7 +18,7 @@ import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler
 from PIL.Image import Image
 
-from argus_worker import components, loras
+from argus_worker import components, loras, quantizing
 from argus_worker.families.facts import Facts
 from argus_worker.families.protocol import BadModel, Conditioning, Limits, LoraFile
 from argus_worker.step_caches import Lender
@@ -28,6 +28,7 @@ class Usual:
     """What most families do alike, however they are loaded."""
 
     scheduler: Any
+    kernels: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     def guide(
         self, unconditional: torch.Tensor, conditional: torch.Tensor, scale: float
@@ -84,6 +85,8 @@ class PipelineFamily(Usual):
     """Latent pixels a side that the denoiser takes as one."""
     PACKED: ClassVar[bool] = False
     """Whether the denoiser's channels are those of squares of 2 by 2 latent pixels, see `pack`."""
+    TILED_PIXELS: ClassVar[int] = 1536 * 1024
+    """Of a picture, beyond which it is decoded in tiles."""
     NATIVE: ClassVar[int] = 1024
     """Pixels a side where a request names no size and the config tells none."""
     FACTS: ClassVar[Facts]
@@ -94,8 +97,9 @@ class PipelineFamily(Usual):
             getattr(pipeline, self.DENOISER),
             pipeline.vae,
         )
-        # A tokenizer's padding is set call by call: the event loop counts with its own.
+        self.denoiser = self._net
         self._lender = Lender(self._net) if self.FACTS.step_caches else None
+        # A tokenizer's padding is set call by call: the event loop counts with its own.
         self._counters = copy.deepcopy([getattr(pipeline, name) for name in self.COUNTED])
         parts = {name: getattr(pipeline, name) for name in self.MODULES}
         self.modules = {name: part for name, part in parts.items() if part is not None}
@@ -137,6 +141,11 @@ class PipelineFamily(Usual):
         }
         return cls(cls.PIPELINE(**{**unused, **settings, **parts, **cls._extras()}))
 
+    @classmethod
+    def encoders(cls) -> frozenset[str]:
+        """All but the denoiser and the VAE."""
+        return frozenset({*cls.TOKENIZERS, *cls.MODULES} - {cls.DENOISER, "vae"})
+
     def with_loras(self, files: Sequence[LoraFile]) -> Self:
         """The same model with LoRAs added; what they leave as it was is shared.
 
@@ -146,6 +155,12 @@ class PipelineFamily(Usual):
         if not self.FACTS.loras:
             return super().with_loras(files)
         return type(self)(loras.added(self._pipeline, files))
+
+    def quantized(self) -> Self:
+        """The same model with its denoiser's blocks in eight bits; all else is shared."""
+        like = copy.copy(self._pipeline)
+        setattr(like, self.DENOISER, quantizing.quantized(self._net))
+        return type(self)(like)
 
     @classmethod
     def load_scheduler(cls, folder: Path) -> Any:
@@ -186,11 +201,19 @@ class PipelineFamily(Usual):
         config = self._vae.config
         shift = getattr(config, "shift_factor", None) or 0.0
         latent = latent.to(self._vae.dtype) / config.scaling_factor + shift
-        return self._picture(self._vae.decode(latent, return_dict=False)[0])
+        return self._picture(self._through_vae(latent))
 
     def preview(self, latent: torch.Tensor) -> Image:
         """The picture itself."""
         return self.decode(latent)
+
+    def _through_vae(self, latent: torch.Tensor) -> torch.Tensor:
+        """Pixels; of large pictures tile by tile with blended seams, as a whole may not fit."""
+        scale = self._pipeline.vae_scale_factor
+        tiled = latent.shape[-1] * latent.shape[-2] * scale**2 > self.TILED_PIXELS
+        (self._vae.enable_tiling if tiled else self._vae.disable_tiling)()
+        pixels: torch.Tensor = self._vae.decode(latent, return_dict=False)[0]
+        return pixels
 
     def _picture(self, pixels: torch.Tensor) -> Image:
         picture: Image = self._pipeline.image_processor.postprocess(pixels)[0]

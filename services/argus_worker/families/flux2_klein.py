@@ -86,7 +86,7 @@ class Flux2KleinFamily(FlowFamily):
         spread = norm.running_var.view(1, -1, 1, 1) + self._vae.config.batch_norm_eps
         latent = latent * torch.sqrt(spread).to(latent) + mean
         planes = self._pipeline._unpatchify_latents(latent)  # noqa: SLF001
-        return self._picture(self._vae.decode(planes, return_dict=False)[0])
+        return self._picture(self._through_vae(planes))
 
     def _shift(self, scheduler: Any, steps: int, width: int, height: int) -> float:  # noqa: ARG002
         """By the model's own rule, of tokens and steps."""

@@ -7,7 +7,7 @@ family gives out have one sample a row, so that rows of several requests can sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,10 +85,14 @@ class Family(Protocol):
     limits: Limits
     modules: Mapping[str, torch.nn.Module]
     """All weights, by component; what moves between host and device."""
+    denoiser: torch.nn.Module
+    """The module whose forward is a step; one of those."""
     scheduler: Any
     """A template that is only ever copied."""
     dtype: torch.dtype
     """Of the latents."""
+    kernels: Callable[[], AbstractContextManager[Any]]
+    """Entered around forwards: which kernels attention takes."""
     FACTS: ClassVar[Facts]
     """What holds of every model of the family; `argus ladder check` reads it."""
 
@@ -101,12 +105,21 @@ class Family(Protocol):
         """
         ...
 
+    @classmethod
+    def encoders(cls) -> frozenset[str]:
+        """Components, each a folder of the model's, that `encode` goes through."""
+        ...
+
     def with_loras(self, files: Sequence[LoraFile]) -> Self:
         """The same model with LoRAs added; this one stays as it is, and shares what it can.
 
         Raises:
             BadModel: one of them fits no weight, or the family takes none.
         """
+        ...
+
+    def quantized(self) -> Self:
+        """The same model with its denoiser's blocks in eight bits; this one stays as it is."""
         ...
 
     def tokens(self, prompt: str) -> int:

@@ -100,7 +100,7 @@ class QwenImageFamily(FlowFamily):
             torch.tensor(values).view(1, -1, 1, 1, 1).to(latent)
             for values in (config.latents_mean, config.latents_std)
         )
-        frames = self._vae.decode(latent * deviation + mean, return_dict=False)[0]
+        frames = self._through_vae(latent * deviation + mean)
         return self._picture(frames[:, :, 0])
 
     def _rows(self, prompt: str) -> Rows:

@@ -87,4 +87,4 @@ class SdxlFamily(unet.UnetFamily):
             torch.tensor(values).view(1, -1, 1, 1).to(latent) for values in (mean, deviation)
         )
         latent = latent * scale / config.scaling_factor + shift
-        return self._picture(self._vae.decode(latent, return_dict=False)[0])
+        return self._picture(self._through_vae(latent))

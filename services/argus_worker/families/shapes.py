@@ -12,6 +12,7 @@ from PIL.Image import Image
 from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
 from argus_shapes import pipeline as shapes
+from argus_worker import quantizing
 from argus_worker.components import load_module, load_scheduler, load_tokenizer, read_index
 from argus_worker.families.base import Usual
 from argus_worker.families.facts import Facts
@@ -39,6 +40,7 @@ class ShapesFamily(Usual):
         self._counter = copy.deepcopy(tokenizer)
         self._text_encoder, self._transformer = text_encoder, transformer
         self.modules = {"text_encoder": text_encoder, "transformer": transformer}
+        self.denoiser = transformer
         self.scheduler = scheduler
         self.dtype = transformer.dtype
         side = transformer.config.sample_size
@@ -63,6 +65,20 @@ class ShapesFamily(Usual):
             transformer=load_module(PixArtTransformer2DModel, folder, "transformer", dtype=dtype),
             scheduler=load_scheduler(folder),
         )
+
+    def quantized(self) -> Self:
+        """The same model with its transformer's blocks in eight bits."""
+        return type(self)(
+            tokenizer=self._tokenizer,
+            text_encoder=self._text_encoder,
+            transformer=quantizing.quantized(self._transformer),
+            scheduler=self.scheduler,
+        )
+
+    @classmethod
+    def encoders(cls) -> frozenset[str]:
+        """Tokenizer and text encoder."""
+        return frozenset({"tokenizer", "text_encoder"})
 
     def tokens(self, prompt: str) -> int:
         """Words and the end mark."""
