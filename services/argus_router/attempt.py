@@ -83,6 +83,7 @@ async def attempt(
     patience: float,
     began: Callable[[], None],
     heard: Callable[[], None] = lambda: None,
+    freed: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Have a worker draw a job's image; its steps go to the job's sink.
 
@@ -93,6 +94,7 @@ async def attempt(
         patience: seconds for which the worker may tell nothing.
         began: called when the worker says that it has begun.
         heard: called whenever it says anything.
+        freed: called when the last step is done, and the worker's slot is free again.
 
     Cancelling this cancels the work at the worker.
     """
@@ -108,6 +110,8 @@ async def attempt(
             if not begun:
                 begun = True
                 began()
+            if kind == "progress" and event.progress.step == event.progress.steps:
+                freed()
             # Of two attempts only the one that is further is told of.
             if kind == "progress" and event.progress.step > job.step:
                 job.step = event.progress.step

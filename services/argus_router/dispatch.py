@@ -6,7 +6,8 @@ is decided by `Waiting`. Invariants:
 
 - a job waits, or runs in one attempt or two, or has ended; what ends well first is its result, and
   then the other attempt is cancelled;
-- a job is bound to a worker only when that worker has a free slot;
+- a job is bound to a worker only when that worker has a free slot, which it has again once the
+  last step of what it drew is done;
 - an attempt of which nothing was heard for too long is given up, and so as good as lost.
 """
 
@@ -167,6 +168,7 @@ class Dispatcher:
                 patience=run.patience,
                 began=lambda: self._began(job, worker),
                 heard=lambda: self._heard(run),
+                freed=lambda: self._freed(run),
             )
         except asyncio.CancelledError:
             if not run.given_up:
@@ -183,6 +185,7 @@ class Dispatcher:
         job.runs.remove(run)
         run.had = worker.each(self._clock()) - run.had
         del worker.running[job], self._runs[run]
+        worker.finishing.discard(job)
         if worker.retired:
             released = asyncio.create_task(self.fleet.release(worker))
             self._tasks.add(released)
@@ -224,6 +227,12 @@ class Dispatcher:
 
     def _heard(self, run: Run) -> None:
         run.heard = self._clock()
+
+    def _freed(self, run: Run) -> None:
+        """Its last step is done: the worker takes another while the image is decoded and sent."""
+        run.worker.each(self._clock())
+        run.worker.finishing.add(run.job)
+        self._pump()
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         job, worker = run.job, run.worker

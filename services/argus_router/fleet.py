@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -46,6 +46,8 @@ class Worker:
     def __init__(self, address: str, *, clock: Callable[[], float]) -> None:
         self.address = address
         self.running: dict[Job, None] = {}
+        self.finishing: set[Job] = set()
+        """Of those, whose last step is done: they hold no slot, and their image is yet to come."""
         self.doubted = False
         self.ejected = False
         """Whether it gets nothing for a while, as it failed too often."""
@@ -116,12 +118,24 @@ class Worker:
         return self._slots if self.most is None else min(self._slots, self.most)
 
     @property
+    def drawing(self) -> Iterable[Job]:
+        """What holds a slot there."""
+        if not self.finishing:
+            return self.running
+        return [job for job in self.running if job not in self.finishing]
+
+    @property
+    def _drawn(self) -> int:
+        return len(self.running) - len(self.finishing)
+
+    @property
     def free(self) -> int:
         """Requests that it would take now."""
         if not self.ready or self.judging or (self.resting_until and self.rest > 0):
             return 0
-        slots = 1 if self.warming else self.slots
-        return max(0, slots - max(len(self.running), self._in_flight))
+        if self.warming:
+            return max(0, 1 - max(len(self.running), self._in_flight))
+        return max(0, self.slots - max(self._drawn, self._in_flight))
 
     @property
     def idle(self) -> bool:
@@ -150,7 +164,7 @@ class Worker:
 
         Those that run have equal parts of its time. Ask before one more runs, and before one less.
         """
-        sharing = max(len(self.running), min(self._in_flight, self._slots), 1)
+        sharing = max(self._drawn, min(self._in_flight, self._slots), 1)
         self._each += (now - self._each_at) / sharing
         self._each_at = now
         return self._each

@@ -192,7 +192,7 @@ class View:
                 (
                     left(job, now)
                     for worker in crew.holders[team]
-                    for job in islice(worker.running, worker.slots)
+                    for job in islice(worker.drawing, worker.slots)
                 ),
                 crew.slots[team],
             )

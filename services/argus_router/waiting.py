@@ -116,8 +116,8 @@ class Waiting:
 
     def next(self, worker: Worker) -> Job | None:
         """What a free worker shall draw now, decided anew; None where nothing is for it."""
-        if worker.running and worker.most is not None:
-            return self._beside(worker)
+        if worker.most is not None and (drawing := list(worker.drawing)):
+            return self._beside(worker, drawing)
         while (entry := self.queues.pop(worker.loadout)) is not None:
             job = entry.item
             try:
@@ -128,20 +128,20 @@ class Waiting:
                 return job
         return self._take_over(worker)
 
-    def _beside(self, worker: Worker) -> Job | None:
+    def _beside(self, worker: Worker, drawing: Sequence[Job]) -> Job | None:
         """What a worker shall draw beside what it draws: whoever's turn it is, or nobody.
 
         Only where that makes all of them cheaper, and those that it draws stay in time.
         """
-        entry, now, images = self.queues.first(worker.loadout), self._clock(), len(worker.running)
+        entry, now, images = self.queues.first(worker.loadout), self._clock(), len(drawing)
         if entry is None:
             return None
         job, company, gpu_type = entry.item, self.outlook.company, self.outlook.gpu_type(worker)
-        beside = [other.settled.level for other in worker.running]
+        beside = [other.settled.level for other in drawing]
         alike = all(
             other.terms.size == job.terms.size
             and company.gains(other.settled.level, gpu_type, images + 1)
-            for other in worker.running
+            for other in drawing
         )
         levels = [
             candidate
@@ -152,7 +152,7 @@ class Waiting:
             and all(
                 now + company.longer(candidate.level, gpu_type, images + 1) * left(other, now)
                 <= other.deadline
-                for other in worker.running
+                for other in drawing
             )
         ]
         if not levels:
