@@ -44,6 +44,8 @@ class Teller:
         self._gateway, self._herald, self._metrics = gateway, herald, metrics
         self._held: dict[str, Loadout] = {}
         """By worker, what it served last."""
+        self._unwell: frozenset[str] = frozenset()
+        """Workers whose device is."""
         self.told_plan = 0
         """Id of the plan that was told of last."""
 
@@ -61,6 +63,7 @@ class Teller:
         await self._announce_plan(sight)
         await self._announce_conditions(conditions, found.get("status", {}))
         await self._announce_switches(sight, states)
+        await self._announce_health(states)
         return differed
 
     async def tell_invalid(self, found: Object, message: str) -> None:
@@ -121,9 +124,26 @@ class Teller:
             elif before and before != worker.holds:
                 switched.append(f"{worker.name} from {_label(before)} to {_label(worker.holds)}")
                 self._time(states.get(worker.name))
-        if switched:
-            more = f", and {len(switched) - _NAMED} more" if len(switched) > _NAMED else ""
-            await self._herald.tell("Switched", ", ".join(switched[:_NAMED]) + more)
+        await self._tell_of("Switched", switched, warning=False)
+
+    async def _announce_health(self, states: States) -> None:
+        """Events for workers whose device has become unwell, with the reason, or is well again.
+
+        Reasons tell seconds, so a device that stays unwell is told of once. Of a worker that is not
+        heard nothing is known.
+        """
+        was = self._unwell
+        unwell = {name: s.health.reason for name, s in states.items() if s.health.reason}
+        self._unwell = frozenset(unwell) | (was - states.keys())
+        fresh = [f"{name}: {reason}" for name, reason in unwell.items() if name not in was]
+        await self._tell_of("DeviceUnwell", fresh, warning=True)
+        well = [name for name in states if name in was and name not in unwell]
+        await self._tell_of("DeviceWell", well, warning=False)
+
+    async def _tell_of(self, reason: str, workers: Sequence[str], *, warning: bool) -> None:
+        if workers:
+            more = f", and {len(workers) - _NAMED} more" if len(workers) > _NAMED else ""
+            await self._herald.tell(reason, ", ".join(workers[:_NAMED]) + more, warning=warning)
 
     def _time(self, state: cluster_pb2.WorkerState | None) -> None:
         if state is None:
