@@ -30,6 +30,8 @@ class ObedientWorker(ScriptedWorker):
         self.state.assigned.extend(variants)
         self.state.phase = READY if variants else STARTING
         self.told: list[tuple[str, ...]] = []
+        self.expected: list[tuple[str, ...]] = []
+        """What it was told that it will be told to hold."""
         self.refuses = 0
         """How many assignments it will not take."""
         self.ready = asyncio.Event()
@@ -39,6 +41,9 @@ class ObedientWorker(ScriptedWorker):
         if self.refuses:
             self.refuses -= 1
             raise Unavailable("not now")
+        if not request.loadout:
+            self.expected.append(tuple(request.prefetch))
+            return worker_pb2.AssignResponse(generation=self.state.generation)
         self.told.append(tuple(request.loadout))
         getattr(self.state.last_switch, "from").extend(self.state.loadout)
         self.state.generation += 1

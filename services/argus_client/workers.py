@@ -37,6 +37,13 @@ async def assign(
         return response.generation
 
 
+async def expect(address: str, variants: Sequence[str], *, timeout: float = 10.0) -> None:
+    """Tell the worker at `address` what it is likely to hold next; it may read that ahead."""
+    async with open_channel(address) as channel:
+        stub: WorkerServiceAsyncStub = WorkerServiceStub(channel)
+        await answer(stub.Assign, worker_pb2.AssignRequest(prefetch=variants), timeout)
+
+
 async def assign_and_wait(
     address: str, loadout: Sequence[str], *, timeout: float = 120.0
 ) -> cluster_pb2.WorkerState:

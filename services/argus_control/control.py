@@ -35,7 +35,7 @@ from argus_core import control
 from argus_core.measured import Work
 from argus_core.planning.load import LoadReport
 from argus_core.planning.plan import Plan
-from argus_core.rollout import Post, next_switches
+from argus_core.rollout import Post, next_switches, waiting
 from argus_core.spec import ClusterSpec
 from argus_core.spread import Loadout
 from argus_core.states import WorkerPhase
@@ -95,6 +95,8 @@ class Control:
         """While it is set nobody is moved and nothing is planned."""
         self._wanted: dict[str, Loadout] = {}
         """By worker, as planned last; empty before the first plan."""
+        self._announced: dict[str, Loadout] = {}
+        """By worker that waits for its turn, what it was told that it will hold."""
         self.switches = Switches(order_of(spec))
         rules = rules_of(spec, planning)
         self._loop = control.ControlLoop(rules, rng=Random(), clock=time.monotonic)
@@ -236,10 +238,22 @@ class Control:
             self._moved.clear()
             await self._moved.wait()
         # All of them, so that one that does not answer holds up nobody.
-        done = await asyncio.gather(*map(self._switch, names), return_exceptions=True)
+        done = await asyncio.gather(
+            *map(self._switch, names), self._announce(names), return_exceptions=True
+        )
         for failure in done:
             if isinstance(failure, BaseException):
                 raise failure
+
+    async def _announce(self, switching: list[str]) -> None:
+        """Tell those who wait for their turn what they will hold, once; it is but a hint."""
+        following = self._planning.mode is Mode.AUTOMATIC and not self.paused
+        next_ones = waiting(self._posts(), switching) if following else {}
+        fresh = {n: held for n, held in next_ones.items() if self._announced.get(n) != held}
+        self._announced = next_ones
+        await asyncio.gather(
+            *(self.crew.expect(n, held) for n, held in fresh.items()), return_exceptions=True
+        )
 
     def _next(self) -> list[str]:
         if self.paused:

@@ -120,6 +120,16 @@ class Crew:
             orders.may_hold, orders.since = (loadout,), generation
             self.loadouts[name] = loadout
 
+    async def expect(self, name: str, loadout: Loadout) -> None:
+        """Tell a worker what it will be told to hold, so that it may read that ahead.
+
+        Raises:
+            ArgusError: it did not hear of it.
+        """
+        if (address := self._addresses.get(name)) is None:
+            raise Unavailable(f"{name} is not up")
+        await workers.expect(address, loadout, timeout=_TELL)
+
     def canonical(self, variants: Iterable[str]) -> Loadout:
         """Variants in their own order."""
         held = set(variants)

@@ -5,7 +5,7 @@ Pure: it is asked again whenever a worker's state has changed, until nobody has 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from argus_core.spread import Loadout
@@ -52,6 +52,18 @@ def next_switches(posts: Mapping[str, Post]) -> list[str]:
             ready -= 1
         told.append(name)
     return told
+
+
+def waiting(posts: Mapping[str, Post], told: Container[str]) -> dict[str, Loadout]:
+    """Who serves and is yet to be told to switch, with what it will hold.
+
+    `told` are those who are told now.
+    """
+    return {
+        name: post.wanted
+        for name, post in posts.items()
+        if _is_ready(post) and post.assigned != post.wanted and name not in told
+    }
 
 
 def _is_ready(post: Post) -> bool:

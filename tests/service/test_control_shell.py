@@ -59,6 +59,19 @@ async def test_who_refuses_is_told_again_and_the_failure_is_logged_once(caplog):
     assert len(failures) == 1
 
 
+async def test_who_waits_for_its_turn_is_told_once_what_it_will_hold():
+    async with controlled(Mode.AUTOMATIC) as (stage, control, (first, second)):
+        await eventually(lambda: len(control.crew.states) == 2, PATIENCE)
+        first.ready.clear()
+        control._wanted = {"cpu-0": ("tiny",), "cpu-1": ("large",)}
+        control.wake()
+        await eventually(lambda: second.expected == [("large",)], PATIENCE)
+        assert (first.told, second.told) == ([("tiny",)], [])
+        first.ready.set()
+        await eventually(lambda: second.told == [("large",)], PATIENCE)
+        assert (first.expected, second.expected) == ([], [("large",)])
+
+
 async def test_who_was_assigned_by_hand_stays_so():
     async with controlled(Mode.AUTOMATIC) as (stage, control, (first, second)):
         await eventually(lambda: len(control.crew.states) == 2, PATIENCE)

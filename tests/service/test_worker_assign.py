@@ -87,9 +87,12 @@ async def test_what_is_likely_next_is_read_while_the_loadout_serves(tmp_path):
     ):
         await phase(stub, "READY")
         call = await begun(stub.Execute(ask(steps=3)))
-        await stub.Assign(
-            worker_pb2.AssignRequest(loadout=["tiny"], prefetch=["copied", "unknown"])
-        )
+        # With the loadout that it holds, or with none: nothing else is changed.
+        for loadout in ["tiny"], []:
+            answer = await stub.Assign(
+                worker_pb2.AssignRequest(loadout=loadout, prefetch=["copied", "unknown"])
+            )
+            assert answer.generation == 1
         await eventually(lambda: "copied" in host.masters.names)
         assert (await now(stub)).phase == cluster_pb2.WORKER_PHASE_READY, "it serves meanwhile"
         shutil.rmtree(folder)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argus_core.rollout import Post, next_switches
+from argus_core.rollout import Post, next_switches, waiting
 from argus_core.states import WorkerPhase
 
 READY, FAILED, LOADING = WorkerPhase.READY, WorkerPhase.FAILED, WorkerPhase.LOADING
@@ -30,6 +30,11 @@ def test_nobody_switches_who_holds_what_it_shall():
 @pytest.mark.parametrize(("workers", "at_once"), [(1, 1), (3, 1), (7, 1), (8, 2), (12, 3)])
 def test_a_quarter_of_the_workers_switch_at_a_time_and_one_at_least(workers, at_once):
     assert next_switches(posts(*[to_b()] * workers)) == [f"w{i}" for i in range(at_once)]
+
+
+def test_those_that_serve_and_have_yet_to_switch_are_known():
+    crew = posts(to_b(), to_b(), to_b(LOADING), to_b(FAILED), to_b(None), stays())
+    assert waiting(crew, ["w0"]) == {"w1": B}
 
 
 def test_those_that_switch_already_count():
