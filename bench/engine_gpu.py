@@ -4,9 +4,11 @@
     python bench/engine_gpu.py --dry-run      # tiny models on a CPU: only that the script runs
 
 Random weights time like real ones. In one run: images per second, p50 and p99 at 512 and 1024
-pixels and batches of 1 to 8, by diffusers' own call and by the engine; levels of fewer steps and of
-step caches; switches cold, from host memory and resident; peak memory; what a profiler tells of one
-image. Figures of a dry run mean nothing, and are not written.
+pixels and batches of 1 to 8, by diffusers' own call and by the engine, as it is and tuned (blocks
+compiled, attention chosen); levels of fewer steps and of step caches; eight bits; switches cold,
+from host memory and resident; peak memory, utilisation; the trace of one image (`--traces`), and
+what of its time was outside kernels. A dry run traces and does not compile; its figures mean
+nothing, and are not written.
 """
 
 from __future__ import annotations
@@ -79,26 +81,47 @@ class Scale:
     rounds: int
     steps: int | None
     """Instead of the models' own."""
+    backend: str | None = None
+    """Of torch's compiler, instead of the usual."""
 
 
 FULL = Scale(
     tiny=False, device="cuda", sides=(512, 1024), batches=(1, 2, 4, 8), rounds=4, steps=None
 )
-DRY = Scale(tiny=True, device="cpu", sides=(256,), batches=(1, 2), rounds=2, steps=4)
+DRY = Scale(
+    tiny=True, device="cpu", sides=(256,), batches=(1, 2), rounds=2, steps=4, backend="eager"
+)
 
 
-async def measure(name: str, folder: Path, scale: Scale) -> dict[str, Any]:
-    """All of one model."""
+async def measure(name: str, folder: Path, scale: Scale, traces: Path) -> dict[str, Any]:
+    """All of one model; the trace of an image goes to a folder."""
     model = MODELS[name]
     dtype = torch.float32 if scale.tiny else getattr(torch, model.dtype)
     path = str(model.make(folder / name, dtype=dtype, tiny=scale.tiny))
+    plain = {"attention": "torch", "compile": "never"}
+    kinds: dict[str, dict[str, Any]] = {
+        name: plain,
+        f"{name}-too": plain,
+        f"{name}-tuned": {"compile": "always"},
+        f"{name}-int8": {**plain, "quantization": "int8"},
+    }
     variants = {
         other: Variant(
-            name=other, model=path, family=model.family, dtype=str(dtype).removeprefix("torch.")
+            name=other,
+            model=path,
+            family=model.family,
+            dtype=str(dtype).removeprefix("torch."),
+            **how,
         )
-        for other in (name, f"{name}-too")
+        for other, how in kinds.items()
     }
-    engine = engine_runs.start(variants, device=scale.device, slots=max(scale.batches))
+    engine = engine_runs.start(
+        variants,
+        device=scale.device,
+        slots=max(scale.batches),
+        backend=scale.backend,
+        measures=True,
+    )
     try:
         switches, speeds, levels = {}, [], []
         held, switches["cold"] = await engine_runs.switch(engine, name)
@@ -116,7 +139,19 @@ async def measure(name: str, folder: Path, scale: Scale) -> dict[str, Any]:
                 engine, held[name], wish, device=scale.device, rounds=scale.rounds
             )
             levels.append({**asdict(wish), **asdict(speed)})
-        trace = await _trace(engine, held[name], next(_wishes(model, scale)))
+        largest = list(_wishes(model, scale))[-len(scale.batches)]
+        trace = await _trace(engine, held[name], largest, traces / f"{name}.json")
+        for kind in ("tuned", "int8"):
+            other = f"{name}-{kind}"
+            held, switches[kind] = await engine_runs.switch(engine, other)
+            wishes = _wishes(model, scale) if kind == "tuned" else [largest]
+            for wish in wishes:
+                speed = await engine_runs.ours(
+                    engine, held[other], wish, device=scale.device, rounds=scale.rounds
+                )
+                speeds.append({"by": kind, **asdict(wish), **asdict(speed)})
+            if kind == "tuned":
+                tuned = await _trace(engine, held[other], largest, traces / f"{other}.json")
         _drop(engine)
     finally:
         await engine.stop(10.0)
@@ -125,7 +160,14 @@ async def measure(name: str, folder: Path, scale: Scale) -> dict[str, Any]:
             path, wish, kind=model.kind, dtype=dtype, device=scale.device, rounds=scale.rounds
         )
         speeds.append({"by": "diffusers", **asdict(wish), **asdict(speed)})
-    return {"model": name, "switches": switches, "speeds": speeds, "levels": levels, "trace": trace}
+    return {
+        "model": name,
+        "switches": switches,
+        "speeds": speeds,
+        "levels": levels,
+        "trace": trace,
+        "trace_tuned": tuned,
+    }
 
 
 def _wishes(model: Model, scale: Scale) -> Any:
@@ -150,13 +192,18 @@ def _drop(engine: Engine) -> None:
     engine._masters.weights.show(())  # noqa: SLF001
 
 
-async def _trace(engine: Engine, held: Any, wish: Wish) -> dict[str, Any]:
-    """Where one image's time went: of the device's kernels, and in all."""
+async def _trace(engine: Engine, held: Any, wish: Wish, file: Path) -> dict[str, Any]:
+    """Where one image's time went: of the device's kernels, and in all; Chrome shows the file."""
     device = held.family.modules["vae"].device.type
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device == "cuda")
     with profile(activities=activities) as profiler:
         seconds = await engine_runs.draw(engine, held, wish, 1)
-    kernels = sum(event.self_device_time_total for event in profiler.key_averages()) / 1e6
+    file.parent.mkdir(parents=True, exist_ok=True)
+    profiler.export_chrome_trace(str(file))
+    told = profiler.key_averages()
+    # On a CPU an operator's own time is what a kernel is elsewhere.
+    own = "self_device_time_total" if device == "cuda" else "self_cpu_time_total"
+    kernels = sum(getattr(event, own) for event in told) / 1e6
     return {
         "seconds": seconds,
         "kernel_seconds": kernels,
@@ -170,6 +217,7 @@ def main() -> None:
     parser.add_argument("--dry-run", action="store_true", help="tiny models, on a CPU")
     parser.add_argument("--models", default="sdxl,flux")
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--traces", type=Path, help="folder for traces; default: none are kept")
     options = parser.parse_args()
     if not options.dry_run and not torch.cuda.is_available():
         print("SKIPPED: there is no GPU here; --dry-run tries the script on tiny models")
@@ -177,7 +225,8 @@ def main() -> None:
     scale, found = DRY if options.dry_run else FULL, []
     for name in options.models.split(","):
         with tempfile.TemporaryDirectory() as folder:
-            found.append(asyncio.run(measure(name, Path(folder), scale)))
+            traces = options.traces or Path(folder) / "traces"
+            found.append(asyncio.run(measure(name, Path(folder), scale, traces)))
         for row in found[-1]["speeds"]:
             print(
                 f"{name} {row['by']:9} {row['side']:5} px batch {row['batch']}:"

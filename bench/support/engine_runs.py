@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import quantiles
 from typing import Any
@@ -15,9 +15,12 @@ import torch
 from argus_core.spec import Variant
 from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_worker.check import to_order
+from argus_worker.encodings import Encodings
 from argus_worker.engine import Engine
 from argus_worker.masters import Held, Masters
 from argus_worker.order import Drawn, Failed
+from argus_worker.tuning import Tuner
+from support import gauge
 
 PROMPT = "a red circle left of a blue square"
 
@@ -45,6 +48,8 @@ class Speed:
     p99: float
     peak_device_bytes: int
     """0 on a CPU."""
+    utilisation: float | None
+    """Share of the time in which a kernel ran, as NVML tells; None where there is none."""
 
 
 def plain(
@@ -62,26 +67,46 @@ def plain(
     }
     pipeline(**arguments)
     _reset_peak(device)
-    times, began = [], time.monotonic()
-    for _ in range(rounds):
-        asked = time.monotonic()
-        pipeline(**arguments)
-        times += [time.monotonic() - asked] * wish.batch
-    return _speed(times, time.monotonic() - began, device)
+    with gauge.Gauge(device) as gauged:
+        times, began = [], time.monotonic()
+        for _ in range(rounds):
+            asked = time.monotonic()
+            pipeline(**arguments)
+            times += [time.monotonic() - asked] * wish.batch
+        took = time.monotonic() - began
+    return _speed(times, took, device, gauged.utilisation)
 
 
 async def ours(engine: Engine, held: Held, wish: Wish, *, device: str, rounds: int) -> Speed:
-    """By the engine, so many at once."""
-    await asyncio.gather(*(draw(engine, held, wish, seed) for seed in range(wish.batch)))
+    """By the engine, so many at once: as a router does it, the next whenever a slot is free."""
+    slots = asyncio.Semaphore(wish.batch)
+    await _drawn(engine, held, wish, slots, wish.batch)
     _reset_peak(device)
-    times, began = [], time.monotonic()
-    for _ in range(rounds):
-        times += await asyncio.gather(*(draw(engine, held, wish, n) for n in range(wish.batch)))
-    return _speed(times, time.monotonic() - began, device)
+    with gauge.Gauge(device) as gauged:
+        began = time.monotonic()
+        times = await _drawn(engine, held, wish, slots, rounds * wish.batch)
+        took = time.monotonic() - began
+    return _speed(times, took, device, gauged.utilisation)
 
 
-async def draw(engine: Engine, held: Held, wish: Wish, seed: int) -> float:
-    """One image; the seconds that it took."""
+async def _drawn(
+    engine: Engine, held: Held, wish: Wish, slots: asyncio.Semaphore, count: int
+) -> list[float]:
+    tasks = []
+    for seed in range(count):
+        await slots.acquire()
+        tasks.append(asyncio.ensure_future(draw(engine, held, wish, seed, slots.release)))
+    return list(await asyncio.gather(*tasks))
+
+
+async def draw(
+    engine: Engine,
+    held: Held,
+    wish: Wish,
+    seed: int,
+    on_free: Callable[[], None] = lambda: None,
+) -> float:
+    """One image; the seconds that it took. `on_free` hears when its slot is free."""
     request = worker_pb2.ExecuteRequest(
         variant=held.variant,
         prompt=PROMPT,
@@ -93,7 +118,8 @@ async def draw(engine: Engine, held: Held, wish: Wish, seed: int) -> float:
     )
     asked = time.monotonic()
     deadline = engine.clock() + 3600
-    job = engine.submit(to_order(request, held), deadline=deadline, on_end=lambda: None)
+    order = to_order(request, held)
+    job = engine.submit(order, deadline=deadline, on_end=lambda: None, on_free=on_free)
     while True:
         event = await job.outbox.get(3600.0)
         if isinstance(event, Failed):
@@ -102,10 +128,34 @@ async def draw(engine: Engine, held: Held, wish: Wish, seed: int) -> float:
             return time.monotonic() - asked
 
 
-def start(variants: Mapping[str, Variant], *, device: str, slots: int) -> Engine:
-    """A running engine; on the event loop."""
-    masters = Masters(variants, device=torch.device(device), limit_bytes=2**40)
-    engine = Engine(masters, device=torch.device(device), threads=1, slots=slots)
+def start(
+    variants: Mapping[str, Variant],
+    *,
+    device: str,
+    slots: int,
+    backend: str | None = None,
+    measures: bool | None = None,
+    encodings_bytes: int = 0,
+) -> Engine:
+    """A running engine; on the event loop.
+
+    Args:
+        variants: by name.
+        device: as torch names it.
+        slots: images at once.
+        backend: of torch's compiler; None for the usual.
+        measures: whether kernels of attention are timed; None for on a GPU.
+        encodings_bytes: for encodings that are kept; plain diffusers keeps none.
+    """
+    place = torch.device(device)
+    engine = Engine(
+        Masters(variants, device=place, limit_bytes=2**40),
+        device=place,
+        threads=1,
+        slots=slots,
+        tuner=Tuner(variants, device=place, backend=backend, measures=measures),
+        encodings=Encodings(limit_bytes=encodings_bytes),
+    )
     engine.start()
     return engine
 
@@ -119,6 +169,8 @@ async def switch(engine: Engine, *names: str) -> tuple[dict[str, Held], dict[str
         "disk_bytes": loaded.disk_bytes,
         "moved_bytes": loaded.moved.moved,
         "kept_bytes": loaded.moved.kept,
+        "warm_seconds": loaded.warmed.seconds,
+        "graphs": loaded.warmed.graphs,
     }
 
 
@@ -127,11 +179,12 @@ def _reset_peak(device: str) -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
-def _speed(times: list[float], seconds: float, device: str) -> Speed:
+def _speed(times: list[float], seconds: float, device: str, utilisation: float | None) -> Speed:
     cuts = quantiles(times, n=100, method="inclusive") if len(times) > 1 else times * 99
     return Speed(
         images_per_second=len(times) / seconds,
         p50=cuts[49],
         p99=cuts[98],
         peak_device_bytes=0 if device == "cpu" else torch.cuda.max_memory_allocated(),
+        utilisation=utilisation,
     )
