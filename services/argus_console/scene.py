@@ -15,7 +15,7 @@ from typing import Any
 
 from argus_console import views
 from argus_console.series import Sample, Series
-from argus_console.watch import WINDOW, RouterWatch
+from argus_console.watch import INTERVAL, WINDOW, RouterWatch
 from argus_protos.v1.control_pb2 import LoadReport, PlanRecord
 from argus_protos.v1.images_pb2 import DescribeClusterResponse
 from argus_rpc.roster import Roster
@@ -83,6 +83,10 @@ class Scene:
     def lately(self) -> dict[str, Any]:
         """The load of the last minutes."""
         return views.load(self._reports(WINDOW))
+
+    def arrivals(self) -> list[int]:
+        """Images asked for in the last minutes, by steps of `INTERVAL` seconds."""
+        return views.arrivals(self._reports(WINDOW), INTERVAL)
 
     def prompts(self) -> list[list[float]]:
         """Predicted qualities of prompts of late, by level."""

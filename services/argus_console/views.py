@@ -114,6 +114,23 @@ def load(windows: Sequence[LoadReport]) -> Json:
     }
 
 
+def arrivals(windows: Iterable[LoadReport], step: float) -> list[int]:
+    """Images asked for in each step of the time that reports tell of, at all routers together.
+
+    A report counts for the step in which its window's middle lies; steps are of so many seconds.
+    """
+    told = [
+        (r.window_end.ToMilliseconds() / 1000 - seconds(r.window) / 2, r.arrivals) for r in windows
+    ]
+    if not told:
+        return []
+    begin = min(at for at, _ in told)
+    counts = [0] * (1 + int((max(at for at, _ in told) - begin) / step))
+    for at, count in told:
+        counts[int((at - begin) / step)] += count
+    return counts
+
+
 def queues(latest: Iterable[LoadReport]) -> list[Json]:
     """What waits now at all routers, by variant; slack is the least of any."""
     found: dict[str, Json] = {}

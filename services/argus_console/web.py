@@ -209,6 +209,7 @@ class Front:
             cluster,
             prompts=self._scene.prompts(),
             lately=self._scene.lately(),
+            arrivals=self._scene.arrivals(),
             gpus=given.get("gpus", 0),
             load=float(given.get("load", 1.0)),
         )

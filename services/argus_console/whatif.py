@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from argus_console.views import variants
+from argus_console.watch import INTERVAL
 from argus_core.errors import InvalidRequest, Violation
 from argus_core.planning.problem import LevelProfile
 from argus_core.policies.argus import Argus
-from argus_core.simulator.arrivals import poisson
+from argus_core.simulator.arrivals import counted, poisson
 from argus_core.simulator.engine import simulate
-from argus_core.simulator.scenario import Prompts, Scenario
+from argus_core.simulator.scenario import Floats, Prompts, Scenario
 from argus_core.simulator.series import series_of
 from argus_core.simulator.summary import summarise
 from argus_protos.v1.images_pb2 import DescribeClusterResponse
@@ -52,6 +53,7 @@ def question(
     *,
     prompts: Sequence[Sequence[float]],
     lately: Json,
+    arrivals: Sequence[int],
     gpus: int,
     load: float,
 ) -> Json:
@@ -61,6 +63,7 @@ def question(
         cluster: as it is.
         prompts: qualities by level, in the ladder's order; none for the ladder's means.
         lately: the load, as `views.load` tells it.
+        arrivals: images asked for in each step of `INTERVAL` seconds of late, oldest first.
         gpus: more or fewer.
         load: times what it is.
 
@@ -90,6 +93,7 @@ def question(
         "switches": _switches(cluster),
         "idle": idle,
         "rate": budget / (2 * _best(cluster)) if idle else lately["rate"],
+        "arrivals": [] if idle else list(arrivals),
         "gpus": budget,
         "more": gpus,
         "load": load,
@@ -98,17 +102,31 @@ def question(
 
 def answer(asked: Json, *, clock: Callable[[], float]) -> Json:
     """What would happen; takes seconds."""
-    now = _run(asked, asked["gpus"], asked["rate"], clock)
-    then = _run(asked, asked["gpus"] + asked["more"], asked["rate"] * asked["load"], clock)
+    now = _run(asked, asked["gpus"], 1.0, clock)
+    then = _run(asked, asked["gpus"] + asked["more"], asked["load"], clock)
     made_up = len(asked["qualities"]) == 1
     told = {name: asked[name] for name in ("idle", "rate", "deadline", "target")}
+    told["recorded"] = INTERVAL * len(asked["arrivals"])
     return {**told, "prompts": 0 if made_up else len(asked["qualities"]), "now": now, "then": then}
 
 
-def _run(asked: Json, gpus: int, rate: float, clock: Callable[[], float]) -> Json:
+def _arrivals(asked: Json, load: float, rng: np.random.Generator) -> tuple[Floats, float]:
+    """When images are asked for, and for how long, in seconds.
+
+    The last minutes again and again, as they came; where hardly anybody asked, at random.
+    """
+    if not sum(asked["arrivals"]):
+        span = min(_SPAN, _REQUESTS / (load * asked["rate"]))
+        return poisson(np.array([load * asked["rate"]]), span, rng), span
+    counts = np.resize(np.array(asked["arrivals"]), int(_SPAN / INTERVAL))
+    few = np.cumsum(counts) * load <= _REQUESTS
+    counts = counts[: max(1, int(few.sum()))]
+    return counted(counts, INTERVAL, rng, times=load), INTERVAL * len(counts)
+
+
+def _run(asked: Json, gpus: int, load: float, clock: Callable[[], float]) -> Json:
     rng = np.random.default_rng(0)
-    span = min(_SPAN, _REQUESTS / rate)
-    arrivals = poisson(np.array([rate]), span, rng)
+    arrivals, span = _arrivals(asked, load, rng)
     qualities = np.array(asked["qualities"])
     scenario = Scenario(
         name="what if",
@@ -137,7 +155,7 @@ def _run(asked: Json, gpus: int, rate: float, clock: Callable[[], float]) -> Jso
     told = {name: figures[name] for name in _FIGURES}
     return {
         "gpus": gpus,
-        "rate": rate,
+        "rate": load * asked["rate"],
         "span": span,
         "requests": len(arrivals),
         "held": held,

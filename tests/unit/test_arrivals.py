@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argus_core.errors import InvalidRequest
-from argus_core.simulator.arrivals import LOOKALIKES, compressed, poisson, thinned
+from argus_core.simulator.arrivals import LOOKALIKES, compressed, counted, poisson, thinned
 
 
 def rng(seed=0):
@@ -49,6 +49,18 @@ def test_arrivals_rise_and_lie_where_there_is_load(rates, step, seed):
     # The last instant of a step may be rounded into the next.
     at = np.minimum((arrivals / step * (1 - 1e-12)).astype(int), max(len(rates) - 1, 0))
     assert (rates[at] > 0).all()
+
+
+def test_what_was_counted_comes_again_in_its_step_as_often_as_wanted():
+    given = np.array([3, 0, 40, 7])
+    once = counted(given, 2.0, rng())
+    assert counts(once, 2.0).tolist() == [3, 0, 40, 7]
+    assert (np.diff(once) >= 0).all()
+    assert counts(counted(given, 2.0, rng(), times=2.0), 2.0).tolist() == [6, 0, 80, 14]
+    many = counted(np.full(4000, 1), 2.0, rng(), times=1.25)
+    assert len(many) == pytest.approx(5000, rel=0.03)
+    with pytest.raises(InvalidRequest, match="counts"):
+        counted(np.array([-1]), 2.0, rng())
 
 
 def test_same_seed_same_arrivals():

@@ -7,7 +7,7 @@ from argus_console.guard import loopback
 from argus_console.series import EVERY, MOST, Series
 from argus_console.sessions import LASTS, Sessions
 from argus_console.sessions import MOST as MOST_SESSIONS
-from argus_console.whatif import question
+from argus_console.whatif import answer, question
 from argus_core.errors import InvalidRequest
 from argus_protos.v1 import cluster_pb2, control_pb2, images_pb2
 from argus_rpc.convert import duration
@@ -188,18 +188,48 @@ def test_a_wish_asks_for_every_step_and_every_level():
 
 
 LATELY = {"arrivals": 60, "rate": 2.0}
+CAME = [0, 0, 20, 0, 0]
+"""In steps of two seconds: all at once, and then nobody."""
 
 
 def test_a_question_is_made_of_the_present():
-    asked = question(described(budget=4), prompts=[[0.9, 0.8]], lately=LATELY, gpus=-1, load=2.0)
+    asked = question(
+        described(budget=4), prompts=[[0.9, 0.8]], lately=LATELY, arrivals=CAME, gpus=-1, load=2.0
+    )
     assert (asked["gpus"], asked["more"], asked["rate"], asked["load"]) == (4, -1, 2.0, 2.0)
     assert asked["qualities"] == [[0.9, 0.8]]
     assert not asked["idle"]
 
 
+def test_the_last_minutes_come_again_as_they_came_and_not_on_average():
+    def asked_about(arrivals):
+        asked = question(
+            described(budget=4), prompts=[], lately=LATELY, arrivals=arrivals, gpus=0, load=2.0
+        )
+        told = answer(asked, clock=lambda: 0.0)
+        assert told["recorded"] == 2.0 * len(arrivals)
+        assert told["then"]["requests"] == 2 * told["now"]["requests"] == 2400
+        return told["now"]
+
+    bursty, even = asked_about(CAME), asked_about([4] * 5)
+    assert bursty["latency_p99"] > 1.3 * even["latency_p99"]
+
+
+def test_arrivals_of_several_routers_count_in_the_step_that_they_came_in():
+    def report(router, at, arrivals):
+        told = control_pb2.LoadReport(router=router, window=duration(2.0), arrivals=arrivals)
+        told.window_end.FromMilliseconds(int(1000 * at))
+        return told
+
+    reports = [report("a", 10, 3), report("b", 10.5, 4), report("a", 12, 5), report("b", 18.1, 6)]
+    assert views.arrivals(reports, 2.0) == [7, 5, 0, 0, 6]
+    assert views.arrivals([], 2.0) == []
+
+
 def test_without_a_load_half_of_what_the_best_level_carries_is_asked_about():
     idle = {"arrivals": 1, "rate": 0.01}
-    asked = question(described(budget=4), prompts=[], lately=idle, gpus=0, load=1.0)
+    asked = question(described(budget=4), prompts=[], lately=idle, arrivals=[1], gpus=0, load=1.0)
+    assert not asked["arrivals"]
     assert (asked["idle"], asked["rate"]) == (True, 1.0)
     assert asked["qualities"] == [[1.0, 0.8]], "the ladder's mean prompt"
 
@@ -209,5 +239,7 @@ def test_without_a_load_half_of_what_the_best_level_carries_is_asked_about():
 )
 def test_a_question_beyond_reason_is_refused(gpus, load, field):
     with pytest.raises(InvalidRequest) as caught:
-        question(described(budget=4), prompts=[], lately=LATELY, gpus=gpus, load=load)
+        question(
+            described(budget=4), prompts=[], lately=LATELY, arrivals=CAME, gpus=gpus, load=load
+        )
     assert [v.field for v in caught.value.violations] == [field]

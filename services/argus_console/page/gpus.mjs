@@ -76,17 +76,19 @@ function Marks({ plans, start, end }) {
   </li>`)}</ul>`;
 }
 
+const [asked, queued] = [(one) => one.rate, (one) => one.queued];
+
 function Load({ shown, x }) {
-  const most = Math.max(1, ...shown.map((one) => Math.max(one.rate, one.queued)));
-  const y = (value) => LOW * (1 - value / most);
+  // Each by a scale of its own: what waits may be many times what comes in a second.
+  const most = (of) => Math.max(1, ...shown.map(of));
   const line = (of) => shown.map((one, i) => {
     const gap = i && one.at - shown[i - 1].at > GAP;
-    return `${i && !gap ? 'L' : 'M'}${x(one.at).toFixed(1)} ${y(of(one)).toFixed(1)}`;
+    return `${i && !gap ? 'L' : 'M'}${x(one.at).toFixed(1)} ${(LOW * (1 - of(one) / most(of))).toFixed(1)}`;
   }).join('');
   const last = shown.at(-1);
   const words = last ? `Load now ${rate(last.rate)} images a second, ${last.queued} waiting` : 'Load';
   return html`<svg class="load" viewBox=${`0 0 ${WIDE} ${LOW}`} preserveAspectRatio="none" role="img" aria-label=${words}>
-    <path class="queued" d=${line((one) => one.queued)} /><path class="rate" d=${line((one) => one.rate)} />
+    <path class="queued" d=${line(queued)} /><path class="rate" d=${line(asked)} />
   </svg>
-  <p class="facts key"><span class="stroke rate" aria-hidden="true"></span> images asked for a second <span class="stroke queued" aria-hidden="true"></span> waiting <span class="dim">(up to ${rate(most)})</span></p>`;
+  <p class="facts key"><span class="stroke rate" aria-hidden="true"></span> images asked for a second <span class="dim">(up to ${rate(most(asked))})</span> <span class="stroke queued" aria-hidden="true"></span> waiting <span class="dim">(up to ${most(queued)})</span></p>`;
 }

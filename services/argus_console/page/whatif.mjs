@@ -61,7 +61,7 @@ function Answer({ answer, variants }) {
       <tr><th scope="row">Holding</th>${runs.map((run, i) => html`<td key=${i}><${Bar} held=${run.held} total=${run.gpus} variants=${variants} /></td>`)}</tr>
       ${ROWS.map(([name, of]) => html`<tr key=${name}><th scope="row">${name}</th>${runs.map((run, i) => html`<td key=${i}>${of(run)}</td>`)}</tr>`)}
     </tbody></table>
-    <p class="facts">${answer.idle ? `Hardly anybody asks now: the load is taken to be half of what the GPUs carry at the best level, ${rate(answer.rate)} images a second.` : `The load of the last minutes: ${rate(answer.rate)} images a second.`}
+    <p class="facts">${answer.idle ? `Hardly anybody asks now: the load is taken to be half of what the GPUs carry at the best level, ${rate(answer.rate)} images a second.` : `The last ${seconds(answer.recorded)} again and again, as they came: ${rate(answer.rate)} images a second.`}
       ${answer.prompts ? ` Qualities as predicted for ${answer.prompts} prompts of late.` : ' All prompts count as the ladder\'s mean.'} Simulated, not measured.</p>`;
 }
 

@@ -49,6 +49,31 @@ def poisson(rates: Floats, step: float, rng: np.random.Generator) -> Floats:
     return np.sort(at) * step
 
 
+def counted(counts: Ints, step: float, rng: np.random.Generator, *, times: float = 1.0) -> Floats:
+    """As many arrivals in each step as were counted, at random moments within it.
+
+    Args:
+        counts: arrivals, 0 or more; each of one step.
+        step: seconds, above 0.
+        rng: moments come from it, and which step gets one more where `times` gives a fraction.
+        times: what counts are multiplied by, 0 or more.
+
+    Returns:
+        Seconds from the first step's start, rising.
+
+    Raises:
+        InvalidRequest: naming the field.
+    """
+    _require_positive("step", step)
+    if counts.ndim != 1 or (counts < 0).any():
+        raise InvalidRequest.one("counts", "must be a list of numbers that are 0 or more")
+    if not 0 <= times * counts.sum() <= _MOST:
+        raise InvalidRequest.one("counts", f"give more than {_MOST:,} arrivals, or fewer than none")
+    scaled = np.floor(counts * times + rng.random(len(counts))).astype(np.int64)
+    at = np.repeat(np.arange(len(scaled)), scaled) + rng.random(scaled.sum())
+    return np.sort(at) * step
+
+
 def thinned(arrivals: Floats, share: float, rng: np.random.Generator) -> Floats:
     """Each arrival is kept with a probability.
 
