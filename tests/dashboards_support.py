@@ -14,7 +14,7 @@ def panels(board: Board) -> list[Graph | Figure]:
 
 def queries(panel: Graph | Figure) -> Sequence[Query]:
     """A panel's."""
-    return panel.queries if isinstance(panel, Graph) else [Query(expr=panel.expr, legend="")]
+    return panel.queries
 
 
 def filled(expr: str) -> str:

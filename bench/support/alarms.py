@@ -90,13 +90,21 @@ class Watch:
 
 @asynccontextmanager
 async def watched(
-    folder: Path, cluster: LocalCluster, *, pace: Pace, interval: float
+    folder: Path,
+    cluster: LocalCluster,
+    *,
+    pace: Pace,
+    interval: float,
+    also: Sequence[Path] = (),
 ) -> AsyncIterator[Watch]:
-    """Have a Prometheus watch a cluster, from when it has scraped all of its processes."""
+    """Have a Prometheus watch a cluster, from when it has scraped all of its processes.
+
+    `also` are files of targets that may come later.
+    """
     rules = folder / "alerts.yaml"
     rules.write_text(groups.text(pace))
     async with prometheus(
-        folder, targets=cluster.targets, rules=[rules], interval=interval
+        folder, targets=[cluster.targets, *also], rules=[rules], interval=interval
     ) as found:
         processes = 1 + len(cluster.supervisor.views)
         async with asyncio.timeout(60):
@@ -107,12 +115,12 @@ async def watched(
 
 @asynccontextmanager
 async def asked(
-    address: str, *, rate: float, prompts: Sequence[str], **order: object
+    address: str, *, rate: float, prompts: Sequence[str], tenant: str = "", **order: object
 ) -> AsyncIterator[list[str]]:
     """Ask for so many images a second, in their turn; the list grows by how each ended."""
     ended: list[str] = []
     async with (
-        AsyncClient(address, retry=Retry(attempts=1)) as client,
+        AsyncClient(address, tenant=tenant, retry=Retry(attempts=1)) as client,
         asyncio.TaskGroup() as group,
     ):
 

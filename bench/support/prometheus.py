@@ -9,6 +9,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,22 +37,63 @@ def missing(program: str) -> str:
     return f"{program} is missing: run 'make cluster-tools' (needs Go)"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Exemplar:
+    """A single event that a series counted: when, its value, and what is said of it."""
+
+    at: float
+    value: float
+    labels: Mapping[str, str]
+    series: Mapping[str, str]
+    """Labels of the series that counted it."""
+
+
 class Prometheus:
     """One that runs; `url` is its API's root."""
 
     def __init__(self, url: str, log: Path, http: aiohttp.ClientSession) -> None:
         self.url, self.log, self._http = url, log, http
 
-    async def query(self, expression: str) -> list[Sample]:
-        """An expression's value now, by series; a scalar's has no labels.
+    async def query(self, expression: str, at: float | None = None) -> list[Sample]:
+        """An expression's value now, or then, by series; a scalar's has no labels.
 
         Raises:
             ValueError: Prometheus does not take the expression.
         """
-        data = await self._get("query", query=expression)
+        time = {} if at is None else {"time": f"{at:.3f}"}
+        data = await self._get("query", query=expression, **time)
         if data["resultType"] == "scalar":
             return [({}, float(data["result"][1]))]
         return [(row["metric"], float(row["value"][1])) for row in data["result"]]
+
+    async def ranged(
+        self, expression: str, since: float, until: float, step: float
+    ) -> list[dict[str, Any]]:
+        """An expression over time, by series: `metric` are its labels, `values` times and values.
+
+        Raises:
+            ValueError: Prometheus does not take the expression.
+        """
+        data = await self._get(
+            "query_range",
+            query=expression,
+            start=f"{since:.3f}",
+            end=f"{until:.3f}",
+            step=f"{step:.3f}",
+        )
+        return cast("list[dict[str, Any]]", data["result"])
+
+    async def exemplars(self, expression: str, since: float, until: float) -> list[Exemplar]:
+        """Exemplars of the series that an expression reads, oldest first."""
+        data = await self._get(
+            "query_exemplars", query=expression, start=f"{since:.3f}", end=f"{until:.3f}"
+        )
+        return sorted(
+            (Exemplar(at=one["timestamp"], value=float(one["value"]), labels=one["labels"],
+                      series=row["seriesLabels"])
+             for row in data for one in row["exemplars"]),
+            key=lambda one: one.at,
+        )  # fmt: skip
 
     async def alerts(self, state: str = "firing") -> list[dict[str, Any]]:
         """Alerts in a state, `firing` or `pending`, with labels and annotations."""
@@ -78,7 +120,7 @@ class Prometheus:
 async def prometheus(
     folder: Path,
     *,
-    targets: Path | Sequence[Mapping[str, Any]],
+    targets: Path | Sequence[Path | Mapping[str, Any]],
     rules: Sequence[Path] = (),
     interval: float = 1.0,
 ) -> AsyncIterator[Prometheus]:
@@ -86,7 +128,8 @@ async def prometheus(
 
     Args:
         folder: for its data, configuration and log.
-        targets: a file as `file_sd_configs` reads it, such as `argus up` writes, or its content.
+        targets: a file as `file_sd_configs` reads it, such as `argus up` writes; or several, and
+            groups of targets as such a file has them.
         rules: files of rules.
         interval: seconds between scrapes, and between evaluations.
 
@@ -103,6 +146,7 @@ async def prometheus(
         f"--web.listen-address=127.0.0.1:{port}",
         "--query.lookback-delta=5m",
         "--log.level=warn",
+        "--enable-feature=exemplar-storage",
     ]
     log = folder / "prometheus.log"
     with log.open("wb") as out:
@@ -140,16 +184,16 @@ async def _ready(url: str, http: aiohttp.ClientSession) -> bool:
 
 def _configured(
     folder: Path,
-    targets: Path | Sequence[Mapping[str, Any]],
+    targets: Path | Sequence[Path | Mapping[str, Any]],
     rules: Sequence[Path],
     interval: float,
 ) -> Path:
-    if isinstance(targets, Path):
-        found: dict[str, Any] = {
-            "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}]
-        }
-    else:
-        found = {"static_configs": [dict(group) for group in targets]}
+    told = [targets] if isinstance(targets, Path) else targets
+    files = [str(one) for one in told if isinstance(one, Path)]
+    found = {
+        "file_sd_configs": [{"files": files, "refresh_interval": "1s"}] if files else [],
+        "static_configs": [dict(one) for one in told if not isinstance(one, Path)],
+    }
     pace = f"{round(interval * 1000)}ms"
     configuration = {
         "global": {

@@ -5,13 +5,16 @@ A query may say `$where`: the labels by which a cluster's own series are chosen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import dashboard as dashboard_models
 from grafana_foundation_sdk.models.common import (
+    BigValueColorMode,
     LegendDisplayMode,
     LegendPlacement,
     StackingMode,
@@ -27,8 +30,35 @@ from grafana_foundation_sdk.models.dashboard import (
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 _WHERE = 'namespace=~"$namespace", cluster=~"$cluster"'
 _WIDTH, _HEIGHT = 24, 8
-PLANS = "sum by (cluster) (changes(argus_router_plan_changes_total{$where}[$__interval])) > 0"
-"""Where workers came to hold something else."""
+_CHANGES = "max by (cluster) (argus_router_plan_changes_total{$where}%s)"
+PLANS = f"{_CHANGES % ''} > {_CHANGES % ' offset $__interval'}"
+"""Where workers came to hold something else, once each: a step ago it was one change fewer."""
+_PLANS_STEP = "5s"
+"""Between two looks for them, at least; Grafana's own minute would put marks too far off."""
+COLOURS = {
+    "outcome": {
+        "ok": "green",
+        "scored": "green",
+        "used": "green",
+        "missed": "yellow",
+        "closed": "orange",
+        "late": "orange",
+        "refused": "purple",
+        "shed": "purple",
+        "dropped": "purple",
+        "failed": "red",
+    },
+    "phase": {
+        "ready": "green",
+        "loading": "yellow",
+        "draining": "orange",
+        "starting": "blue",
+        "failed": "red",
+        "lost": "red",
+    },
+    "state": {"ready": "green", "unready": "orange", "ejected": "red", "budget": "text"},
+}
+"""By label: what its values mean is shown in the same colour everywhere; others take turns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +72,11 @@ class Query:
     quiet: bool = False
     """Whether it may well say nothing: of faults, and of what not every cluster has."""
 
+    @property
+    def colours(self) -> Mapping[str, str]:
+        """Of its series, by name, where they are told apart by a label that has colours."""
+        return COLOURS.get(self.legend.strip("{}"), {})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
@@ -51,7 +86,7 @@ class Graph:
     description: str
     """What it shows, and when to worry."""
     unit: str
-    """As Grafana names it; `short` for a plain number."""
+    """As Grafana names it; `short` for a count, `none` for another plain number."""
     queries: Sequence[Query]
     stacked: bool = False
     most: float | None = None
@@ -67,7 +102,8 @@ class Figure:
     title: str
     description: str
     unit: str
-    expr: str
+    queries: Sequence[Query]
+    """Whose first is what the figure is about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +166,10 @@ def text(board: Board) -> str:
                 drawn.with_panel(_graph(panel).id(next(number)).span(span))
             else:
                 drawn.with_panel(_figure(panel).id(next(number)).span(span))
-    return JSONEncoder(sort_keys=True, indent=1).encode(drawn.build()) + "\n"
+    made = json.loads(JSONEncoder(sort_keys=True).encode(drawn.build()))
+    for annotation in made["annotations"].get("list", ()):
+        annotation["step"] = _PLANS_STEP  # Grafana knows it, its builders do not.
+    return json.dumps(made, sort_keys=True, indent=1) + "\n"
 
 
 def _choice(label: str, of: str) -> dashboard.QueryVariable:
@@ -154,7 +193,7 @@ def _graph(graph: Graph) -> timeseries.Panel:
         .unit(graph.unit)
         .datasource(SOURCE)
         .height(_HEIGHT)
-        .fill_opacity(30 if graph.stacked else 5)
+        .fill_opacity(30 if graph.stacked else 0)
         .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI))
         .legend(
             common.VizLegendOptions()
@@ -169,24 +208,37 @@ def _graph(graph: Graph) -> timeseries.Panel:
         panel.stacking(common.StackingConfig().mode(StackingMode.NORMAL))
     if graph.most is not None:
         panel.max(graph.most)
+    if graph.unit == "short":
+        panel.axis_soft_max(1)  # Where all is 0, an axis of whole numbers.
+    if all(query.quiet for query in graph.queries):
+        panel.no_value("None")
+    for query in graph.queries:
+        for name, colour in query.colours.items():
+            panel.override_by_name(name, [_coloured(colour)])
     for letter, query in zip("ABCDEFGH", graph.queries, strict=False):
-        panel.with_target(
-            prometheus.Dataquery()
-            .ref_id(letter)
-            .expr(where(query.expr))
-            .legend_format(query.legend)
-            .exemplar(query.exemplars)
-        )
+        panel.with_target(_target(letter, query).exemplar(query.exemplars))
     return panel
 
 
+def _coloured(colour: str) -> dashboard_models.DynamicConfigValue:
+    fixed = {"mode": "fixed", "fixedColor": colour}
+    return dashboard_models.DynamicConfigValue(id_val="color", value=fixed)
+
+
+def _target(letter: str, query: Query) -> prometheus.Dataquery:
+    return prometheus.Dataquery().ref_id(letter).expr(where(query.expr)).legend_format(query.legend)
+
+
 def _figure(figure: Figure) -> stat.Panel:
-    return (
+    panel = (
         stat.Panel()
         .title(figure.title)
         .description(figure.description)
         .unit(figure.unit)
         .datasource(SOURCE)
         .height(_HEIGHT // 2)
-        .with_target(prometheus.Dataquery().ref_id("A").expr(where(figure.expr)).instant())
+        .color_mode(BigValueColorMode.NONE)
     )
+    for letter, query in zip("ABCDEFGH", figure.queries, strict=False):
+        panel.with_target(_target(letter, query).instant())
+    return panel

@@ -77,7 +77,7 @@ BOARD = Board(
                     title="Price of a second",
                     description="What a second of worker time is worth by the plan, in quality. "
                     "GPUs move to where it is higher.",
-                    unit="short",
+                    unit="none",
                     queries=(
                         Query(
                             expr=most("argus_router_price", "variant"),

@@ -8,6 +8,10 @@ from argus_dashboards.queries import quantile, rate, total
 _IMAGES = "argus_slo_images_total"
 
 
+def _promised(objective: str) -> str:
+    return f'min(argus_slo_target_ratio{{$where, objective="{objective}"}})'
+
+
 def _kept(objective: str) -> str:
     of = f'{{$where, objective="{objective}"}}[$__range]'
     good = f'{{$where, objective="{objective}", verdict="good"}}[$__range]'
@@ -32,9 +36,12 @@ BOARD = Board(
             tuple(
                 Figure(
                     title=title,
-                    description=f"{what} The target is the document's; see the burn below.",
+                    description=f"{what} Beside it, what the document promises.",
                     unit="percentunit",
-                    expr=_kept(objective),
+                    queries=(
+                        Query(expr=_kept(objective), legend="is"),
+                        Query(expr=_promised(objective), legend="promised"),
+                    ),
                 )
                 for objective, title, what in (
                     ("latency", "In time", "Images there in time, of all that were not broken."),
@@ -46,22 +53,32 @@ BOARD = Board(
         (
             "Budgets",
             (
-                Graph(
-                    title="Burn",
-                    description="How many times faster than allowed each objective's error budget "
-                    "is spent. 1 spends it in just 30 days; worry about what stays above.",
-                    unit="short",
-                    queries=(
-                        Query(expr=_burn("5m"), legend="{{objective}}, 5 minutes"),
-                        Query(expr=_burn("1h"), legend="{{objective}}, 1 hour"),
-                    ),
+                *(
+                    Graph(
+                        title=f"Burn, over {spoken}",
+                        description="How many times faster than allowed each objective's error "
+                        f"budget is spent. {worry}",
+                        unit="short",
+                        queries=(Query(expr=_burn(window), legend="{{objective}}"),),
+                    )
+                    for window, spoken, worry in (
+                        ("5m", "five minutes", "1 spends it in just 30 days."),
+                        ("1h", "an hour", "At 14.4 somebody is paged; a low target lowers that."),
+                    )
                 ),
                 Graph(
                     title="Budget left, of the time shown",
-                    description="1 where nothing was spent of what the target allows; below 0 "
-                    "the promise is broken for the time shown.",
+                    description="100% where nothing was spent of what the target allows; below 0 "
+                    "the promise is broken for the time shown. -100% stands for all that is worse.",
                     unit="percentunit",
-                    queries=(Query(expr=f"1 - ({_burn('$__range')})", legend="{{objective}}"),),
+                    below_zero=True,
+                    most=1,
+                    queries=(
+                        Query(
+                            expr=f"clamp_min(1 - ({_burn('$__range')}), -1)",
+                            legend="{{objective}}",
+                        ),
+                    ),
                 ),
             ),
         ),

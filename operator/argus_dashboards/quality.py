@@ -7,6 +7,7 @@ from argus_dashboards.queries import mean, quantile, rate, share, total
 
 _SCORE = "argus_quality_score"
 _ERROR = "avg by (level) (argus_predictor_quality_error{$where})"
+_MARGIN = "avg by (level) (argus_predictor_quality_error_margin{$where})"
 _PREDICTED = mean(_SCORE, "level")
 
 BOARD = Board(
@@ -47,33 +48,45 @@ BOARD = Board(
             "Predicted against measured",
             (
                 Graph(
-                    title="Predicted, and measured, by level",
-                    description="Measured is the prediction and the mean error of the latest "
-                    "labels. Where the two part, predictions are corrected at once.",
+                    title="Predicted, by level",
+                    description="Mean of what is drawn at each level.",
+                    unit="percentunit",
+                    most=1,
+                    queries=(Query(expr=_PREDICTED, legend="{{level}}"),),
+                ),
+                Graph(
+                    title="Measured, by level",
+                    description="The prediction and the mean error of the latest labels. Where the "
+                    "two part, predictions are corrected at once.",
                     unit="percentunit",
                     most=1,
                     queries=(
-                        Query(expr=_PREDICTED, legend="{{level}} predicted"),
                         Query(
                             expr=f"({_PREDICTED}) + on (level) ({_ERROR})",
-                            legend="{{level}} measured",
+                            legend="{{level}}",
                             quiet=True,
                         ),
                     ),
                 ),
+            ),
+        ),
+        (
+            "Where the two part",
+            (
                 Graph(
                     title="Error of predictions",
-                    description="Measured less predicted, of the latest labels, in quality. "
-                    "Within the margin it may be luck.",
+                    description="Measured less predicted, of the latest labels, in quality.",
                     unit="percentunit",
                     below_zero=True,
+                    queries=(Query(expr=_ERROR, legend="{{level}}", quiet=True),),
+                ),
+                Graph(
+                    title="Error, in margins",
+                    description="The same, of what may be luck: beyond 1 or -1 it is none.",
+                    unit="none",
+                    below_zero=True,
                     queries=(
-                        Query(expr=_ERROR, legend="{{level}} error", quiet=True),
-                        Query(
-                            expr="avg by (level) (argus_predictor_quality_error_margin{$where})",
-                            legend="{{level}} margin",
-                            quiet=True,
-                        ),
+                        Query(expr=f"{_ERROR} / ({_MARGIN} > 0)", legend="{{level}}", quiet=True),
                     ),
                 ),
                 Graph(

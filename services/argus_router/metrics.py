@@ -10,6 +10,7 @@ from prometheus_client.exposition import choose_encoder
 
 from argus_core.spec import Level, Slo
 from argus_router.answer import REASONS, Prediction
+from argus_router.faults import Fault
 from argus_router.job import Job
 from argus_router.promises import Promises
 from argus_rpc.metrics import Children
@@ -70,6 +71,7 @@ class Metrics:
             ["reason"],
             registry=own,
         )
+        # What was never counted is 0: a rate of a series that begins with 1 misses its first event.
         for reason in REASONS:
             self._fallback.labels(reason)
         self._ignored = Counter(
@@ -84,6 +86,8 @@ class Metrics:
             ["outcome"],
             registry=own,
         )
+        for outcome in ("used", "missed", "closed"):
+            self._starts.labels(outcome)
         self._fetch = Histogram(
             "argus_router_fetch_duration_seconds",
             "To fetch a latent to begin from, or to give up.",
@@ -124,6 +128,8 @@ class Metrics:
             ["kind"],
             registry=own,
         )
+        for kind in Fault:
+            self._faults.labels(kind)
         self._tenants = Children(
             Counter(
                 "argus_router_tenant_images",

@@ -1,10 +1,21 @@
 """The Prometheus that other tests scrape with."""
 
+import time
+
 import yaml
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
+from argus_protos.v1 import images_pb2
+from argus_protos.v1.images_pb2_grpc import ImageServiceStub
+from argus_rpc.channel import open_channel
 from helpers import eventually
 from prometheus_support import prometheus_server
+from router_support import ScriptedWorker, cluster_of, collect
+from support.collector import collecting
+from support.process import process
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+DURATION = "argus_router_request_duration_seconds_bucket"
 
 
 async def test_target_is_scraped_and_its_rule_fires_and_resolves(tmp_path):
@@ -41,3 +52,39 @@ async def test_target_is_scraped_and_its_rule_fires_and_resolves(tmp_path):
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+async def test_the_trace_of_a_request_is_an_exemplar_of_its_latency(tmp_path):
+    worker, file = ScriptedWorker("w0", "large"), tmp_path / "cluster.yaml"
+    worker.automatic = True
+    await worker.start()
+    file.write_text(cluster_of().model_dump_json(by_alias=True, exclude_none=True))
+    router = ("argus_router", "--cluster", file, "--worker", worker.address)
+    where = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
+    began = time.time()
+    try:
+        async with (
+            collecting() as collector,
+            process(*router, *where, **collector.environment) as (_, told),
+            open_channel(told["grpc"]) as channel,
+        ):
+            await collect(
+                ImageServiceStub(channel).Generate(
+                    images_pb2.GenerateRequest(prompt="x"),
+                    metadata=(("traceparent", f"00-{TRACE}-b7ad6b7169203331-01"),),
+                    timeout=30,
+                    wait_for_ready=True,
+                )
+            )
+            targets = [{"targets": [told["http"].rpartition("/")[2]]}]
+            async with prometheus_server(tmp_path, targets=targets, interval=0.2) as prometheus:
+
+                async def kept():
+                    return await prometheus.exemplars(DURATION, began, time.time() + 1)
+
+                (one,) = await eventually(kept, timeout=30)
+                assert one.labels == {"trace_id": TRACE}
+                assert one.series["level"] == "best"
+                assert 0 < one.value < 30
+    finally:
+        await worker.die()

@@ -5,17 +5,11 @@ import json
 
 import aiohttp
 import pytest
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
-    TraceServiceServicer,
-    add_TraceServiceServicer_to_server,
-)
 
 from argus_protos.v1 import cluster_pb2, control_pb2, images_pb2
 from argus_protos.v1.control_pb2_grpc import ControlServiceStub
 from argus_protos.v1.images_pb2_grpc import ImageServiceStub
 from argus_rpc.channel import open_channel
-from argus_rpc.server import Server
 from helpers import eventually
 from router_support import (
     LONG,
@@ -26,6 +20,7 @@ from router_support import (
     predicting,
     staged,
 )
+from support.collector import collecting
 from support.process import process
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -100,38 +95,13 @@ async def test_a_trace_waits_with_its_request_for_a_worker():
     assert [came.get("traceparent") for came in worker.came] == [None, PARENT]
 
 
-class Collector(TraceServiceServicer):
-    """What an OpenTelemetry collector is: it takes spans."""
-
-    def __init__(self) -> None:
-        self.spans: dict[str, list] = {}
-
-    async def Export(self, request, context):
-        for resource in request.resource_spans:
-            (name,) = [
-                attribute.value.string_value
-                for attribute in resource.resource.attributes
-                if attribute.key == "service.name"
-            ]
-            for scope in resource.scope_spans:
-                self.spans.setdefault(name, []).extend(scope.spans)
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-
 @pytest.fixture
 async def collector(monkeypatch):
     """One on loopback, that the processes of the test are told of."""
-    servicer = Collector()
-    server = Server(
-        address="127.0.0.1:0",
-        servicers=[(add_TraceServiceServicer_to_server, servicer)],
-        services=[],
-    )
-    port = await server.start()
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
-    yield servicer
-    await server.stop(0)
+    async with collecting() as found:
+        for name, value in found.environment.items():
+            monkeypatch.setenv(name, value)
+        yield found
 
 
 async def test_spans_of_a_router_hang_below_the_callers_and_above_the_workers(collector, tmp_path):

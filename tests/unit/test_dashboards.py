@@ -15,7 +15,7 @@ from prometheus_support import promtool
 from shown_support import metrics
 
 ROOT = Path(__file__).parents[2]
-UNITS = {"short", "s", "bytes", "percentunit", "reqps", "cps"}
+UNITS = {"short", "none", "s", "bytes", "percentunit", "reqps", "cps"}
 """That Grafana knows, of those in use."""
 each_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
 
