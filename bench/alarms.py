@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,8 +32,9 @@ from argus_cli.document import load_document
 from argus_cli.local.cluster import PREDICTOR, ROUTER, LocalCluster
 from argus_control.mode import Mode
 from argus_control.planning import Planning
-from support import results
-from support.alarms import FalseAlarm, Watch, asked, hung, pid, watched
+from argus_shapes import weights_path
+from support import breaking, results
+from support.alarms import FalseAlarm, Watch, asked, watched
 from support.redis import RedisServer, redis_server
 
 RESULTS = results.FOLDER / "alarms.json"
@@ -41,10 +42,11 @@ INTERVAL = 0.5
 """Seconds between scrapes."""
 WITHIN = 150.0
 """Seconds in which an alert must come, and go: their windows, and a worker's silence of 25."""
+DOCUMENT, MODEL, BESIDE = "cluster.yaml", "third", "beside.json"
+"""In the run's folder: besides, a model that may hang, and targets beside the cluster's own."""
 PROMPTS = [f"a {size} {colour} circle" for size in ("small", "large") for colour in ("red", "blue")]
 
 
-Block = Callable[[], AbstractAsyncContextManager[Any]]
 RATE = 4.0
 """Images a second that are asked for beside most faults."""
 
@@ -55,13 +57,16 @@ class Fault:
 
     what: str
     alert: str
-    block: Block
+    block: breaking.Block
     rate: float = RATE
     """Images a second that are asked for meanwhile; 0 where nobody shall notice."""
 
 
-def document(url: str) -> dict[str, Any]:
-    """Two variants of the smallest model, and levels that a fault can ask for by name."""
+def document(url: str, model: Path) -> dict[str, Any]:
+    """Two variants of the smallest model, and levels that a fault can ask for by name.
+
+    A third, of a folder of its own, serves so poorly that nobody plans for it.
+    """
 
     def level(name: str, variant: str, quality: float, **more: Any) -> dict[str, Any]:
         whole = {"steps": 8, "guidanceScale": 2.0, "seconds": {"cpu": 0.16}, **more}
@@ -70,7 +75,7 @@ def document(url: str) -> dict[str, Any]:
     return {
         "apiVersion": "argus.dev/v1alpha1",
         "kind": "ArgusCluster",
-        "metadata": {"name": "alarms"},
+        "metadata": {"name": breaking.NAME},
         "spec": {
             "slo": {"deadlineSeconds": 60, "goodQuality": 0.5},
             "defaultSize": {"width": 48, "height": 48},
@@ -78,6 +83,9 @@ def document(url: str) -> dict[str, Any]:
             "variants": [
                 {"name": name, "model": "builtin:shapes-tiny", "family": "shapes"}
                 for name in ("first", "second")
+            ]
+            + [
+                {"name": "third", "model": str(model), "family": "shapes", "minimumWorkers": 0},
             ],
             "ladder": [
                 level("full", "first", 1.0),
@@ -85,19 +93,25 @@ def document(url: str) -> dict[str, Any]:
                 level("other", "second", 0.9),
                 level("long", "first", 0.2, steps=1000, seconds={"cpu": 40}),
                 level("poor", "second", 0.1, seconds={"cpu": 0.15}),
+                level("poorest", "third", 0.05, seconds={"cpu": 0.16}),
             ],
             "latentStore": {"url": url},
         },
     }
 
 
-def faults(cluster: LocalCluster, store: RedisServer) -> list[Fault]:
+def faults(cluster: LocalCluster, store: RedisServer, folder: Path) -> list[Fault]:
     """Everything that breaks, in this order."""
     address = cluster.router["grpc"]
     return [
-        Fault("the predictor hangs", "ArgusPredictorFallback", hangs(cluster, PREDICTOR)),
-        Fault("the router hangs", "ArgusTargetAbsent", hangs(cluster, ROUTER), 0),
-        Fault("workers are moved to and fro", "ArgusPlanThrashing", partial(moved, cluster), 0),
+        Fault("the predictor hangs", "ArgusPredictorFallback", breaking.hangs(cluster, PREDICTOR)),
+        Fault("the router hangs", "ArgusTargetAbsent", breaking.hangs(cluster, ROUTER), 0),
+        Fault(
+            "workers are moved to and fro",
+            "ArgusPlanThrashing",
+            partial(breaking.moved, cluster),
+            0,
+        ),
         Fault(
             "much more is asked for than carried",
             "ArgusLatencyBudgetBurn",
@@ -110,51 +124,29 @@ def faults(cluster: LocalCluster, store: RedisServer) -> list[Fault]:
             partial(asked, address, rate=RATE, prompts=PROMPTS, level="poor", deadline=30.0),
             0,
         ),
-        Fault("one of two workers hangs", "ArgusWorkerUnhealthy", hangs(cluster, "cpu-1"), 0),
-        Fault("all workers hang", "ArgusNoReadyWorkers", hangs(cluster, "cpu-0", "cpu-1"), 0),
-        Fault("the latent store is down", "ArgusLatentStoreDown", partial(gone, store)),
+        Fault(
+            "one of two workers hangs", "ArgusWorkerUnhealthy", breaking.hangs(cluster, "cpu-1"), 0
+        ),
+        Fault(
+            "all workers hang", "ArgusNoReadyWorkers", breaking.hangs(cluster, "cpu-0", "cpu-1"), 0
+        ),
+        Fault(
+            "the disk with a model hangs while a worker loads it",
+            "ArgusSwitchStuck",
+            partial(breaking.stalled, cluster, "cpu-0", "third", folder / MODEL),
+        ),
+        Fault(
+            "the control loop has a wrong address of the router",
+            "ArgusMetricsStale",
+            partial(breaking.misled, cluster),
+        ),
+        Fault(
+            "a second router is started that nobody tells plans",
+            "ArgusPlanStale",
+            partial(breaking.beside, cluster, folder / DOCUMENT, folder / BESIDE),
+        ),
+        Fault("the latent store is down", "ArgusLatentStoreDown", partial(breaking.gone, store)),
     ]
-
-
-def hangs(cluster: LocalCluster, *names: str) -> Block:
-    """Processes that do nothing meanwhile."""
-
-    @asynccontextmanager
-    async def block() -> AsyncIterator[None]:
-        with hung(*(pid(cluster, name) for name in names)):
-            yield
-
-    return block
-
-
-@asynccontextmanager
-async def gone(store: RedisServer) -> AsyncIterator[None]:
-    """No latent store meanwhile, and an empty one thereafter."""
-    store.stop()
-    try:
-        yield
-    finally:
-        await store.start()
-
-
-@asynccontextmanager
-async def moved(cluster: LocalCluster) -> AsyncIterator[None]:
-    """All workers hold one variant, then the other, and so on."""
-    turning = asyncio.create_task(_turn(cluster))
-    try:
-        yield
-    finally:
-        turning.cancel()
-        cluster.control.pins = {}
-        cluster.control.wake()
-
-
-async def _turn(cluster: LocalCluster) -> None:
-    while True:
-        for variant in ("first", "second"):
-            cluster.control.pins = dict.fromkeys(cluster.workers, (variant,))
-            cluster.control.wake()
-            await asyncio.sleep(1.5)
 
 
 async def tried(fault: Fault, watch: Watch, address: str) -> dict[str, Any]:
@@ -192,8 +184,9 @@ async def measure(options: argparse.Namespace, console: Console) -> dict[str, An
         folder = Path(name)
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(redis_server(folder))
-            file = folder / "cluster.yaml"
-            file.write_text(yaml.safe_dump(document(store.url)))
+            file = folder / DOCUMENT
+            shutil.copytree(weights_path("shapes-tiny"), folder / MODEL)
+            file.write_text(yaml.safe_dump(document(store.url, folder / MODEL)))
             planning = Planning(mode=Mode.AUTOMATIC, interval=1.0)
             cluster = await stack.enter_async_context(
                 LocalCluster(*load_document(file), planning=planning)
@@ -204,6 +197,7 @@ async def measure(options: argparse.Namespace, console: Console) -> dict[str, An
                     cluster,
                     pace=Pace(scale=1 / options.pace, shortest=4.0),
                     interval=INTERVAL,
+                    also=[folder / BESIDE],
                 )
             )
             false: str | None = None
@@ -222,7 +216,7 @@ async def measure(options: argparse.Namespace, console: Console) -> dict[str, An
                 "quiet": {**quiet, "false_alarm": false},
                 "faults": _kept(options),
             }
-            for fault in faults(cluster, store):
+            for fault in faults(cluster, store, folder):
                 if options.only and fault.alert not in options.only:
                     continue
                 row = await tried(fault, watch, cluster.router["grpc"])
