@@ -3,14 +3,23 @@
 import json
 import re
 import shlex
+import ssl
 import subprocess
 
+import aiohttp
 import pytest
 import yaml
 
+from argus_console.guard import ASKED
+from argus_rpc.keys import CONTROL, line, new_key
+from argus_rpc.tls import TlsFiles
 from cluster.charts import CHARTS, MATRIX, helm, render, tool
 from cluster.kubernetes import ROOT, Kubernetes
 from cluster.schemas import write_schemas
+from helpers import eventually
+from router_support import ScriptedWorker
+from security_support import Authority, guarded, write
+from support.process import process
 
 each_values = pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX)
 FOREIGN = ("PrometheusRule", "ServiceMonitor")
@@ -178,6 +187,60 @@ def test_a_console_comes_only_where_asked_for_and_never_without_keys(tmp_path):
         done = helm("template", str(CHARTS / "argus"), "--values", str(file))
         assert done.returncode != 0
         assert f"console.{missing}" in done.stderr
+
+
+async def test_the_consoles_container_lets_in_who_has_a_key_and_hears_the_routers(tmp_path):
+    """What the pod would run, as a process: with TLS and keys on both sides."""
+    shop, looker, authority = new_key(), new_key(), Authority()
+    etc = tmp_path / "etc"
+    certificate, key = authority.issue(tmp_path, "studio-router.studio.svc")
+    for folder in ("tls", "routers"):
+        (etc / folder).mkdir(parents=True)
+        write(etc / folder / "tls.crt", certificate.read_bytes())
+        write(etc / folder / "tls.key", key.read_bytes())
+    ca = write(etc / "routers" / "ca.crt", authority.pem)
+    (etc / "keys").mkdir()
+    keys = write(etc / "keys" / "keys", f"{line('shop', shop)}\n{line(CONTROL, looker)}".encode())
+    write(etc / "keys" / "api-key", shop.encode())
+    write(etc / "keys" / "control-key", looker.encode())
+    worker = ScriptedWorker("w0", "tiny")
+    files = TlsFiles(certificate=certificate, key=key, client_ca=ca)
+    async with guarded(worker, tls=files, keys=keys) as (_, address, _):
+        values = {"console": MATRIX["console"]["console"] | {"router": address}}
+        (pod,) = [
+            d["spec"]["template"]["spec"]
+            for d in render("argus", values, tmp_path)
+            if d["kind"] == "Deployment" and d["metadata"]["name"] == "argus-console"
+        ]
+        arguments = [
+            argument.replace("/etc/argus", str(etc)).replace(":8090", ":0")
+            for argument in pod["containers"][0]["args"]
+        ]
+        context = ssl.create_default_context(cadata=authority.pem.decode())
+        async with (
+            process("argus_console", *arguments) as (_, told),
+            aiohttp.ClientSession(
+                f"https://127.0.0.1:{told['http'].rpartition(':')[2]}",
+                connector=aiohttp.TCPConnector(ssl=context),
+                cookie_jar=aiohttp.CookieJar(unsafe=True),  # Of an address, that is.
+            ) as session,
+        ):
+
+            async def ready():
+                async with session.get("/readyz") as answer:
+                    return (await answer.json())["router"]
+
+            await eventually(ready, timeout=30)
+            async with session.get("/api/live") as answer:
+                assert answer.status == 401
+            signing = {"json": {"key": looker}, "headers": {ASKED: "test"}}
+            async with session.post("/api/session", **signing) as answer:
+                assert (await answer.json())["tenant"] == CONTROL
+            async with session.get("/api/live") as answer:
+                assert answer.status == 200
+                state = json.loads((await answer.content.readuntil(b"\n\n")).split(b"data: ")[1])
+    assert state["state"]["there"]
+    assert not state["state"]["blind"]
 
 
 def test_the_alerts_are_those_of_the_plain_file_with_runbooks_where_they_are_read(tmp_path):

@@ -16,7 +16,7 @@ from argus_router.router import Router
 from argus_rpc import roster
 from argus_rpc.keys import CONTROL, line, new_key
 from helpers import eventually
-from router_support import ScriptedWorker, cluster_of, staged
+from router_support import ScriptedWorker, cluster_of, collect, staged
 
 SHOP, LOOKER = new_key(), new_key()
 CHANGE = {ASKED: "test"}
@@ -103,6 +103,24 @@ async def test_state_tells_cluster_load_and_plans_as_they_change(open_one):
     async with session.get("/api/plans/7") as answer:
         assert (await answer.json())["reason"] == "because"
     assert await status(session.get("/api/plans/8")) == 404
+
+
+async def test_every_router_is_heard_and_their_loads_add_up(open_one):
+    stage, _, _ = open_one
+    worker = ScriptedWorker("w1", "large", "tiny")
+    worker.automatic = True
+    async with staged(worker) as second:
+        console = Console(Routers(addresses=[stage.grpc, second.grpc]))
+        await console.start()
+        try:
+            watches = console.scene._watches
+            await eventually(lambda: len(watches) == 2 and all(w.reports for w in watches.values()))
+            for each in (stage, second):
+                await collect(each.draw())
+            await eventually(lambda: console.scene.lately()["arrivals"] == 2)
+            assert sum(console.scene.arrivals()) == 2
+        finally:
+            await console.stop()
 
 
 async def test_a_picture_is_drawn_with_its_reason_and_levels_weighed(open_one):
