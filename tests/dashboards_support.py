@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from argus_dashboards.draw import Board, Figure, Graph, Query
+from support import boards
+from support.boards import Shown
 
 
 def panels(board: Board) -> list[Graph | Figure]:
@@ -19,13 +21,6 @@ def queries(panel: Graph | Figure) -> Sequence[Query]:
 
 def filled(expr: str) -> str:
     """A query with all variables set, for all clusters and the last half minute."""
-    for variable, value in (
-        ("$__rate_interval", "30s"),
-        ("$__interval", "15s"),
-        ("$__range", "1m"),
-        ("$namespace", ".*"),
-        ("$cluster", ".*"),
-    ):
-        expr = expr.replace(variable, value)
+    expr = boards.filled(expr, Shown(since=0, until=60, interval=7.5), 15)
     assert "$" not in expr
     return expr
