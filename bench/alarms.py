@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import shutil
 import sys
 import tempfile
 from contextlib import AsyncExitStack
@@ -30,9 +29,9 @@ from rich.table import Table
 from argus_alerts.rule import Pace
 from argus_cli.document import load_document
 from argus_cli.local.cluster import PREDICTOR, ROUTER, LocalCluster
+from argus_client import Order
 from argus_control.mode import Mode
 from argus_control.planning import Planning
-from argus_shapes import weights_path
 from support import breaking, results
 from support.alarms import FalseAlarm, Watch, asked, watched
 from support.redis import RedisServer, redis_server
@@ -42,8 +41,10 @@ INTERVAL = 0.5
 """Seconds between scrapes."""
 WITHIN = 150.0
 """Seconds in which an alert must come, and go: their windows, and a worker's silence of 25."""
-DOCUMENT, MODEL, BESIDE = "cluster.yaml", "third", "beside.json"
-"""In the run's folder: besides, a model that may hang, and targets beside the cluster's own."""
+DOCUMENT, BESIDE = "cluster.yaml", "beside.json"
+"""In the run's folder; the latter are targets beside the cluster's own."""
+LONG = Order(prompt="a large red circle", level="long", size=(96, 96), deadline=300.0)
+"""A thousand steps of four times the pixels."""
 PROMPTS = [f"a {size} {colour} circle" for size in ("small", "large") for colour in ("red", "blue")]
 
 
@@ -62,11 +63,8 @@ class Fault:
     """Images a second that are asked for meanwhile; 0 where nobody shall notice."""
 
 
-def document(url: str, model: Path) -> dict[str, Any]:
-    """Two variants of the smallest model, and levels that a fault can ask for by name.
-
-    A third, of a folder of its own, serves so poorly that nobody plans for it.
-    """
+def document(url: str) -> dict[str, Any]:
+    """Two variants of the smallest model, and levels that a fault can ask for by name."""
 
     def level(name: str, variant: str, quality: float, **more: Any) -> dict[str, Any]:
         whole = {"steps": 8, "guidanceScale": 2.0, "seconds": {"cpu": 0.16}, **more}
@@ -83,9 +81,6 @@ def document(url: str, model: Path) -> dict[str, Any]:
             "variants": [
                 {"name": name, "model": "builtin:shapes-tiny", "family": "shapes"}
                 for name in ("first", "second")
-            ]
-            + [
-                {"name": "third", "model": str(model), "family": "shapes", "minimumWorkers": 0},
             ],
             "ladder": [
                 level("full", "first", 1.0),
@@ -93,7 +88,6 @@ def document(url: str, model: Path) -> dict[str, Any]:
                 level("other", "second", 0.9),
                 level("long", "first", 0.2, steps=1000, seconds={"cpu": 40}),
                 level("poor", "second", 0.1, seconds={"cpu": 0.15}),
-                level("poorest", "third", 0.05, seconds={"cpu": 0.16}),
             ],
             "latentStore": {"url": url},
         },
@@ -131,9 +125,10 @@ def faults(cluster: LocalCluster, store: RedisServer, folder: Path) -> list[Faul
             "all workers hang", "ArgusNoReadyWorkers", breaking.hangs(cluster, "cpu-0", "cpu-1"), 0
         ),
         Fault(
-            "the disk with a model hangs while a worker loads it",
+            "a worker shall switch that draws what takes a minute",
             "ArgusSwitchStuck",
-            partial(breaking.stalled, cluster, "cpu-0", "third", folder / MODEL),
+            partial(breaking.busy, cluster, LONG, "second"),
+            0,
         ),
         Fault(
             "the control loop has a wrong address of the router",
@@ -185,8 +180,7 @@ async def measure(options: argparse.Namespace, console: Console) -> dict[str, An
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(redis_server(folder))
             file = folder / DOCUMENT
-            shutil.copytree(weights_path("shapes-tiny"), folder / MODEL)
-            file.write_text(yaml.safe_dump(document(store.url, folder / MODEL)))
+            file.write_text(yaml.safe_dump(document(store.url)))
             planning = Planning(mode=Mode.AUTOMATIC, interval=1.0)
             cluster = await stack.enter_async_context(
                 LocalCluster(*load_document(file), planning=planning)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -12,6 +10,8 @@ from typing import Any
 
 from argus_cli.local import targets
 from argus_cli.local.cluster import LocalCluster
+from argus_client import AsyncClient, Order
+from argus_client.retry import Retry
 from support.alarms import hung, pid
 from support.process import process
 from support.redis import RedisServer
@@ -19,11 +19,12 @@ from support.redis import RedisServer
 Block = Callable[[], AbstractAsyncContextManager[Any]]
 NAME = "alarms"
 """Of the cluster, in documents and labels."""
-_INDEX = "model_index.json"
 _NOBODY = "127.0.0.1:1"
 """Where nothing listens."""
-_RELEASE = 10.0
-"""Seconds in which whoever waits for a model is served once more."""
+_BEGUN = 30.0
+"""Seconds until an image must be begun."""
+_LOOK = 0.2
+"""Seconds between two looks at whether it is."""
 
 
 def hangs(cluster: LocalCluster, *names: str) -> Block:
@@ -68,41 +69,27 @@ async def _turn(cluster: LocalCluster) -> None:
 
 
 @asynccontextmanager
-async def stalled(
-    cluster: LocalCluster, worker: str, variant: str, model: Path
-) -> AsyncIterator[None]:
-    """A worker shall hold a variant whose model does not come from the disk: opening it blocks."""
-    index, pipe = model / _INDEX, model / "pipe"
-    content = index.read_bytes()
-    os.mkfifo(pipe)
-    index.unlink()
-    os.link(pipe, index)
-    cluster.control.pins = {worker: (variant,)}
-    cluster.control.wake()
-    try:
-        yield
-    finally:
-        index.unlink()
-        index.write_bytes(content)
-        await _served(pipe, content)
-        pipe.unlink()
-        cluster.control.pins = {}
+async def busy(cluster: LocalCluster, order: Order, variant: str) -> AsyncIterator[None]:
+    """Workers shall hold a variant while one of them draws something that takes long."""
+    async with (
+        AsyncClient(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        group.create_task(client.draw(order))
+        async with asyncio.timeout(_BEGUN):
+            while not await _drawing(client):  # noqa: ASYNC110 - no router tells of it by itself
+                await asyncio.sleep(_LOOK)
+        cluster.control.pins = dict.fromkeys(cluster.workers, (variant,))
         cluster.control.wake()
+        try:
+            yield
+        finally:
+            cluster.control.pins = {}
+            cluster.control.wake()
 
 
-async def _served(pipe: Path, content: bytes) -> None:
-    """Give everybody who waits at a pipe what they wait for."""
-    async with asyncio.timeout(_RELEASE):
-        while True:
-            try:
-                end = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-            except OSError as error:
-                if error.errno == errno.ENXIO:  # Nobody waits any more.
-                    return
-                raise
-            os.write(end, content)
-            os.close(end)
-            await asyncio.sleep(0.1)
+async def _drawing(client: AsyncClient) -> bool:
+    return any(worker.in_flight for worker in (await client.describe()).workers)
 
 
 @asynccontextmanager

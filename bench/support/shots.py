@@ -15,7 +15,7 @@ from PIL import Image
 MISSING = "there is no chromium (Debian: apt-get install chromium)"
 _PATIENCE = 120_000
 """Milliseconds for whatever the page shall show, on a machine that does much else."""
-_WIDE, _PHONE = (900, 900), (390, 844)
+_WIDE, _PHONE = (1180, 900), (390, 844)
 """Pixels of a window, and of a telephone's."""
 
 
@@ -36,11 +36,10 @@ async def shoot(url: str, folder: Path) -> None:
             await page.get_by_text("levels weighed").click()
             await page.get_by_role("button", name="All levels side by side").click()
             await page.locator(".side img.done").last.wait_for()
-            await page.locator("#whatif-gpus").press("ArrowLeft")
             await page.get_by_role("button", name="Simulate").click()
             await page.locator(".answer").wait_for()
             await _kept(page, folder / "page.png", full_page=True)
-            await page.locator(".plan").first.click()
+            await page.locator(".plan", has_text="→").first.click()
             await page.get_by_role("dialog").wait_for()
             await _kept(page, folder / "plan.png")
         async with _page(browser, url, _WIDE, dark=True) as page:

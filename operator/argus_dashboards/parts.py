@@ -329,13 +329,14 @@ OPERATOR = Board(
                 ),
                 Graph(
                     title="Requests to the API server",
-                    description="At rest some three a minute a cluster.",
+                    description="At rest some three a minute a cluster. The metric tells the kinds "
+                    "of objects, too.",
                     unit="reqps",
                     stacked=True,
                     queries=(
                         Query(
-                            expr=rate(f"{_OPERATOR}api_requests_total", "method, kind", of=""),
-                            legend="{{method}} {{kind}}",
+                            expr=rate(f"{_OPERATOR}api_requests_total", "method", of=""),
+                            legend="{{method}}",
                         ),
                     ),
                 ),

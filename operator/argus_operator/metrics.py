@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from argus_control import metrics as control
+from argus_core.planning.plan import Solver
 from argus_operator.report import Sight
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -44,6 +47,9 @@ class Metrics:
             ["result", "reason"],
             registry=own,
         )
+        # What was never seen is 0: a rate of a series that begins with 1 misses its first event.
+        for result, solver in product(("followed", "advised"), Solver):
+            self.plans.labels(result, solver.value)
         self.switches = Histogram(
             "argus_operator_switch_duration_seconds",
             "How long workers took to switch.",
@@ -51,6 +57,8 @@ class Metrics:
             buckets=_SWITCH,
             registry=own,
         )
+        for phase in ("drain", "load"):
+            self.switches.labels(phase)
         self.reconciles = Histogram(
             "argus_operator_reconcile_duration_seconds",
             "One look at a cluster, and what was done about it.",

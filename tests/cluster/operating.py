@@ -11,11 +11,13 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from argus_client import AsyncClient, Order
+from argus_client.retry import Retry
 from argus_operator.gateway import Gateway
 from argus_operator.kinds import CLUSTER, EVENT, POD, Kind
 from cluster.kubelet import Kubelet, running_kubelet
 from cluster.kubernetes import Kubernetes
-from helpers import eventually
+from helpers import eventually, under_way
 
 PATIENCE = 60.0
 
@@ -198,6 +200,32 @@ def document(workers: int = 2, **spec: Any) -> dict[str, Any]:
             **spec,
         },
     }
+
+
+@asynccontextmanager
+async def flooded(cluster):
+    """More comes than the workers can carry at the best level."""
+    (name,) = cluster.kubelet.routers
+    address = f"{cluster.kubelet.addresses[name]}:8000"
+
+    async def ask(client):
+        while True:
+            with suppress(Exception):
+                await client.draw(Order(prompt="a red circle", deadline=15))
+            await asyncio.sleep(0.05)  # between requests, that others may do things too
+
+    async with (
+        AsyncClient(address, retry=Retry(attempts=1)) as client,
+        under_way(*(ask(client) for _ in range(6))),
+    ):
+        yield
+
+
+async def serving(cluster, workers=2, **spec):
+    """Apply the document, and wait until all its workers serve."""
+    await cluster.apply(document(workers, **spec))
+    await cluster.becomes("Ready", "True", "Serving")
+    await cluster.becomes("Progressing", "False", "Settled")
 
 
 def _free_port() -> int:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from argus_client import AsyncClient, Order
-from argus_client.retry import Retry
+from argus_client import AsyncClient
 from argus_control.archive import unpack
 from argus_operator.kinds import (
     CLUSTER,
@@ -23,36 +20,10 @@ from argus_operator.kinds import (
     STATEFUL_SET,
 )
 from cluster.kubernetes import Kubernetes
-from cluster.operating import PATIENCE, Operator, document, studio
-from helpers import eventually, under_way
+from cluster.operating import PATIENCE, Operator, document, flooded, serving, studio
+from helpers import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
-
-
-@asynccontextmanager
-async def flooded(cluster):
-    """More comes than the workers can carry at the best level."""
-    (name,) = cluster.kubelet.routers
-    address = f"{cluster.kubelet.addresses[name]}:8000"
-
-    async def ask(client):
-        while True:
-            with suppress(Exception):
-                await client.draw(Order(prompt="a red circle", deadline=15))
-            await asyncio.sleep(0.05)  # between requests, that others may do things too
-
-    async with (
-        AsyncClient(address, retry=Retry(attempts=1)) as client,
-        under_way(*(ask(client) for _ in range(6))),
-    ):
-        yield
-
-
-async def serving(cluster, workers=2, **spec):
-    """Apply the document, and wait until all its workers serve."""
-    await cluster.apply(document(workers, **spec))
-    await cluster.becomes("Ready", "True", "Serving")
-    await cluster.becomes("Progressing", "False", "Settled")
 
 
 async def test_a_document_becomes_objects_workers_and_a_status(api_server: Kubernetes, tmp_path):

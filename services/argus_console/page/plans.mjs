@@ -23,6 +23,8 @@ export function Plans({ plans, live }) {
   </section>`;
 }
 
+// What would have been lost is as good as nothing: no sign, and no zeros behind it.
+const lost = (cost) => (Math.abs(cost) < 0.00005 ? '0' : cost.toFixed(4));
 const moved = (move) => `${move.workers} × ${holding(move.from)} → ${holding(move.to)}`;
 
 export class Opened extends Component {
@@ -42,7 +44,7 @@ export class Opened extends Component {
       ${plan.moves.length > 0 && html`<h3>Who moves</h3><ul>${plan.moves.map((one, i) => html`<li key=${i}>${moved(one)} <span class="dim">in ${one.pool}</span></li>`)}</ul>`}
       <h3>Rejected</h3>
       ${plan.alternatives.length ? html`<table><thead><tr><th scope="col">Alternative</th><th scope="col">Would be</th><th scope="col">Quality lost</th></tr></thead>
-        <tbody>${plan.alternatives.map((one) => html`<tr key=${one.name}><th scope="row">${one.name}</th><td>${one.description}</td><td>${one.cost.toFixed(4)}</td></tr>`)}</tbody></table>`
+        <tbody>${plan.alternatives.map((one) => html`<tr key=${one.name}><th scope="row">${one.name}</th><td>${one.description}</td><td>${lost(one.cost)}</td></tr>`)}</tbody></table>`
         : html`<p class="note">Nothing was weighed: it says what workers hold.</p>`}
       ${plan.inputs && html`<${Inputs} inputs=${plan.inputs} />`}
       ${plan.aftermath && html`<${After} after=${plan.aftermath} />`}
