@@ -25,10 +25,13 @@ node() { # what it was built from stands in a file beside it
 
 tool() { # name
   [ -x "$BIN/$1" ] && return
-  local package version tags
+  local package version tags own
   read -r package version tags < <(awk -v name="$1" '$1 == name { print $2, $3, $4 }' "$HERE/tools.txt")
   say "building $1 $version"
-  GOFLAGS=-buildvcs=false GOBIN=$BIN go install -p 2 -tags "$tags" -ldflags "-s -w" "$package@$version"
+  own=$BIN/$1.new # the program's own name is its package's, which two versions share
+  GOFLAGS=-buildvcs=false GOBIN=$own go install -p 2 -tags "$tags" -ldflags "-s -w" "$package@$version"
+  mv "$own"/* "$BIN/$1"
+  rm -r "$own"
 }
 
 if [ $# = 0 ]; then node; fi

@@ -25,6 +25,7 @@ build && has_node=yes || has_node=no
 build helm kubeconform || skip "tests of the charts" "helm or kubeconform did not build, or not in time"
 [ "${ARGUS_CLUSTER:-}" != control-plane ] ||
   skip "tests on a node that runs pods" "only the control plane was asked for; 'make test-cluster' runs them"
+build helm3 || miss "tests of the charts with Helm 3" "it $late"
 [ "$(id -u)" = 0 ] || skip "tests on a node that runs pods" "it needs root"
 "$HERE/images.sh" || skip "tests on a node that runs pods" "the images did not build"
 "$HERE/argus-images.sh" || skip "tests of Argus on a node" "its images did not build"

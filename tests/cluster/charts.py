@@ -112,10 +112,10 @@ def tool(name: str) -> str:
     pytest.skip(f"{name} is missing: run 'make cluster-tools' (needs Go)")
 
 
-def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run helm, without a cluster."""
+def helm(*arguments: str, program: str = "helm") -> subprocess.CompletedProcess[str]:
+    """Run helm, or the `program` that is another version of it, without a cluster."""
     return subprocess.run(
-        [tool("helm"), *arguments],
+        [tool(program), *arguments],
         check=False,
         capture_output=True,
         text=True,
@@ -124,13 +124,17 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def render(chart: str, values: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+def render(
+    chart: str, values: dict[str, Any], folder: Path, *, program: str = "helm"
+) -> list[dict[str, Any]]:
     """The documents of a chart with these values, as `helm template` writes them."""
     file = folder / "values.yaml"
     file.write_text(yaml.safe_dump(values))
     done = helm(
         *("template", "argus", str(CHARTS / chart), "--namespace", "argus-system"),
-        *("--values", str(file)),
+        # One that was not built by its makers takes itself for a Kubernetes of long ago.
+        *("--values", str(file), "--kube-version", "1.36.3"),
+        program=program,
     )
     assert done.returncode == 0, done.stderr
     return [document for document in yaml.safe_load_all(done.stdout) if document]

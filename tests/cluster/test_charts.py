@@ -32,9 +32,15 @@ RESTRICTED = {
 
 
 @pytest.mark.parametrize("chart", ["argus", "argus-crds"])
-def test_charts_pass_helms_own_lint(chart):
-    done = helm("lint", "--strict", str(CHARTS / chart))
+@pytest.mark.parametrize("program", ["helm", "helm3"])
+def test_charts_pass_helms_own_lint(program, chart):
+    done = helm("lint", "--strict", str(CHARTS / chart), program=program)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@each_values
+def test_helm_3_renders_the_same(values, tmp_path):
+    assert render("argus", values, tmp_path, program="helm3") == render("argus", values, tmp_path)
 
 
 @each_values

@@ -40,6 +40,7 @@ async def test_the_page_installs_draws_shows_and_takes_away(loaded: Kubernetes, 
         "Ready": "True",
         "PlanCurrent": "True",
         "WithinBudget": "True",
+        "ProfileCurrent": "True",
         "SLOMet": "True",
         "Progressing": "False",
     }
