@@ -227,6 +227,19 @@ class Ledger:
             return ADMITTED
         return self._refuse(key, seconds, wait, allowance, now)
 
+    def turns_away(
+        self, key: Hashable, seconds: float, wait: float, allowance: float, now: float
+    ) -> bool:
+        """Whether `ask` would refuse it, as a newcomer or as one that comes too early.
+
+        False for whoever comes to the place that it was promised.
+        """
+        self._pass(now)
+        promise = self._promises.get(key)
+        if promise is not None and now >= promise.due - _EARLY:
+            return False
+        return not self._fits(seconds, wait, allowance, now)
+
     def _fits(self, seconds: float, wait: float, allowance: float, now: float) -> bool:
         """Whether a newcomer harms neither itself nor what is promised."""
         if not wait <= allowance:

@@ -12,6 +12,7 @@ Promises are this router's own: a client that comes again at another router is a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import exp, log, nextafter
 
 from argus_core.admission import Ledger
@@ -27,6 +28,34 @@ longer than one by one."""
 
 _MOST_LEDGERS = 100
 """From here on those without promises are forgotten, and what they learnt."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request at the door."""
+
+    request: Request
+    """It is known again by what it asks for."""
+    ask: Ask
+    """Its terms."""
+    best: Candidate
+    """The level with most time to spare, as it stands for one image."""
+    slots: int
+    """Requests that all ready workers take at once."""
+    holding: int
+    """Of them, those that can serve that level."""
+    behind: float
+    """Seconds of their time that it may take before those who wait and go after it are late."""
+    queued: int
+    """Images that wait: all, or where there are others the tenant's own."""
+    now: float
+    """Seconds on the router's clock."""
+    tenant: str = ""
+    """Whose it is."""
+    share: float = 1.0
+    """Of the workers: what the tenant may have."""
+    limit: int | None = None
+    """Images that may wait with it; None where it is alone."""
 
 
 class Door:
@@ -47,56 +76,45 @@ class Door:
         """Of the time that newcomers may wait, how much they get, for the sake of promises."""
         return min((ledger.headroom(1.0) for ledger in self._ledgers.values()), default=1.0)
 
-    def require(
-        self,
-        request: Request,
-        ask: Ask,
-        best: Candidate,
-        *,
-        slots: int,
-        holding: int,
-        behind: float,
-        queued: int,
-        now: float,
-        tenant: str = "",
-        share: float = 1.0,
-        limit: int | None = None,
-    ) -> None:
+    def require(self, asked: Asked) -> None:
         """Make sure that a request may come in.
-
-        Args:
-            request: what is asked; it is known again by what it asks for.
-            ask: its terms.
-            best: the level with most time to spare, as it stands for one image.
-            slots: requests that all ready workers take at once.
-            holding: of them, those that can serve that level.
-            behind: seconds of their time that it may take before those who wait and go after it
-                are late.
-            queued: images that wait: all, or where there are others the tenant's own.
-            now: seconds on the router's clock.
-            tenant: whose it is.
-            share: of the workers: what the tenant may have.
-            limit: images that may wait with it; None where it is alone.
 
         Raises:
             Exhausted: it may not; to be retried after so many seconds, if it says so.
 
         A request with more images than may ever wait passes: the queue says what is wrong with it.
         """
-        limit = self._limit if limit is None else limit
-        if request.count > limit:
+        if (weighed := self._weigh(asked)) is None:
             return
+        ledger, work, wait, allowance, late = weighed
+        answer = ledger.ask(asked.request.identity, work, wait, allowance, asked.now)
+        if not answer.admitted:
+            why = _why(asked.best, wait, allowance, pushes=late > 0)
+            raise _refusal(why, answer.retry_after)
+
+    def turns_away(self, asked: Asked) -> bool:
+        """Whether `require` would refuse it; False for who comes to the place it was promised.
+
+        Nothing is promised to it by that.
+        """
+        if (weighed := self._weigh(asked)) is None:
+            return False
+        ledger, work, wait, allowance, _ = weighed
+        return ledger.turns_away(asked.request.identity, work, wait, allowance, asked.now)
+
+    def _weigh(self, asked: Asked) -> tuple[Ledger, float, float, float, float] | None:
+        """The ledger to ask, worker time, the wait, what it may be, how late it makes others."""
+        best, count, holding = asked.best, asked.request.count, asked.holding
+        limit = self._limit if asked.limit is None else asked.limit
+        if count > limit:
+            return None
         each = best.seconds / holding
         """Seconds by which an image keeps those behind it waiting."""
-        wait, allowance = _tightest(ask, best, each, request.count, queued=queued, limit=limit)
-        if (late := request.count * each - behind / holding) > 0:
+        wait, allowance = _tightest(asked.ask, best, each, count, queued=asked.queued, limit=limit)
+        if (late := count * each - asked.behind / holding) > 0:
             wait = max(wait, allowance + late)
-        ledger = self._ledger(tenant, slots * _rounded(share))
-        work = best.seconds * request.count * slots / holding
-        answer = ledger.ask(request.identity, work, wait, allowance, now)
-        if not answer.admitted:
-            why = _why(best, wait, allowance, pushes=late > 0)
-            raise _refusal(why, answer.retry_after)
+        ledger = self._ledger(asked.tenant, asked.slots * _rounded(asked.share))
+        return ledger, best.seconds * count * asked.slots / holding, wait, allowance, late
 
     def _ledger(self, tenant: str, workers: float) -> Ledger:
         if tenant not in self._ledgers:

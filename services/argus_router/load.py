@@ -30,9 +30,14 @@ class Window:
         self.samples: list[Sequence[float]] = []
         self._sampled = 0
 
-    def arrived(self, images: int, qualities: Mapping[str, float]) -> None:
-        """Images of one prompt were asked for; `qualities` in the ladder's order."""
+    def arrived(self, images: int, qualities: Mapping[str, float] | None) -> None:
+        """Images of one prompt were asked for; `qualities` in the ladder's order.
+
+        None where nothing was predicted of it: others stand for it in the sample.
+        """
         self.arrivals += images
+        if qualities is None:
+            return
         self._sampled += 1
         if len(self.samples) < _MOST_SAMPLES:
             self.samples.append(tuple(qualities.values()))
@@ -61,7 +66,7 @@ class Load:
         """End a window: it counts no more."""
         self._open.discard(window)
 
-    def arrived(self, images: int, qualities: Mapping[str, float]) -> None:
+    def arrived(self, images: int, qualities: Mapping[str, float] | None) -> None:
         """See `Window.arrived`."""
         for window in self._open:
             window.arrived(images, qualities)

@@ -67,6 +67,16 @@ class Predictor:
         """Answers in a row that did not come in time."""
         self._ask_at = 0.0
 
+    @property
+    def asks(self) -> bool:
+        """Whether there is a predictor that takes a while to answer."""
+        return self._stub is not None
+
+    @property
+    def unasked(self) -> Prediction:
+        """What is known of a prompt beforehand."""
+        return Prediction(qualities=self._priors)
+
     def start(self) -> None:
         """Connect, so that the first request need not wait for it."""
         if self._channel is not None:

@@ -95,11 +95,15 @@ class Prices:
         most = pool and self._company.most(allocation.loadout, pool.gpu_type)
         return min(pool.slots, most) if pool and most else 1
 
-    def saw(self, qualities: Mapping[str, float], images: int, now: float) -> None:
-        """Images of a prompt were asked for, with this quality by level that they can have."""
+    def saw(self, qualities: Mapping[str, float] | None, images: int, now: float) -> None:
+        """Images of a prompt were asked for, with this quality by level that they can have.
+
+        None for those of whom nothing was predicted: they are counted alone.
+        """
         for _ in range(images):
             self._rate = self._pulse.beat(now)
-        self._sample.append(tuple(qualities.get(level, 0.0) for level in self._levels))
+        if qualities is not None:
+            self._sample.append(tuple(qualities.get(level, 0.0) for level in self._levels))
 
     def of(
         self, standing: Mapping[str, Standing], seconds: Sequence[float], now: float

@@ -131,21 +131,55 @@ class Service:
 
     async def _submit(self, terms: Terms, arrived: float) -> Drawing:
         prompt, question = terms.request.prompt, self._latents.question(terms)
+        if self._predictor.asks and self.dispatcher.waiting.crowded:
+            self._glance(terms, arrived)
         prediction = await self._predictor.predict(prompt, slack=terms.deadline, question=question)
         if self._closed:
             raise Unavailable(_CLOSING)
         self._count(terms, prediction)
-        drawing = Drawing(
+        drawing = self._drawing(prediction)
+        jobs = self._jobs(terms, prediction, arrived, drawing, latents=True)
+        tracing.note(request_id=jobs[0].request_id)
+        drawing.expect(jobs)
+        queued = self.queued()
+        self.dispatcher.submit(jobs)
+        plan_id = self.plan.id if self.plan else 0
+        self.recall.arrived(jobs, prediction, plan_id=plan_id, queued=queued)
+        if self._rng.random() < self.cluster.spec.router.logged_share:
+            decided.tell(jobs[0], prediction, prompts=self.cluster.spec.router.log_prompts)
+        return drawing
+
+    def _glance(self, terms: Terms, arrived: float) -> None:
+        """Refuse before a prediction what is refused whatever it says: others need the predictor.
+
+        Raises:
+            Exhausted: it is refused.
+        """
+        unasked = self._predictor.unasked
+        jobs = self._jobs(terms, unasked, arrived, self._drawing(unasked), latents=False)
+        try:
+            self.dispatcher.waiting.glance(jobs)
+        except ArgusError:
+            self.load.arrived(terms.request.count, None)
+            raise
+
+    def _drawing(self, prediction: Prediction) -> Drawing:
+        return Drawing(
             predict_seconds=prediction.seconds,
             clock=self._clock,
             on_result=self._drawn,
             on_failure=self._failed,
         )
+
+    def _jobs(
+        self, terms: Terms, prediction: Prediction, arrived: float, sink: Drawing, *, latents: bool
+    ) -> list[Job]:
+        """A request's images; `latents` for what they may begin from and leave behind."""
         seed = self._rng.randrange(_SEEDS) if terms.request.seed is None else terms.request.seed
         request_id, deadline = uuid.uuid4().hex, arrived + terms.deadline
-        jobs = [
+        return [
             Job(
-                **self._latents.of(terms, prediction, index),
+                **(self._latents.of(terms, prediction, index) if latents else {}),
                 request_id=request_id,
                 index=index,
                 terms=terms,
@@ -155,20 +189,11 @@ class Service:
                 ready=self._clock(),
                 qualities=prediction.qualities,
                 model_version=prediction.model_version,
-                sink=drawing,
+                sink=sink,
                 context=naming(request_id),
             )
             for index in range(terms.request.count)
         ]
-        tracing.note(request_id=request_id)
-        drawing.expect(jobs)
-        queued = self.queued()
-        self.dispatcher.submit(jobs)
-        plan_id = self.plan.id if self.plan else 0
-        self.recall.arrived(jobs, prediction, plan_id=plan_id, queued=queued)
-        if self._rng.random() < self.cluster.spec.router.logged_share:
-            decided.tell(jobs[0], prediction, prompts=self.cluster.spec.router.log_prompts)
-        return drawing
 
     def _count(self, terms: Terms, prediction: Prediction) -> None:
         self.metrics.predicted(prediction)

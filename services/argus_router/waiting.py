@@ -24,7 +24,7 @@ from argus_core.errors import ArgusError, DeadlineMissed, InvalidRequest, Unavai
 from argus_core.queue import NONE, Entry, Queues
 from argus_core.spec import ClusterSpec
 from argus_protos.v1 import cluster_pb2
-from argus_router.door import SURE, Door
+from argus_router.door import SURE, Asked, Door
 from argus_router.fetches import Fetches
 from argus_router.fleet import Worker
 from argus_router.job import Job, JobState
@@ -78,15 +78,33 @@ class Waiting:
                 for entry in self.queues.take(variant):
                     self.again(entry.item)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether some were refused lately, and told to come again."""
+        return self._door.promised > 0
+
+    def glance(self, jobs: Sequence[Job]) -> None:
+        """Refuse at once what would be refused whatever is predicted of it; jobs have priors.
+
+        A refusal counts as one by `submit`; nothing else comes of it.
+
+        Raises:
+            Exhausted: they are refused.
+        """
+        self._name(jobs)
+        view, asks = self._look(), _ask(jobs[0], self._clock())
+        # A prompt may be worth more than the priors at the level that has most time to spare.
+        best = roomiest(replace(asks, minimum_quality=0.0), _sure(view.candidates(jobs[0])))
+        if best is not None and self._door.turns_away(self._asked(jobs, asks, best, view)):
+            self._let_in(jobs, predicted=False)
+
     def submit(self, jobs: Sequence[Job]) -> None:
         """Take all of the jobs, the images of one request, or none.
 
         Raises:
             Exhausted, DeadlineMissed, InvalidRequest: one cannot be had; none is taken.
         """
-        tenant = self.tenants.key(jobs[0].terms.request.tenant, self._clock())
-        for job in jobs:
-            job.tenant = tenant
+        self._name(jobs)
         candidates = self._let_in(jobs)
         placed: list[Job] = []
         try:
@@ -191,11 +209,17 @@ class Waiting:
         for entry in self.queues.expire(self._clock()):
             self.fail(entry.item, too_late(entry.item))
 
-    def _let_in(self, jobs: Sequence[Job]) -> Sequence[Candidate]:
+    def _name(self, jobs: Sequence[Job]) -> None:
+        """Note whom a request's images count for."""
+        tenant = self.tenants.key(jobs[0].terms.request.tenant, self._clock())
+        for job in jobs:
+            job.tenant = tenant
+
+    def _let_in(self, jobs: Sequence[Job], *, predicted: bool = True) -> Sequence[Candidate]:
         """Make sure that the images of a request may come in together; the levels of the first."""
         now, first = self._clock(), jobs[0]
         prices = self.outlook.prices
-        prices.saw(first.qualities, len(jobs), now)
+        prices.saw(first.qualities if predicted else None, len(jobs), now)
         prices.room = self._door.room
         view, asks = self._look(), _ask(first, now)
         candidates = view.candidates(first)
@@ -206,7 +230,7 @@ class Waiting:
         # What no level can do in time though nothing waits, the choice of level finds words for.
         if best is not None:
             self._count(jobs, best, candidates)
-            self._require(jobs, asks, best, view)
+            self._door.require(self._asked(jobs, asks, best, view))
         shares, tenant = self._shares(), first.tenant
         self.queues.require_room(
             len(jobs),
@@ -231,8 +255,8 @@ class Waiting:
             job.booked = least
         self.tenants.saw(tenant, best=dearest * count, least=least * count, now=now)
 
-    def _require(self, jobs: Sequence[Job], asks: Ask, best: Candidate, view: View) -> None:
-        """Have the door let a request in by its tenant's share."""
+    def _asked(self, jobs: Sequence[Job], asks: Ask, best: Candidate, view: View) -> Asked:
+        """A request at the door, which lets it in by its tenant's share."""
         first, crew, shares = jobs[0], self.outlook.crew, self._shares()
         variant, tenant = best.level.variant, first.tenant
         queued, limit = len(self.queues), self._limit
@@ -244,10 +268,10 @@ class Waiting:
             limit += queued
         elif shares.of:
             limit = max(limit, queued + len(jobs))
-        self._door.require(
-            first.terms.request,
-            asks,
-            best,
+        return Asked(
+            request=first.terms.request,
+            ask=asks,
+            best=best,
             slots=crew.all_slots,
             holding=crew.slots[variant],
             behind=view.room_before(first, variant),

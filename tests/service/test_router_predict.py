@@ -3,12 +3,24 @@
 import asyncio
 import time
 
+import grpc
 import pytest
 
 from argus_core.errors import Exhausted, InvalidRequest
+from argus_protos.v1 import control_pb2
 from argus_router import predict
 from argus_router.predict import Predictor
-from router_support import ScriptedPredictor, cluster_of, predicting
+from argus_rpc.convert import duration
+from argus_rpc.errors import from_rpc
+from helpers import eventually
+from router_support import (
+    ScriptedPredictor,
+    ScriptedWorker,
+    cluster_of,
+    collect,
+    predicting,
+    staged,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +83,35 @@ async def test_predictor_is_lost_once_several_answers_in_a_row_are_late_and_not_
         # One late answer was no loss: the next is asked at once.
         assert (await asking.predict("x", slack=1000)).qualities["best"] == 0.5
         await asking.close()
+
+
+async def test_nothing_is_predicted_for_who_is_refused_whatever_it_is_worth():
+    predictor, worker = (
+        ScriptedPredictor(best=1.0, good=0.9, quick=0.6),
+        ScriptedWorker("w0", "tiny"),
+    )
+    cluster = cluster_of(router={"maxQueued": 1}, slo={"deadlineSeconds": 600})
+    async with (
+        predicting(predictor) as address,
+        staged(worker, predictor=address, cluster=cluster) as stage,
+    ):
+        calls = [stage.draw(), stage.draw()]
+        await eventually(lambda: worker.calls and stage.waiting == 1)
+        arrivals = stage.control.WatchLoad(control_pb2.WatchLoadRequest(interval=duration(0.1)))
+        await arrivals.read()
+        for number in range(4):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await collect(stage.draw(prompt=f"number {number}"))
+            assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert from_rpc(caught.value).retry_after > 0
+        # The first found nobody who had been refused before it.
+        assert [request.prompt for request in predictor.asked[2:]] == ["number 0"]
+        report = (await arrivals.read()).report
+        while report.arrivals < 4:
+            new = (await arrivals.read()).report
+            report.arrivals += new.arrivals
+            report.refused += new.refused
+            report.samples.extend(new.samples)
+        assert (report.refused, len(report.samples)) == (4, 1)
+        for call in calls:
+            call.cancel()

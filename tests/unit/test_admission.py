@@ -316,7 +316,8 @@ LOOPS = st.builds(
 @example(Loop(workers=8, load=1.0, deadline=3.0))
 def test_clients_that_come_when_they_were_told_are_let_in(loop):
     loop.play()
-    assert loop.kept >= 0.9 * loop.returned
+    # Of a handful that came again one may have bad luck.
+    assert loop.kept >= 0.9 * loop.returned - 1
     assert loop.overdue <= 0.01 * loop.served
     # Fewer workers with shorter queues stand idle by chance, whoever is let in.
     if loop.load >= 1.5 and loop.workers > 2 and loop.deadline >= 2.5:

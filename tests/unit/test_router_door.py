@@ -7,7 +7,7 @@ import pytest
 from argus_core.choice import Ask, Candidate
 from argus_core.errors import Exhausted
 from argus_core.spec import Level
-from argus_router.door import Door
+from argus_router.door import Asked, Door
 from argus_router.request import Request
 
 QUICK = Level(name="quick", variant="tiny", steps=4, quality=0.6, seconds={"cpu": 0.1})
@@ -26,16 +26,26 @@ def ask_in(
     tiny=1,
     behind=inf,
 ):
-    door.require(
-        Request(prompt=prompt, count=count, deadline=remaining),
-        Ask(remaining=remaining),
-        Candidate(level=QUICK, quality=0.6, wait=wait, seconds=0.1, fresh=True),
+    asked = Asked(
+        request=Request(prompt=prompt, count=count, deadline=remaining),
+        ask=Ask(remaining=remaining),
+        best=Candidate(level=QUICK, quality=0.6, wait=wait, seconds=0.1, fresh=True),
         slots=slots,
         holding=tiny,
         behind=behind,
         queued=queued,
         now=now,
     )
+    known = door.promised
+    turned_away = door.turns_away(asked)
+    assert door.promised == known
+    try:
+        door.require(asked)
+    except Exhausted:
+        # Who comes to the place that it was promised is not turned away at a glance.
+        assert turned_away or known
+        raise
+    assert not turned_away
 
 
 def refusal(door, **asked):
