@@ -11,6 +11,7 @@ from typing import Any
 
 import diffusers
 import torch
+from PIL.Image import Image
 
 from argus_core.spec import Variant
 from argus_protos.v1 import cluster_pb2, worker_pb2
@@ -106,7 +107,16 @@ async def draw(
     seed: int,
     on_free: Callable[[], None] = lambda: None,
 ) -> float:
-    """One image; the seconds that it took. `on_free` hears when its slot is free."""
+    """The seconds that one image took. `on_free` hears when its slot is free."""
+    asked = time.monotonic()
+    await picture(engine, held, wish, seed, on_free)
+    return time.monotonic() - asked
+
+
+async def picture(
+    engine: Engine, held: Held, wish: Wish, seed: int, on_free: Callable[[], None]
+) -> Image:
+    """One image. `on_free` hears when its slot is free."""
     request = worker_pb2.ExecuteRequest(
         variant=held.variant,
         prompt=PROMPT,
@@ -116,7 +126,6 @@ async def draw(
         ),
         seed=seed,
     )
-    asked = time.monotonic()
     deadline = engine.clock() + 3600
     order = to_order(request, held)
     job = engine.submit(order, deadline=deadline, on_end=lambda: None, on_free=on_free)
@@ -125,7 +134,7 @@ async def draw(
         if isinstance(event, Failed):
             raise event.error
         if isinstance(event, Drawn):
-            return time.monotonic() - asked
+            return event.image
 
 
 def start(

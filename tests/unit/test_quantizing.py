@@ -54,7 +54,7 @@ def test_a_trained_model_draws_nearly_the_same_from_fewer_bytes():
     plain, small = (known.fetch(name)[0] for name in ("tiny", "small"))
     one, other = (drawn(held, steps=8, guidance=2.0) for held in (plain, small))
     assert not torch.equal(one, other)
-    assert near(other, one)
+    assert (other - one).abs().mean() <= 0.002 * (one.max() - one.min())
     in_blocks = size(p for block in blocks(plain.family.denoiser) for p in block.parameters())
     saved = size(plain.residency.masters) - size(small.residency.masters)
     assert saved > 0.7 * in_blocks, "of float32, three quarters"
