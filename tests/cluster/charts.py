@@ -14,6 +14,13 @@ import yaml
 from cluster.kubernetes import BIN, ROOT
 
 CHARTS = ROOT / "charts"
+BEFORE = "0.0.1"
+"""The version before, see `previous/`."""
+PREVIOUS = {
+    name: ROOT / "tests" / "cluster" / "previous" / f"{name}-{BEFORE}.tgz"
+    for name in ("argus-crds", "argus")
+}
+"""Its charts."""
 
 MATRIX: dict[str, dict[str, Any]] = {
     "defaults": {},
@@ -127,7 +134,14 @@ def helm(*arguments: str, program: str = "helm") -> subprocess.CompletedProcess[
 def render(
     chart: str, values: dict[str, Any], folder: Path, *, program: str = "helm"
 ) -> list[dict[str, Any]]:
-    """The documents of a chart with these values, as `helm template` writes them."""
+    """The documents of a chart with these values, as `helm template` writes them.
+
+    Args:
+        chart: its name, or the path of a packaged one.
+        values: those that differ from the chart's own.
+        folder: where they are written to.
+        program: which helm.
+    """
     file = folder / "values.yaml"
     file.write_text(yaml.safe_dump(values))
     done = helm(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 
+from cluster.charts import PREVIOUS, render
 from cluster.kubernetes import ROOT, CommandFailed, Kubernetes
 from corpus_support import CORPUS, invalid, valid
 
@@ -13,6 +15,13 @@ pytestmark = pytest.mark.cluster
 
 CRD = ROOT / "manifests" / "crds" / "argusclusters.argus.dev.yaml"
 VALID = valid()
+READY = {
+    "type": "Ready",
+    "status": "True",
+    "reason": "Serving",
+    "message": "",
+    "lastTransitionTime": "2026-01-01T00:00:00Z",
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +59,38 @@ def test_defaults_are_filled_in(resource):
         assert spec["slo"]["deadlineSeconds"] == 30
         assert spec["planning"]["mode"] == "automatic"
         assert spec["variants"][0]["minimumWorkers"] == 1
+
+
+def test_clusters_of_the_version_before_outlive_both_ways_of_the_resource(resource, tmp_path):
+    """Upgraded and taken back: spec and status stay, and what is new has its default."""
+    before = tmp_path / "before.yaml"
+    (crd,) = render(str(PREVIOUS["argus-crds"]), {}, tmp_path)
+    before.write_text(yaml.safe_dump(crd))
+    status = {"status": {"conditions": [READY], "workers": 2}}
+
+    def put(path):
+        resource.kubectl("apply", "--server-side", "-f", str(path))
+
+    def seen():
+        found = resource.get("argus", "demo", "-n", namespace)
+        assert found["status"] == status["status"]
+        return found["spec"]
+
+    try:
+        put(before)
+        with resource.namespace("before") as namespace:
+            resource.apply(VALID["shortest"], namespace=namespace)
+            how = ("--subresource=status", "--type=merge", "-p", json.dumps(status))
+            resource.kubectl("patch", "argus/demo", "-n", namespace, *how)
+            old = seen()
+            put(CRD)
+            new = seen()
+            assert new["slo"].pop("qualityTarget") == 0.9
+            resource.apply(VALID["shortest"], namespace=namespace)
+            put(before)
+            assert seen() == old
+    finally:
+        put(CRD)
 
 
 def test_the_only_pool_can_be_scaled(resource):
