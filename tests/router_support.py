@@ -178,6 +178,17 @@ class ScriptedPredictor(PredictorServiceServicer):
             encoder="scripted",
         )
 
+    async def PredictMany(self, request, context):
+        answers = []
+        for one in request.requests:
+            try:
+                response = await self.Predict(one, context)
+            except ArgusError as error:
+                answers.append(predictor_pb2.PredictAnswer(refused=error.code))
+            else:
+                answers.append(predictor_pb2.PredictAnswer(response=response))
+        return predictor_pb2.PredictManyResponse(answers=answers)
+
     async def AddLabels(self, request, context):
         self.labels.extend(request.labels)
         return predictor_pb2.AddLabelsResponse()

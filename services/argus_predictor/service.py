@@ -32,13 +32,15 @@ from argus_predictor.encoder import Embedded, Encoder
 from argus_predictor.heads import Head
 from argus_predictor.labels import Label, Labels
 from argus_predictor.metrics import Metrics
-from argus_predictor.together import Together
+from argus_predictor.together import MOST, Together
 from argus_predictor.versions import Versions
 from argus_protos.v1 import predictor_pb2
 from argus_protos.v1.predictor_pb2_grpc import PredictorServiceServicer
 
 log = logging.getLogger(__name__)
 
+MANY = 64
+"""Prompts of a call, at most."""
 _LONGEST = 1.0
 """Seconds that an answer may take where the call does not say."""
 _A_SIZE = 64
@@ -92,27 +94,53 @@ class Predictor(PredictorServiceServicer):
     ) -> predictor_pb2.PredictResponse:
         """See the proto."""
         began = self._clock()
-        outcome = "ok"
+        answer: predictor_pb2.PredictResponse | Exception
         try:
             _refuse(list(wrong_prediction(request)))
-            left = context.time_remaining()
-            within = _LONGEST if left is None else min(left, _LONGEST)
-            size = 1 + len(request.prompt) / _A_SIZE
             with self._together.entered(request) as answered:
-                answer = await self.desk.do(answered, within=within, size=size)
-            if isinstance(answer, Exception):
-                raise answer
+                answer = await self.desk.do(answered, within=_within(context), size=_size(request))
+        except Exception as error:  # noqa: BLE001 - counted, and raised
+            answer = error
+        self._count(answer, self._clock() - began)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def PredictMany(  # noqa: N802 - the proto's name
+        self, request: predictor_pb2.PredictManyRequest, context: Context
+    ) -> predictor_pb2.PredictManyResponse:
+        """See the proto."""
+        began, asked = self._clock(), request.requests
+        if not 1 <= len(asked) <= MANY:
+            raise InvalidRequest.one("requests", f"must be 1 to {MANY}, are {len(asked)}")
+        wrong = [list(wrong_prediction(one)) for one in asked]
+        fine = [one for one, violations in zip(asked, wrong, strict=True) if not violations]
+        answers = iter(await self._many(fine, within=_within(context)))
+        found = [InvalidRequest(found) if found else next(answers) for found in wrong]
+        for answer in found:
+            self._count(answer, self._clock() - began)
+        return predictor_pb2.PredictManyResponse(answers=map(_answer, found))
+
+    async def _many(
+        self, requests: Sequence[predictor_pb2.PredictRequest], *, within: float
+    ) -> Sequence[predictor_pb2.PredictResponse | Exception]:
+        if not requests:
+            return []
+        parts = [requests[at : at + MOST] for at in range(0, len(requests), MOST)]
+        size = sum(map(_size, requests))
+        try:
+            return await self.desk.do(
+                lambda: [answer for part in parts for answer in self._predict(part)],
+                within=within,
+                size=size,
+            )
         except ArgusError as error:
-            outcome = _outcome(error)
-            raise
-        except Exception:
-            outcome = "failed"
-            raise
-        else:
-            return answer
-        finally:
-            self.metrics.predictions.labels(outcome).inc()
-            self.metrics.seconds.observe(self._clock() - began)
+            return [error] * len(requests)
+
+    def _count(self, answer: predictor_pb2.PredictResponse | Exception, seconds: float) -> None:
+        outcome = _outcome(answer) if isinstance(answer, Exception) else "ok"
+        self.metrics.predictions.labels(outcome).inc()
+        self.metrics.seconds.observe(seconds)
 
     async def AddLabels(  # noqa: N802 - the proto's name
         self, request: predictor_pb2.AddLabelsRequest, context: Context
@@ -219,7 +247,25 @@ def _refuse(violations: list[Violation]) -> None:
         raise InvalidRequest(violations)
 
 
-def _outcome(error: ArgusError) -> str:
+def _within(context: Context) -> float:
+    """Seconds that an answer may take."""
+    left = context.time_remaining()
+    return _LONGEST if left is None else min(left, _LONGEST)
+
+
+def _size(request: predictor_pb2.PredictRequest) -> float:
+    return 1 + len(request.prompt) / _A_SIZE
+
+
+def _answer(found: predictor_pb2.PredictResponse | Exception) -> predictor_pb2.PredictAnswer:
+    if not isinstance(found, Exception):
+        return predictor_pb2.PredictAnswer(response=found)
+    if not isinstance(found, ArgusError):
+        log.error("a prompt among several failed", exc_info=found)
+    return predictor_pb2.PredictAnswer(refused=getattr(found, "code", ArgusError.code))
+
+
+def _outcome(error: Exception) -> str:
     if isinstance(error, InvalidRequest):
         return "invalid"
     if isinstance(error, Exhausted):

@@ -17,7 +17,7 @@ from argus_core.spec import ClusterSpec
 from argus_protos.v1 import predictor_pb2
 from argus_protos.v1.predictor_pb2_grpc import PredictorServiceStub
 from argus_router.answer import Prediction, Question, priors, read
-from argus_rpc import tracing
+from argus_router.asking import Asking, Refused
 from argus_rpc.channel import open_channel
 from argus_rpc.errors import from_rpc
 
@@ -33,9 +33,9 @@ _LABEL_PATIENCE = 5.0
 _SHARE = 0.05
 """Of a request's slack that may go into the prediction."""
 _REASONS = {
-    grpc.StatusCode.DEADLINE_EXCEEDED: "timeout",
-    grpc.StatusCode.RESOURCE_EXHAUSTED: "shed",
-    grpc.StatusCode.INVALID_ARGUMENT: "refused",
+    "DEADLINE_EXCEEDED": "timeout",
+    "RESOURCE_EXHAUSTED": "shed",
+    "INVALID_ARGUMENT": "refused",
 }
 _THERE = ("shed", "refused")
 _LATE = 3
@@ -62,6 +62,7 @@ class Predictor:
         self._stub: PredictorServiceAsyncStub | None = (
             PredictorServiceStub(self._channel) if self._channel else None
         )
+        self._asking = Asking(self._stub) if self._stub else None
         self._lost = False
         self._late = 0
         """Answers in a row that did not come in time."""
@@ -84,6 +85,8 @@ class Predictor:
 
     async def close(self) -> None:
         """Close the channel."""
+        if self._asking is not None:
+            await self._asking.close()
         if self._channel is not None:
             await self._channel.close()
 
@@ -95,14 +98,14 @@ class Predictor:
         Nothing is asked about latents without a question.
         """
         began = self._clock()
-        if self._stub is None:
+        if self._asking is None:
             return self._fallback("none")
         if self._lost and began < self._ask_at:
             return self._fallback("lost")
         # The next requests do not wait for this one to find out.
         self._ask_at = began + _ASK_AGAIN
         patience = min(_PATIENCE, slack * _SHARE)
-        prediction = await self._ask(self._stub, prompt, question, patience, began)
+        prediction = await self._ask(self._asking, prompt, question, patience, began)
         # A request in too great a hurry says nothing about the predictor, and one that it does not
         # take says that it is there.
         hurried = prediction.fallback == "timeout" and patience < _PATIENCE
@@ -126,7 +129,7 @@ class Predictor:
 
     async def _ask(
         self,
-        stub: PredictorServiceAsyncStub,
+        asking: Asking,
         prompt: str,
         question: Question | None,
         patience: float,
@@ -137,10 +140,9 @@ class Predictor:
             request.scope, request.with_embedding = question.scope, True
             request.compatibility.update(question.compatibility)
         try:
-            timeout, trace = max(patience, 0.001), tracing.onward()
-            response = await stub.Predict(request, timeout=timeout, metadata=trace)
-        except grpc.aio.AioRpcError as error:
-            return self._fallback(_REASONS.get(error.code(), "lost"), self._clock() - began)
+            response = await asking.ask(request, timeout=max(patience, 0.001))
+        except Refused as error:
+            return self._fallback(_REASONS.get(error.code, "lost"), self._clock() - began)
         took = self._clock() - began
         told = read(response, self._ladder, question, seconds=took)
         return told or self._fallback("invalid", took)

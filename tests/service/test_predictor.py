@@ -67,6 +67,23 @@ async def test_entries_and_heads_are_unimplemented(stub):
         assert isinstance(from_rpc(caught.value), NotBuilt)
 
 
+async def test_several_prompts_are_answered_each_for_itself(stub):
+    prompts = ["x", "", *(f"number {n}" for n in range(20))]
+    asked = [predictor_pb2.PredictRequest(prompt=prompt) for prompt in prompts]
+    told = await stub.PredictMany(predictor_pb2.PredictManyRequest(requests=asked))
+    assert [answer.refused for answer in told.answers] == ["", "INVALID_ARGUMENT", *[""] * 20]
+    alone = await stub.Predict(asked[0])
+    assert all(a.response == alone for a in told.answers if not a.refused)
+
+
+@pytest.mark.parametrize("count", [0, 65])
+async def test_too_many_prompts_at_once_are_refused(stub, count):
+    asked = [predictor_pb2.PredictRequest(prompt="x")] * count
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.PredictMany(predictor_pb2.PredictManyRequest(requests=asked))
+    assert from_rpc(caught.value).violations[0].field == "requests"
+
+
 class Scripted(PredictorServiceServicer):
     """A predictor whose answers and faults the test decides."""
 

@@ -6,7 +6,7 @@ import time
 import grpc
 import pytest
 
-from argus_core.errors import Exhausted, InvalidRequest
+from argus_core.errors import Exhausted, InvalidRequest, NotBuilt
 from argus_protos.v1 import control_pb2
 from argus_router import predict
 from argus_router.predict import Predictor
@@ -115,3 +115,61 @@ async def test_nothing_is_predicted_for_who_is_refused_whatever_it_is_worth():
         assert (report.refused, len(report.samples)) == (4, 1)
         for call in calls:
             call.cancel()
+
+
+class Gated(ScriptedPredictor):
+    """Answers the first once it may; remembers how many came together."""
+
+    takes_many = True
+
+    def __init__(self, **qualities):
+        super().__init__(**qualities)
+        self.gate, self.together = asyncio.Event(), []
+
+    async def Predict(self, request, context):
+        if request.prompt == "first":
+            self.asked.append(request)
+            await self.gate.wait()
+        if request.prompt == "odd":
+            raise InvalidRequest.one("prompt", "is not one")
+        return await super().Predict(request, context)
+
+    async def PredictMany(self, request, context):
+        if not self.takes_many:
+            raise NotBuilt("one at a time")
+        self.together.append([one.prompt for one in request.requests])
+        return await super().PredictMany(request, context)
+
+
+async def test_those_who_come_while_a_call_is_under_way_are_asked_for_together():
+    predictor = Gated(best=0.5, good=0.4, quick=0.3)
+    async with predicting(predictor) as address:
+        asking = Predictor(cluster_of().spec, address, clock=time.monotonic)
+        first = asyncio.create_task(asking.predict("first", slack=1000))
+        await eventually(lambda: predictor.asked)
+        later = [
+            asyncio.create_task(asking.predict(prompt, slack=slack))
+            for prompt, slack in (("a", 1000), ("odd", 1000), ("hasty", 0.2), ("b", 1000))
+        ]
+        # Who is in a hurry does not wait for others, and no other is held up by what one asks.
+        assert (await later[2]).fallback == "timeout"
+        predictor.gate.set()
+        told = [await each for each in (first, later[0], later[1], later[3])]
+        await asking.close()
+    assert [each.fallback for each in told] == ["", "", "refused", ""]
+    assert predictor.together == [["a", "odd", "b"]]
+
+
+async def test_predictor_that_takes_one_at_a_time_is_asked_so():
+    predictor = Gated(best=0.5, good=0.4, quick=0.3)
+    predictor.takes_many = False
+    async with predicting(predictor) as address:
+        asking = Predictor(cluster_of().spec, address, clock=time.monotonic)
+        first = asyncio.create_task(asking.predict("first", slack=1000))
+        await eventually(lambda: predictor.asked)
+        later = [asyncio.create_task(asking.predict(text, slack=1000)) for text in "ab"]
+        predictor.gate.set()
+        told = [await each for each in (first, *later)]
+        again = await asyncio.gather(*(asking.predict(text, slack=1000) for text in "cd"))
+        await asking.close()
+    assert [each.fallback for each in (*told, *again)] == [""] * 5

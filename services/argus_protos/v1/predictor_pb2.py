@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61rgus/v1/predictor.proto\x12\x08\x61rgus.v1\"\xc1\x01\n\x0ePredictRequest\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\r\n\x05scope\x18\x02 \x01(\t\x12\x42\n\rcompatibility\x18\x03 \x03(\x0b\x32+.argus.v1.PredictRequest.CompatibilityEntry\x12\x16\n\x0ewith_embedding\x18\x04 \x01(\x08\x1a\x34\n\x12\x43ompatibilityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x90\x01\n\x0fPredictResponse\x12)\n\tqualities\x18\x01 \x03(\x0b\x32\x16.argus.v1.LevelQuality\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x11\n\tembedding\x18\x03 \x01(\x0c\x12\x0f\n\x07\x65ncoder\x18\x04 \x01(\t\x12\x17\n\x0ftokens_left_out\x18\x05 \x01(\r\"\x9f\x01\n\x0cLevelQuality\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0f\n\x07quality\x18\x02 \x01(\x01\x12\x11\n\tdeviation\x18\x03 \x01(\x01\x12%\n\x05\x62\x61sis\x18\x04 \x01(\x0e\x32\x16.argus.v1.QualityBasis\x12\x1e\n\x05start\x18\x05 \x01(\x0b\x32\x0f.argus.v1.Start\x12\x15\n\rcapture_steps\x18\x06 \x03(\r\"6\n\x05Start\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nsimilarity\x18\x02 \x01(\x01\x12\x0c\n\x04step\x18\x03 \x01(\r\"3\n\x10\x41\x64\x64LabelsRequest\x12\x1f\n\x06labels\x18\x01 \x03(\x0b\x32\x0f.argus.v1.Label\"\xa1\x01\n\x05Label\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\t\x12\x0f\n\x07quality\x18\x03 \x01(\x01\x12\x19\n\x11predicted_quality\x18\x04 \x01(\x01\x12\x17\n\nsimilarity\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06metric\x18\x06 \x01(\t\x12\x15\n\rmodel_version\x18\x07 \x01(\tB\r\n\x0b_similarity\"\x13\n\x11\x41\x64\x64LabelsResponse\"&\n\rReloadRequest\x12\x15\n\rmodel_version\x18\x01 \x01(\t\"A\n\x0eReloadResponse\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x18\n\x10previous_version\x18\x02 \x01(\t*_\n\x0cQualityBasis\x12\x1d\n\x19QUALITY_BASIS_UNSPECIFIED\x10\x00\x12\x17\n\x13QUALITY_BASIS_PRIOR\x10\x01\x12\x17\n\x13QUALITY_BASIS_MODEL\x10\x02\x32\xd5\x01\n\x10PredictorService\x12>\n\x07Predict\x12\x18.argus.v1.PredictRequest\x1a\x19.argus.v1.PredictResponse\x12\x44\n\tAddLabels\x12\x1a.argus.v1.AddLabelsRequest\x1a\x1b.argus.v1.AddLabelsResponse\x12;\n\x06Reload\x12\x17.argus.v1.ReloadRequest\x1a\x18.argus.v1.ReloadResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61rgus/v1/predictor.proto\x12\x08\x61rgus.v1\"\xc1\x01\n\x0ePredictRequest\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\r\n\x05scope\x18\x02 \x01(\t\x12\x42\n\rcompatibility\x18\x03 \x03(\x0b\x32+.argus.v1.PredictRequest.CompatibilityEntry\x12\x16\n\x0ewith_embedding\x18\x04 \x01(\x08\x1a\x34\n\x12\x43ompatibilityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x90\x01\n\x0fPredictResponse\x12)\n\tqualities\x18\x01 \x03(\x0b\x32\x16.argus.v1.LevelQuality\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x11\n\tembedding\x18\x03 \x01(\x0c\x12\x0f\n\x07\x65ncoder\x18\x04 \x01(\t\x12\x17\n\x0ftokens_left_out\x18\x05 \x01(\r\"@\n\x12PredictManyRequest\x12*\n\x08requests\x18\x01 \x03(\x0b\x32\x18.argus.v1.PredictRequest\"?\n\x13PredictManyResponse\x12(\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x17.argus.v1.PredictAnswer\"[\n\rPredictAnswer\x12-\n\x08response\x18\x01 \x01(\x0b\x32\x19.argus.v1.PredictResponseH\x00\x12\x11\n\x07refused\x18\x02 \x01(\tH\x00\x42\x08\n\x06\x61nswer\"\x9f\x01\n\x0cLevelQuality\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0f\n\x07quality\x18\x02 \x01(\x01\x12\x11\n\tdeviation\x18\x03 \x01(\x01\x12%\n\x05\x62\x61sis\x18\x04 \x01(\x0e\x32\x16.argus.v1.QualityBasis\x12\x1e\n\x05start\x18\x05 \x01(\x0b\x32\x0f.argus.v1.Start\x12\x15\n\rcapture_steps\x18\x06 \x03(\r\"6\n\x05Start\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nsimilarity\x18\x02 \x01(\x01\x12\x0c\n\x04step\x18\x03 \x01(\r\"3\n\x10\x41\x64\x64LabelsRequest\x12\x1f\n\x06labels\x18\x01 \x03(\x0b\x32\x0f.argus.v1.Label\"\xa1\x01\n\x05Label\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\t\x12\x0f\n\x07quality\x18\x03 \x01(\x01\x12\x19\n\x11predicted_quality\x18\x04 \x01(\x01\x12\x17\n\nsimilarity\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06metric\x18\x06 \x01(\t\x12\x15\n\rmodel_version\x18\x07 \x01(\tB\r\n\x0b_similarity\"\x13\n\x11\x41\x64\x64LabelsResponse\"&\n\rReloadRequest\x12\x15\n\rmodel_version\x18\x01 \x01(\t\"A\n\x0eReloadResponse\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x18\n\x10previous_version\x18\x02 \x01(\t*_\n\x0cQualityBasis\x12\x1d\n\x19QUALITY_BASIS_UNSPECIFIED\x10\x00\x12\x17\n\x13QUALITY_BASIS_PRIOR\x10\x01\x12\x17\n\x13QUALITY_BASIS_MODEL\x10\x02\x32\xa1\x02\n\x10PredictorService\x12>\n\x07Predict\x12\x18.argus.v1.PredictRequest\x1a\x19.argus.v1.PredictResponse\x12J\n\x0bPredictMany\x12\x1c.argus.v1.PredictManyRequest\x1a\x1d.argus.v1.PredictManyResponse\x12\x44\n\tAddLabels\x12\x1a.argus.v1.AddLabelsRequest\x1a\x1b.argus.v1.AddLabelsResponse\x12;\n\x06Reload\x12\x17.argus.v1.ReloadRequest\x1a\x18.argus.v1.ReloadResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,28 +33,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PREDICTREQUEST_COMPATIBILITYENTRY']._loaded_options = None
   _globals['_PREDICTREQUEST_COMPATIBILITYENTRY']._serialized_options = b'8\001'
-  _globals['_QUALITYBASIS']._serialized_start=944
-  _globals['_QUALITYBASIS']._serialized_end=1039
+  _globals['_QUALITYBASIS']._serialized_start=1168
+  _globals['_QUALITYBASIS']._serialized_end=1263
   _globals['_PREDICTREQUEST']._serialized_start=39
   _globals['_PREDICTREQUEST']._serialized_end=232
   _globals['_PREDICTREQUEST_COMPATIBILITYENTRY']._serialized_start=180
   _globals['_PREDICTREQUEST_COMPATIBILITYENTRY']._serialized_end=232
   _globals['_PREDICTRESPONSE']._serialized_start=235
   _globals['_PREDICTRESPONSE']._serialized_end=379
-  _globals['_LEVELQUALITY']._serialized_start=382
-  _globals['_LEVELQUALITY']._serialized_end=541
-  _globals['_START']._serialized_start=543
-  _globals['_START']._serialized_end=597
-  _globals['_ADDLABELSREQUEST']._serialized_start=599
-  _globals['_ADDLABELSREQUEST']._serialized_end=650
-  _globals['_LABEL']._serialized_start=653
-  _globals['_LABEL']._serialized_end=814
-  _globals['_ADDLABELSRESPONSE']._serialized_start=816
-  _globals['_ADDLABELSRESPONSE']._serialized_end=835
-  _globals['_RELOADREQUEST']._serialized_start=837
-  _globals['_RELOADREQUEST']._serialized_end=875
-  _globals['_RELOADRESPONSE']._serialized_start=877
-  _globals['_RELOADRESPONSE']._serialized_end=942
-  _globals['_PREDICTORSERVICE']._serialized_start=1042
-  _globals['_PREDICTORSERVICE']._serialized_end=1255
+  _globals['_PREDICTMANYREQUEST']._serialized_start=381
+  _globals['_PREDICTMANYREQUEST']._serialized_end=445
+  _globals['_PREDICTMANYRESPONSE']._serialized_start=447
+  _globals['_PREDICTMANYRESPONSE']._serialized_end=510
+  _globals['_PREDICTANSWER']._serialized_start=512
+  _globals['_PREDICTANSWER']._serialized_end=603
+  _globals['_LEVELQUALITY']._serialized_start=606
+  _globals['_LEVELQUALITY']._serialized_end=765
+  _globals['_START']._serialized_start=767
+  _globals['_START']._serialized_end=821
+  _globals['_ADDLABELSREQUEST']._serialized_start=823
+  _globals['_ADDLABELSREQUEST']._serialized_end=874
+  _globals['_LABEL']._serialized_start=877
+  _globals['_LABEL']._serialized_end=1038
+  _globals['_ADDLABELSRESPONSE']._serialized_start=1040
+  _globals['_ADDLABELSRESPONSE']._serialized_end=1059
+  _globals['_RELOADREQUEST']._serialized_start=1061
+  _globals['_RELOADREQUEST']._serialized_end=1099
+  _globals['_RELOADRESPONSE']._serialized_start=1101
+  _globals['_RELOADRESPONSE']._serialized_end=1166
+  _globals['_PREDICTORSERVICE']._serialized_start=1266
+  _globals['_PREDICTORSERVICE']._serialized_end=1555
 # @@protoc_insertion_point(module_scope)

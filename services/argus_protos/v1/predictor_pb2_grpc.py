@@ -40,6 +40,11 @@ class PredictorServiceStub:
                 request_serializer=argus_dot_v1_dot_predictor__pb2.PredictRequest.SerializeToString,
                 response_deserializer=argus_dot_v1_dot_predictor__pb2.PredictResponse.FromString,
                 _registered_method=True)
+        self.PredictMany = channel.unary_unary(
+                '/argus.v1.PredictorService/PredictMany',
+                request_serializer=argus_dot_v1_dot_predictor__pb2.PredictManyRequest.SerializeToString,
+                response_deserializer=argus_dot_v1_dot_predictor__pb2.PredictManyResponse.FromString,
+                _registered_method=True)
         self.AddLabels = channel.unary_unary(
                 '/argus.v1.PredictorService/AddLabels',
                 request_serializer=argus_dot_v1_dot_predictor__pb2.AddLabelsRequest.SerializeToString,
@@ -58,6 +63,14 @@ class PredictorServiceServicer:
 
     def Predict(self, request, context):
         """RESOURCE_EXHAUSTED where more wait than can be answered in time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PredictMany(self, request, context):
+        """Predicts for several prompts in one go, which costs less than one by one. What keeps one of them
+        from being answered keeps no other.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +97,11 @@ def add_PredictorServiceServicer_to_server(servicer, server):
                     servicer.Predict,
                     request_deserializer=argus_dot_v1_dot_predictor__pb2.PredictRequest.FromString,
                     response_serializer=argus_dot_v1_dot_predictor__pb2.PredictResponse.SerializeToString,
+            ),
+            'PredictMany': grpc.unary_unary_rpc_method_handler(
+                    servicer.PredictMany,
+                    request_deserializer=argus_dot_v1_dot_predictor__pb2.PredictManyRequest.FromString,
+                    response_serializer=argus_dot_v1_dot_predictor__pb2.PredictManyResponse.SerializeToString,
             ),
             'AddLabels': grpc.unary_unary_rpc_method_handler(
                     servicer.AddLabels,
@@ -124,6 +142,33 @@ class PredictorService:
             '/argus.v1.PredictorService/Predict',
             argus_dot_v1_dot_predictor__pb2.PredictRequest.SerializeToString,
             argus_dot_v1_dot_predictor__pb2.PredictResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PredictMany(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argus.v1.PredictorService/PredictMany',
+            argus_dot_v1_dot_predictor__pb2.PredictManyRequest.SerializeToString,
+            argus_dot_v1_dot_predictor__pb2.PredictManyResponse.FromString,
             options,
             channel_credentials,
             insecure,

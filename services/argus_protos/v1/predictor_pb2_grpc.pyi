@@ -35,6 +35,10 @@ class PredictorServiceStub:
     def __new__(cls, channel: _aio.Channel) -> PredictorServiceAsyncStub: ...
     Predict: _grpc.UnaryUnaryMultiCallable[_predictor_pb2.PredictRequest, _predictor_pb2.PredictResponse]
     """RESOURCE_EXHAUSTED where more wait than can be answered in time."""
+    PredictMany: _grpc.UnaryUnaryMultiCallable[_predictor_pb2.PredictManyRequest, _predictor_pb2.PredictManyResponse]
+    """Predicts for several prompts in one go, which costs less than one by one. What keeps one of them
+    from being answered keeps no other.
+    """
     AddLabels: _grpc.UnaryUnaryMultiCallable[_predictor_pb2.AddLabelsRequest, _predictor_pb2.AddLabelsResponse]
     """Tells how good served images turned out to be."""
     Reload: _grpc.UnaryUnaryMultiCallable[_predictor_pb2.ReloadRequest, _predictor_pb2.ReloadResponse]
@@ -47,6 +51,10 @@ class PredictorServiceAsyncStub(PredictorServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Predict: _aio.UnaryUnaryMultiCallable[_predictor_pb2.PredictRequest, _predictor_pb2.PredictResponse]  # type: ignore[assignment]
     """RESOURCE_EXHAUSTED where more wait than can be answered in time."""
+    PredictMany: _aio.UnaryUnaryMultiCallable[_predictor_pb2.PredictManyRequest, _predictor_pb2.PredictManyResponse]  # type: ignore[assignment]
+    """Predicts for several prompts in one go, which costs less than one by one. What keeps one of them
+    from being answered keeps no other.
+    """
     AddLabels: _aio.UnaryUnaryMultiCallable[_predictor_pb2.AddLabelsRequest, _predictor_pb2.AddLabelsResponse]  # type: ignore[assignment]
     """Tells how good served images turned out to be."""
     Reload: _aio.UnaryUnaryMultiCallable[_predictor_pb2.ReloadRequest, _predictor_pb2.ReloadResponse]  # type: ignore[assignment]
@@ -62,6 +70,16 @@ class PredictorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_predictor_pb2.PredictResponse, _abc.Awaitable[_predictor_pb2.PredictResponse]]:
         """RESOURCE_EXHAUSTED where more wait than can be answered in time."""
+
+    @_abc_1.abstractmethod
+    def PredictMany(
+        self,
+        request: _predictor_pb2.PredictManyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_predictor_pb2.PredictManyResponse, _abc.Awaitable[_predictor_pb2.PredictManyResponse]]:
+        """Predicts for several prompts in one go, which costs less than one by one. What keeps one of them
+        from being answered keeps no other.
+        """
 
     @_abc_1.abstractmethod
     def AddLabels(
