@@ -108,6 +108,11 @@ def is_outdated(pod: Pod, revision: str) -> bool:
     return bool(revision) and not pod.terminating and pod.revision != revision
 
 
+def _unheard(pod: Pod, phases: Mapping[str, WorkerPhase | None]) -> bool:
+    """Whether a worker may well serve, though it is not heard: we may just have begun to listen."""
+    return pod.ready and standing(pod, phases.get(pod.name)) == "starting"
+
+
 def next_to_replace(
     pods: Iterable[Pod],
     phases: Mapping[str, WorkerPhase | None],
@@ -118,12 +123,14 @@ def next_to_replace(
 ) -> list[Pod]:
     """Outdated pods that are deleted now, so that the newest template takes their places.
 
-    Those that serve nothing go at once. One that serves goes only while no more than
-    `most_unavailable` of the workers are away, whyever they are; by name, the last first.
+    Those that serve nothing go at once, also those that start for ever: the newest template may
+    be what mends them. One that serves goes only while no more than `most_unavailable` of the
+    workers are away, whyever they are; by name, the last first. One that is not heard and that
+    Kubernetes finds ready counts as away, and is left alone.
     """
     pods = sorted(pods, key=lambda pod: (len(pod.name), pod.name), reverse=True)
     serving = [pod for pod in pods if standing(pod, phases.get(pod.name)) == "ready"]
     old = [pod for pod in pods if is_outdated(pod, revision)]
-    idle = [pod for pod in old if standing(pod, phases.get(pod.name)) in ("pending", "failed")]
+    idle = [pod for pod in old if pod not in serving and not _unheard(pod, phases)]
     room = most_unavailable - (wanted - len(serving))
     return [*idle, *[pod for pod in old if pod in serving][: max(0, room)]]

@@ -78,6 +78,24 @@ def test_replacing_begins_with_who_serves_nothing_and_goes_on_from_the_last():
     assert [p.name for p in gone] == ["demo-cpu-1", "demo-cpu-10"]
 
 
+@pytest.mark.parametrize(
+    ("status", "phase", "goes"),
+    [
+        ({"ready": False}, None, True),
+        ({"ready": False}, P.STARTING, True),
+        ({"ready": False}, P.LOADING, True),
+        ({}, None, False),
+    ],
+    ids=["never listens", "starts", "loads", "is not heard, but ready"],
+)
+def test_who_may_never_serve_by_an_old_template_does_not_hold_up_the_newest(status, phase, goes):
+    """With as many away as may be: a document that mends what keeps a worker away must reach it."""
+    pods = [pod("demo-cpu-0", revision="old", **status), pod("demo-cpu-1", revision="old")]
+    phases = {"demo-cpu-0": phase, "demo-cpu-1": P.READY}
+    gone = next_to_replace(pods, phases, revision="new", wanted=2, most_unavailable=1)
+    assert [p.name for p in gone] == ["demo-cpu-0"] * goes
+
+
 def test_without_a_known_revision_nobody_is_outdated():
     pods = [pod(revision="old")]
     found = account("cpu", 1, pods, {}, owner="demo-cpu", revision="")
