@@ -34,6 +34,7 @@ _PATIENCE = 1800.0
 
 
 NODE = Kind("v1", "Node", "nodes")
+_STAGES = Path(__file__).parent / "support" / "kwok.yaml"
 _A_NODE = 500
 """Workers that a node of kwok's has room for."""
 
@@ -134,7 +135,8 @@ async def kwok(gateway: Gateway, workers: int) -> AsyncIterator[None]:
     for name in names:
         await gateway.create(NODE, None, _node(name))
     process = await asyncio.create_subprocess_exec(
-        *("kwok", "--manage-all-nodes=true", f"--kubeconfig={os.environ['KUBECONFIG']}"),
+        *("kwok", "--manage-all-nodes=true", "--node-lease-duration-seconds=40"),
+        *(f"--config={_STAGES}", f"--kubeconfig={os.environ['KUBECONFIG']}"),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
