@@ -1,15 +1,18 @@
 """Whether a ladder's levels can be drawn by the families of their variants, before any GPU is used.
 
-Pure but for the folder of a local model, whose scheduler's config is read where there is one.
+Pure but for the folder of a local model, of which the scheduler's config and the heads of the files
+of weights are read.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from argus_cli import weighing
 from argus_core.errors import Violation
 from argus_core.latents import in_full
 
@@ -53,6 +56,7 @@ def problems(
             yield Violation(f"{field}.dtype", f"{variant.family} must have {able}")
         if variant.loras and not found.loras:
             yield Violation(f"{field}.loras", f"{variant.family} takes none")
+        yield from _memory(f"{field}.model", variant, folder(variant), spec)
     yield from _sizes(spec, facts)
     for index, level in enumerate(spec.ladder):
         if level.variant in facts:
@@ -62,6 +66,17 @@ def problems(
             if level.skipped_steps:
                 field = f"spec.ladder[{index}].skippedSteps"
                 yield from _skips(field, level, can, family, shipped[level.variant], spec)
+
+
+def _memory(
+    field: str, variant: Variant, folder: Path | None, spec: ClusterSpec
+) -> Iterator[Violation]:
+    """The weights must fit a GPU of some pool, as far as both are known."""
+    takes = weighing.weights(folder, variant) if folder else 0
+    has = {pool.gpu_type: weighing.GPU_BYTES.get(pool.gpu_type, inf) for pool in spec.pools}
+    if takes > max(has.values()):
+        most = ", ".join(f"{gpu} has {memory / 1e9:.0f}" for gpu, memory in has.items())
+        yield Violation(field, f"its weights take {takes / 1e9:.1f} GB of memory, and {most}")
 
 
 def _sizes(spec: ClusterSpec, facts: Mapping[str, Facts]) -> Iterator[Violation]:

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import diffusers
 import pytest
+import torch
 import yaml
+from safetensors.torch import save_file
 
+from argus_cli import weighing
 from argus_cli.commands.ladder import _facts, _folder
 from argus_cli.rungs import HISTORY, problems
-from argus_core.spec import parse_cluster
+from argus_core.spec import Variant, parse_cluster
 from argus_worker.components import resumable
 
 SAMPLES = sorted((Path(__file__).parents[2] / "manifests/samples").glob("*.yaml"))
@@ -116,3 +119,46 @@ def test_a_folders_own_scheduler_counts_for_more(tmp_path):
 def test_schedulers_told_to_keep_history_do(name):
     """The list holds against diffusers: what is refused here, the worker would refuse, too."""
     assert not resumable(getattr(diffusers, name)())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A model of 3000 weights, 2000 of them in the transformer's matrices."""
+    index = {"_class_name": "P", "transformer": ["d", "T"], "vae": ["d", "V"], "gone": [None, None]}
+    (tmp_path / "model_index.json").write_text(json.dumps(index))
+    for part, shapes in (("transformer", [(20, 100)]), ("vae", [(10, 10, 5)]), ("other", [(9, 9)])):
+        (tmp_path / part).mkdir()
+        tensors = {str(i): torch.zeros(shape) for i, shape in enumerate([*shapes, (500,)])}
+        save_file(tensors, tmp_path / part / "w.safetensors", metadata={"format": "pt"})
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("fields", "takes"),
+    [
+        ({}, 3500 * 4),
+        ({"dtype": "bfloat16"}, 3500 * 2),
+        ({"dtype": "bfloat16", "quantization": "int8"}, 2000 + 1500 * 2),
+    ],
+)
+def test_weights_are_weighed_by_the_heads_of_their_files(folder, fields, takes):
+    variant = Variant(name="v", model=str(folder), family="flux", **fields)
+    assert weighing.weights(folder, variant) == takes
+
+
+def test_what_is_no_file_of_weights_weighs_nothing(folder):
+    (folder / "vae" / "w.safetensors").write_bytes(b"\xff" * 64)
+    variant = Variant(name="v", model=str(folder), family="flux")
+    assert weighing.weights(folder, variant) == 2500 * 4
+    assert weighing.weights(folder / "nowhere", variant) == 0
+
+
+def test_weights_must_fit_the_gpu_of_some_pool(folder, monkeypatch):
+    monkeypatch.setitem(weighing.GPU_BYTES, "h100", 6000.0)
+    spec = document(model=str(folder), family="flux", dtype="bfloat16")
+    problems = dict(found(spec))
+    assert "its weights take 0.0 GB of memory, and h100 has 0" in problems["spec.variants[0].model"]
+    two = {"pools": [{"name": n, "workers": 1, "gpuType": n} for n in ("h100", "unheard")]}
+    seconds = {"h100": 1.0, "unheard": 1.0}
+    roomy = document(model=str(folder), family="flux", spec=two, seconds=seconds)
+    assert "spec.variants[0].model" not in fields(roomy)
