@@ -14,12 +14,13 @@ import grpc
 from argus_client.opening import Tls, metadata, open_async
 from argus_client.order import Order
 from argus_client.patience import Heard, Patience, nothing, timeout
-from argus_client.picture import Accepted, Collected, Event, Picture, Progress, event_of
+from argus_client.picture import Accepted, Collected, Event, Picture, Progress, event_of, noted
 from argus_client.retry import Retry
 from argus_core.errors import ArgusError
 from argus_protos.v1 import cluster_pb2, control_pb2, images_pb2
 from argus_protos.v1.control_pb2_grpc import ControlServiceStub
 from argus_protos.v1.images_pb2_grpc import ImageServiceStub
+from argus_rpc import tracing
 from argus_rpc.convert import duration
 from argus_rpc.errors import from_rpc
 
@@ -204,24 +205,29 @@ class AsyncClient:
     async def _generate_once(
         self, order: Order, patience: Patience, *, progress: bool = True
     ) -> AsyncGenerator[Event]:
-        remaining = patience.begin()
+        remaining, calling = patience.begin(), tracing.Calling("argus.generate")
         call = self._images.Generate(
             order.message(remaining=remaining, progress=progress),
             timeout=timeout(remaining),
-            metadata=self._metadata,
+            metadata=(*self._metadata, *calling.metadata),
         )
-        pictures = 0
+        pictures, ended = 0, "CANCELLED"
         try:
             async for response in call:
                 event = event_of(response)
                 pictures += isinstance(event, Picture)
+                noted(calling, event)
                 yield event
+            ended = ""
         except grpc.aio.AioRpcError as error:
             # With all of its pictures a request is answered, however late it is called over.
+            ended = ""
             if pictures < order.count:
+                ended = error.code().name
                 raise from_rpc(error) from error
         finally:
             call.cancel()
+            calling.end(ended)
 
     def _patience(self, deadline: float | None, heard: Heard = nothing) -> Patience:
         return Patience(deadline, retry=self._retry, clock=self._clock, rng=self._rng, heard=heard)

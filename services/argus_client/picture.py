@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from argus_protos.v1 import cluster_pb2, images_pb2
+from argus_rpc import tracing
 from argus_rpc.convert import seconds
 
 if TYPE_CHECKING:
@@ -233,3 +234,11 @@ def decoded(data: bytes) -> Image:
     from PIL import Image  # noqa: PLC0415 - only those who look need Pillow
 
     return Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def noted(calling: tracing.Calling, event: Event) -> None:
+    """Have a request's span tell what was decided for it, and by whom it was drawn."""
+    if isinstance(event, Accepted):
+        calling.note(request_id=event.request_id)
+    elif isinstance(event, Picture):
+        calling.note(level=event.level, worker=event.worker)

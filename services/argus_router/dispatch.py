@@ -39,6 +39,7 @@ from argus_router.fleet import Fleet, Worker
 from argus_router.job import Job, JobState
 from argus_router.run import Run
 from argus_router.waiting import Waiting, too_late
+from argus_rpc import tracing
 from argus_rpc.convert import seconds
 
 log = logging.getLogger(__name__)
@@ -151,7 +152,9 @@ class Dispatcher:
         job.attempts += 1
         job.runs.append(run)
         worker.running[job] = self._runs[run] = None
-        run.task = asyncio.create_task(self._run(run), name=job.request_id, context=job.context)
+        # A copy for each, as the span of one attempt is not to be that of another beside it.
+        own = job.context.copy()
+        run.task = asyncio.create_task(self._run(run), name=job.request_id, context=own)
         self._tasks.add(run.task)
         # Not a `finally` of the task's own: one that is cancelled before its first turn has none.
         run.task.add_done_callback(partial(self._ended, run), context=job.context)
@@ -160,16 +163,27 @@ class Dispatcher:
 
     async def _run(self, run: Run) -> Outcome:
         job, worker = run.job, run.worker
+        level = job.settled.level
+        tracing.past("queue", max(0.0, run.began - job.ready), variant=level.variant)
+        named = tracing.span(
+            "attempt",
+            number=job.attempts,
+            index=job.index,
+            level=level.name,
+            variant=level.variant,
+            worker=worker.name,
+        )
         try:
-            return await attempt(
-                job,
-                worker.stub,
-                remaining=max(0.0, job.deadline - self._clock()),
-                patience=run.patience,
-                began=lambda: self._began(job, worker),
-                heard=lambda: self._heard(run),
-                freed=lambda: self._freed(run),
-            )
+            with named:
+                return await attempt(
+                    job,
+                    worker.stub,
+                    remaining=max(0.0, job.deadline - self._clock()),
+                    patience=run.patience,
+                    began=lambda: self._began(job, worker),
+                    heard=lambda: self._heard(run),
+                    freed=lambda: self._freed(run),
+                )
         except asyncio.CancelledError:
             if not run.given_up:
                 raise

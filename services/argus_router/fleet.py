@@ -162,9 +162,10 @@ class Worker:
     def each(self, now: float) -> float:
         """Seconds that an image would have had of it so far, had it run all the time.
 
-        Those that run have equal parts of its time. Ask before one more runs, and before one less.
+        Those that run have equal parts of its time, those that are but decoded and sent among them:
+        all parts together are the time that passed. Ask before one more runs, and before one less.
         """
-        sharing = max(self._drawn, min(self._in_flight, self._slots), 1)
+        sharing = max(len(self.running), min(self._in_flight, self._slots), 1)
         self._each += (now - self._each_at) / sharing
         self._each_at = now
         return self._each

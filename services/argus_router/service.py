@@ -139,11 +139,11 @@ class Service:
         self._count(terms, prediction)
         drawing = self._drawing(prediction)
         jobs = self._jobs(terms, prediction, arrived, drawing, latents=True)
-        tracing.note(request_id=jobs[0].request_id)
+        plan_id = self.plan.id if self.plan else 0
+        tracing.note(request_id=jobs[0].request_id, plan=str(plan_id or ""))
         drawing.expect(jobs)
         queued = self.queued()
         self.dispatcher.submit(jobs)
-        plan_id = self.plan.id if self.plan else 0
         self.recall.arrived(jobs, prediction, plan_id=plan_id, queued=queued)
         if self._rng.random() < self.cluster.spec.router.logged_share:
             decided.tell(jobs[0], prediction, prompts=self.cluster.spec.router.log_prompts)

@@ -26,6 +26,7 @@ from argus_router.load import Outcome
 from argus_router.request import TENANT
 from argus_router.service import Service
 from argus_router.store import ImageStore
+from argus_rpc import tracing
 from argus_rpc.limits import Limits, whole
 from argus_rpc.sse import EventStream
 
@@ -40,6 +41,8 @@ def _not_of_clients(record: logging.LogRecord) -> bool:
 protocol_log = logging.getLogger(f"{__name__}.protocol")
 """Of aiohttp itself: what is wrong below the routes."""
 protocol_log.addFilter(_not_of_clients)
+
+_DRAW = "/v1/images/generations"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Event = images_pb2.GenerateResponse
@@ -58,10 +61,10 @@ class Front:
 
     def app(self) -> web.Application:
         """The application to serve."""
-        app = web.Application(client_max_size=MAX_BYTES, middlewares=[_in_openai_shape])
+        app = web.Application(client_max_size=MAX_BYTES, middlewares=[_spanned, _in_openai_shape])
         app.add_routes(
             [
-                web.post("/v1/images/generations", self._generate),
+                web.post(_DRAW, self._generate),
                 web.get("/v1/images/{id}", self._image),
                 web.get("/v1/models", self._models),
                 web.get("/v1/models/{id}", self._model),
@@ -187,6 +190,20 @@ class Front:
 
 def _document(service: Service, gate: Gate) -> bytes:
     return json.dumps(openapi.document(service.cluster.spec, keyed=gate.keyed)).encode()
+
+
+@web.middleware
+async def _spanned(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A request to draw carries its caller's trace on, and is a span where any are made."""
+    if request.path != _DRAW:
+        return await handler(request)
+    tracing.came_with((name.lower(), value) for name, value in request.headers.items())
+    attributes = {"http.request.method": request.method, "http.route": _DRAW}
+    name = f"{request.method} {_DRAW}"
+    with tracing.span(name, request.headers, serving=True, **attributes):
+        response = await handler(request)
+        tracing.note(**{"http.response.status_code": response.status})
+        return response
 
 
 @web.middleware

@@ -8,6 +8,8 @@ endpoint: `OTEL_EXPORTER_OTLP_ENDPOINT`, or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`
 from __future__ import annotations
 
 import os
+import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -103,16 +105,90 @@ def onward() -> Metadata | None:
 
 
 @contextmanager
-def span(name: str, headers: Mapping[str, str] | None = None, **attributes: Any) -> Iterator[None]:
-    """A span of this name, if any are made; below the context in `headers`, if they are given."""
+def span(
+    name: str, headers: Mapping[str, str] | None = None, *, serving: bool = False, **attributes: Any
+) -> Iterator[None]:
+    """A span of this name, if any are made; below the context in `headers`, if they are given.
+
+    `serving` is for a request that came from elsewhere. An error that passes by is named, and is
+    no failure of the span: most are answers. Not for generators, which leave it in another context.
+    """
     if _spans.tracer is None:
         yield
         return
     from opentelemetry.propagate import extract  # noqa: PLC0415
+    from opentelemetry.trace import SpanKind  # noqa: PLC0415
 
-    context = None if headers is None else extract(headers)
-    with _spans.tracer.start_as_current_span(name, context=context, attributes=attributes):
-        yield
+    with _spans.tracer.start_as_current_span(
+        name,
+        context=None if headers is None else extract(headers),
+        kind=SpanKind.SERVER if serving else SpanKind.INTERNAL,
+        attributes=_named(attributes),
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as begun:
+        try:
+            yield
+        except BaseException as error:
+            begun.set_attribute("error.type", getattr(error, "code", type(error).__name__))
+            raise
+
+
+def past(name: str, seconds: float, *, ago: float = 0.0, **attributes: Any) -> None:
+    """A span below the present one that took so many seconds, and ended so many ago."""
+    if _spans.tracer is None:
+        return
+    end = time.time_ns() - round(ago * 1e9)
+    begun = _spans.tracer.start_span(
+        name, start_time=end - round(seconds * 1e9), attributes=_named(attributes)
+    )
+    begun.end(end)
+
+
+def moment(name: str, **attributes: Any) -> None:
+    """Something happened within the present span."""
+    if _spans.tracer is None:
+        return
+    from opentelemetry import trace  # noqa: PLC0415
+
+    trace.get_current_span().add_event(name, _named(attributes))
+
+
+class Calling:
+    """A call to a router, seen from its client; a span where the client's process makes any.
+
+    It is so where Argus set OpenTelemetry up, or where the program that uses the client did.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._span: Any = None
+        self.metadata: Metadata = onward() or ()
+        """To be sent with the call, so that the router's spans hang below."""
+        tracer = _spans.tracer
+        if tracer is None and "opentelemetry.sdk.trace" in sys.modules:
+            from opentelemetry import trace  # noqa: PLC0415
+
+            tracer = trace.get_tracer("argus_client")
+        if tracer is None:
+            return
+        from opentelemetry import propagate, trace  # noqa: PLC0415
+
+        self._span = tracer.start_span(name, kind=trace.SpanKind.CLIENT)
+        carrier: dict[str, str] = {}
+        propagate.inject(carrier, trace.set_span_in_context(self._span))
+        self.metadata = tuple(carrier.items())
+
+    def note(self, **attributes: Any) -> None:
+        """Attributes of the span."""
+        if self._span is not None:
+            self._span.set_attributes(_named(attributes))
+
+    def end(self, error: str = "") -> None:
+        """It is over; `error` is a canonical code, empty for none."""
+        if self._span is not None:
+            if error:
+                self._span.set_attribute("error.type", error)
+            self._span.end()
 
 
 def trace_id() -> str:
@@ -131,4 +207,9 @@ def note(**attributes: Any) -> None:
         return
     from opentelemetry import trace  # noqa: PLC0415
 
-    trace.get_current_span().set_attributes({f"argus.{k}": v for k, v in attributes.items()})
+    trace.get_current_span().set_attributes(_named(attributes))
+
+
+def _named(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Argus's own are told as such; those with a dot are named by somebody else."""
+    return {k if "." in k else f"argus.{k}": v for k, v in attributes.items()}

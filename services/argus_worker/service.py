@@ -11,6 +11,7 @@ import grpc
 
 from argus_core.errors import DeadlineMissed, Unavailable
 from argus_protos.v1 import cluster_pb2, worker_pb2, worker_pb2_grpc
+from argus_rpc import tracing
 from argus_rpc.convert import duration, seconds
 from argus_worker import images
 from argus_worker.check import to_order
@@ -54,6 +55,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         left = time_left(request, context)
         held = self._worker.held(request.variant)
         deadline = self._worker.engine.clock() + left
+        tracing.note(variant=request.variant, worker=self._name, steps=request.schedule.steps)
         order, fetch = await self._order(request, held, left)
         job = self._worker.begin(order, deadline=deadline)
         if order.start_key and (shelf := self._shelf):
@@ -125,6 +127,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
                     told = clock()
                     yield worker_pb2.ExecuteResponse(started=started)
                 case Progress():
+                    tracing.moment("step", step=event.step)
                     frees = event.step == event.steps and pixels >= FREES_PIXELS
                     if event.preview is None and clock() - told < apart and not frees:
                         continue
@@ -134,6 +137,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
                     raise event.error
                 case Drawn():
                     self._drawn(job.order, event)
+                    _trace(event)
                     async for response in self._finished(job.order, event, wanted, fetch):
                         yield response
                     return
@@ -162,6 +166,15 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             # Once the image was sent.
             if shelf is not None and promised is not None:
                 shelf.keep(promised)
+
+
+def _trace(drawn: Drawn) -> None:
+    """Spans of an image's stages, the last of which is just over."""
+    stages = ("queue", "encode", "denoise", "decode")
+    ago = 0.0
+    for stage in reversed(stages):
+        tracing.past(stage, getattr(drawn, stage), ago=ago)
+        ago += getattr(drawn, stage)
 
 
 def time_left(request: worker_pb2.ExecuteRequest, context: Context) -> float:

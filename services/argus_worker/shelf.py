@@ -13,10 +13,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field, replace
 
 from argus_core.errors import NotFound
 from argus_latents.store import Entry, Store, StoreFailed, StoreFull
+from argus_rpc import tracing
 from argus_worker.latents import unpack
 from argus_worker.order import Drawn, Order
 from argus_worker.tally import Tally
@@ -33,6 +35,8 @@ class Promised:
 
     entry: Entry
     latents: dict[int, bytes]
+    context: Context = field(default_factory=copy_context, repr=False)
+    """Of the request that it was captured in, whose trace goes on with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +74,8 @@ class Shelf:
             NotFound: the store does not give it, sound and in time.
         """
         began = asyncio.get_running_loop().time()
-        data = await self._get(order, min(LONGEST_FETCH, FETCH_SHARE * time_left))
+        with tracing.span("latents.fetch", step=order.skipped_steps):
+            data = await self._get(order, min(LONGEST_FETCH, FETCH_SHARE * time_left))
         family = order.held.family
         try:
             shape = family.latent_shape(order.width, order.height)
@@ -174,6 +179,11 @@ class Shelf:
         if isinstance(item, _Mend):
             await self._store.mend(item.key, item.step)
             return
-        await self._store.put(item.entry, item.latents)
+        loop = asyncio.get_running_loop()
+        await loop.create_task(self._put(item), context=item.context)
         self.tally.answered()
         self.tally.count("kept")
+
+    async def _put(self, item: Promised) -> None:
+        with tracing.span("latents.keep", bytes=item.entry.bytes):
+            await self._store.put(item.entry, item.latents)

@@ -5,10 +5,15 @@ import json
 
 import aiohttp
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from argus_client import AsyncClient, Order
 from argus_protos.v1 import cluster_pb2, control_pb2, images_pb2
 from argus_protos.v1.control_pb2_grpc import ControlServiceStub
 from argus_protos.v1.images_pb2_grpc import ImageServiceStub
+from argus_rpc import tracing
 from argus_rpc.channel import open_channel
 from helpers import eventually
 from router_support import (
@@ -131,10 +136,12 @@ async def test_spans_of_a_router_hang_below_the_callers_and_above_the_workers(co
     ours = [span for span in collector.spans["argus-router"] if span.trace_id.hex() == TRACE]
     by_name = {span.name: span for span in ours}
     served = by_name["/argus.v1.ImageService/Generate"]
-    asked = by_name["/argus.v1.WorkerService/Execute"]
+    asked, tried = by_name["/argus.v1.WorkerService/Execute"], by_name["attempt"]
     assert served.parent_span_id.hex() == PARENT.split("-")[2]
-    assert asked.parent_span_id == served.span_id
-    attributes = {a.key: a.value.string_value for a in served.attributes}
+    assert asked.parent_span_id == tried.span_id
+    assert tried.parent_span_id == by_name["queue"].parent_span_id == served.span_id
+    assert named(tried)["argus.worker"] == "w0"
+    attributes = named(served)
     assert attributes["argus.level"] == "best"
     assert attributes["argus.plan"] == "7"
     assert attributes["argus.request_id"] == events[0].accepted.request_id
@@ -146,6 +153,11 @@ async def test_spans_of_a_router_hang_below_the_callers_and_above_the_workers(co
     assert worker.came[0]["traceparent"] == f"00-{TRACE}-{asked.span_id.hex()}-01"
 
 
+def named(span):
+    """A span's attributes, those that are texts."""
+    return {a.key: a.value.string_value for a in span.attributes}
+
+
 async def exposition(url, accept):
     async with (
         aiohttp.ClientSession(headers={"Accept": accept}) as session,
@@ -153,6 +165,82 @@ async def exposition(url, accept):
     ):
         assert response.headers["Content-Type"].startswith(accept)
         return await response.text()
+
+
+async def test_http_carries_a_callers_trace_on_also_where_no_spans_are_made():
+    worker = Worker("w0", "large")
+    async with staged(worker) as stage:
+        for headers in ({"Traceparent": PARENT}, {}):
+            body = {"model": "auto", "prompt": "x", "response_format": "b64_json"}
+            post = stage.session.post("/v1/images/generations", json=body, headers=headers)
+            async with post as response:
+                assert response.status == 200
+    assert [came.get("traceparent") for came in worker.came] == [PARENT, None]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+async def test_spans_lead_from_the_client_over_both_fronts_to_the_worker_and_its_store(
+    collector, monkeypatch, tmp_path
+):
+    """Real processes: a client of ours, a router, a worker of the small family with a store."""
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept := InMemorySpanExporter()))
+    monkeypatch.setattr(tracing._spans, "tracer", provider.get_tracer("test"))
+    file = tmp_path / "cluster.yaml"
+    store = {"url": f"directory:{tmp_path / 'latents'}"}
+    size = {"width": 48, "height": 48}
+    document = cluster_of(store=store, defaultSize=size).model_dump_json(
+        by_alias=True, exclude_none=True
+    )
+    file.write_text(document)
+    where = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
+    begun = ("argus_worker", "--cluster", file, "--name", "cpu-0", "--pool", "cpu",
+             "--address", "127.0.0.1:0", "--loadout", "tiny")  # fmt: skip
+    async with (
+        process(*begun) as (_, worker),
+        process("argus_router", "--cluster", file, "--worker", worker["address"], *where) as (
+            _,
+            told,
+        ),
+        AsyncClient(told["grpc"]) as client,
+        aiohttp.ClientSession(told["http"]) as session,
+    ):
+        await eventually(lambda: ready(session), timeout=90)
+        (picture,) = await client.draw(Order(prompt="a red circle", deadline=60))
+        body = {"model": "auto", "prompt": "a red circle", "response_format": "b64_json"}
+        headers = {"traceparent": PARENT}
+        async with session.post("/v1/images/generations", json=body, headers=headers) as response:
+            assert response.status == 200
+        await eventually(lambda: len(collector.spans.get("argus-worker", [])) >= 10, timeout=30)
+        await eventually(lambda: len(collector.spans.get("argus-router", [])) >= 8, timeout=30)
+    (calling,) = kept.get_finished_spans()
+    assert calling.attributes["argus.level"] == picture.level == "quick"
+    ours, theirs = format(calling.context.trace_id, "032x"), TRACE
+    for trace, served in (
+        (ours, "/argus.v1.ImageService/Generate"),
+        (theirs, "POST /v1/images/generations"),
+    ):
+        by_name = {
+            (who, span.name): span
+            for who in ("argus-router", "argus-worker")
+            for span in collector.spans[who]
+            if span.trace_id.hex() == trace
+        }
+        front = by_name["argus-router", served]
+        assert named(front)["argus.level"] == "quick"
+        attempt = by_name["argus-router", "attempt"]
+        assert attempt.parent_span_id == front.span_id
+        execute = by_name["argus-worker", "/argus.v1.WorkerService/Execute"]
+        assert len([event for event in execute.events if event.name == "step"]) == 4
+        for stage in ("queue", "encode", "denoise", "decode"):
+            assert by_name["argus-worker", stage].parent_span_id == execute.span_id
+    assert front.parent_span_id.hex() == PARENT.split("-")[2]
+
+
+async def ready(session):
+    async with session.get("/readyz") as response:
+        return response.status == 200
 
 
 async def test_log_lines_about_a_request_name_it_in_json_too(monkeypatch, tmp_path):
