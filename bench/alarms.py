@@ -43,8 +43,8 @@ WITHIN = 150.0
 """Seconds in which an alert must come, and go: their windows, and a worker's silence of 25."""
 DOCUMENT, BESIDE = "cluster.yaml", "beside.json"
 """In the run's folder; the latter are targets beside the cluster's own."""
-LONG = Order(prompt="a large red circle", level="long", size=(96, 96), deadline=300.0)
-"""A thousand steps of four times the pixels."""
+LONG = Order(prompt="a large red circle", level="long", deadline=300.0)
+"""A thousand steps: some twenty seconds of a core."""
 PROMPTS = [f"a {size} {colour} circle" for size in ("small", "large") for colour in ("red", "blue")]
 
 
@@ -125,7 +125,7 @@ def faults(cluster: LocalCluster, store: RedisServer, folder: Path) -> list[Faul
             "all workers hang", "ArgusNoReadyWorkers", breaking.hangs(cluster, "cpu-0", "cpu-1"), 0
         ),
         Fault(
-            "a worker shall switch that draws what takes a minute",
+            "a worker shall switch that draws what takes long",
             "ArgusSwitchStuck",
             partial(breaking.busy, cluster, LONG, "second"),
             0,
