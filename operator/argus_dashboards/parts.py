@@ -95,6 +95,12 @@ PREDICTOR = Board(
     ),
 )
 
+
+def _level(source: str) -> str:
+    where = f'{{$where, source="{source}"}}'
+    return f"max by (level) (argus_control_level_seconds{where})"
+
+
 WORKER = Board(
     name="worker",
     title="Worker",
@@ -137,6 +143,31 @@ WORKER = Board(
                             expr="sum by (cluster) (argus_worker_in_flight{$where}) / "
                             "sum by (cluster) (argus_worker_slots{$where})",
                             legend="{{cluster}}",
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        (
+            "What an image takes",
+            (
+                Graph(
+                    title="Planned with, by level",
+                    description="Seconds of an image as plans take them: by the document first, "
+                    "then by what is measured. On the slowest type of GPU.",
+                    unit="s",
+                    queries=(Query(expr=_level("planned"), legend="{{level}}"),),
+                ),
+                Graph(
+                    title="Measured, times what is stated",
+                    description="1 where images take what the document says. Far from it profiles "
+                    "are another GPU's, or GPUs are shared with others.",
+                    unit="none",
+                    queries=(
+                        Query(
+                            expr=f"{_level('measured')} / {_level('stated')}",
+                            legend="{{level}}",
+                            quiet=True,
                         ),
                     ),
                 ),

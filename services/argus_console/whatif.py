@@ -41,7 +41,7 @@ _IDLE = 5
 _SWITCH = 5.0
 """Seconds to load a variant that nobody has loaded yet."""
 _GPU = "gpu"
-"""Routers tell one time a level, that of the slowest pool: so workers count as alike."""
+"""A level has one time, that of the slowest pool: so workers count as alike."""
 _FIGURES = (
     "quality_in_time", "value", "violations", "late", "refused", "dropped", "latency_p50",
     "latency_p99", "utilisation", "switches",
@@ -79,8 +79,9 @@ def question(
     if wrong:
         raise InvalidRequest(wrong)
     idle = lately["arrivals"] < _IDLE
+    times = _seconds(cluster)
     levels = [
-        {"name": v.name, "variant": v.variant, "seconds": seconds(v.seconds_per_image),
+        {"name": v.name, "variant": v.variant, "seconds": times[v.name],
          "needs_start": v.schedule.skipped_steps > 0}
         for v in cluster.levels
     ]  # fmt: skip
@@ -92,7 +93,8 @@ def question(
         "target": cluster.slo_target,
         "switches": _switches(cluster),
         "idle": idle,
-        "rate": budget / (2 * _best(cluster)) if idle else lately["rate"],
+        "planned": any(one.HasField("planned") for one in cluster.seconds),
+        "rate": budget / (2 * times[_best(cluster)]) if idle else lately["rate"],
         "arrivals": [] if idle else list(arrivals),
         "gpus": budget,
         "more": gpus,
@@ -105,7 +107,7 @@ def answer(asked: Json, *, clock: Callable[[], float]) -> Json:
     now = _run(asked, asked["gpus"], 1.0, clock)
     then = _run(asked, asked["gpus"] + asked["more"], asked["load"], clock)
     made_up = len(asked["qualities"]) == 1
-    told = {name: asked[name] for name in ("idle", "rate", "deadline", "target")}
+    told = {name: asked[name] for name in ("idle", "planned", "rate", "deadline", "target")}
     told["recorded"] = INTERVAL * len(asked["arrivals"])
     return {**told, "prompts": 0 if made_up else len(asked["qualities"]), "now": now, "then": then}
 
@@ -176,7 +178,16 @@ def _switches(cluster: DescribeClusterResponse) -> dict[str, float]:
     }
 
 
-def _best(cluster: DescribeClusterResponse) -> float:
-    """Seconds of the level of best quality."""
-    best = max(cluster.levels, key=lambda level: level.prior_quality)
-    return seconds(best.seconds_per_image)
+def _seconds(cluster: DescribeClusterResponse) -> dict[str, float]:
+    """Of an image at each level: as plans take them where that is told, on the slowest GPU."""
+    found = {level.name: seconds(level.seconds_per_image) for level in cluster.levels}
+    planned = defaultdict[str, list[float]](list)
+    for one in cluster.seconds:
+        if one.HasField("planned"):
+            planned[one.level].append(seconds(one.planned))
+    return found | {level: max(times) for level, times in planned.items()}
+
+
+def _best(cluster: DescribeClusterResponse) -> str:
+    """The level of best quality."""
+    return max(cluster.levels, key=lambda level: level.prior_quality).name

@@ -201,6 +201,16 @@ def test_a_question_is_made_of_the_present():
     assert not asked["idle"]
 
 
+def test_images_take_what_plans_take_them_to_on_the_slowest_gpu():
+    cluster = described(budget=4)
+    for gpu, planned in (("a", 3.0), ("b", 5.0)):
+        cluster.seconds.add(level="best", gpu_type=gpu, planned=duration(planned))
+    cluster.seconds.add(level="quick", gpu_type="a", measured=duration(9.0))
+    asked = question(cluster, prompts=[], lately=LATELY, arrivals=CAME, gpus=0, load=1.0)
+    assert asked["planned"]
+    assert [level["seconds"] for level in asked["levels"]] == [5.0, 0.5]
+
+
 def test_the_last_minutes_come_again_as_they_came_and_not_on_average():
     def asked_about(arrivals):
         asked = question(

@@ -62,7 +62,7 @@ function Answer({ answer, variants }) {
       ${ROWS.map(([name, of]) => html`<tr key=${name}><th scope="row">${name}</th>${runs.map((run, i) => html`<td key=${i}>${of(run)}</td>`)}</tr>`)}
     </tbody></table>
     <p class="facts">${answer.idle ? `Hardly anybody asks now: the load is taken to be half of what the GPUs carry at the best level, ${rate(answer.rate)} images a second.` : `The last ${seconds(answer.recorded)} again and again, as they came: ${rate(answer.rate)} images a second.`}
-      ${answer.prompts ? ` Qualities as predicted for ${answer.prompts} prompts of late.` : ' All prompts count as the ladder\'s mean.'} Simulated, not measured.</p>`;
+      ${answer.prompts ? ` Qualities as predicted for ${answer.prompts} prompts of late.` : ' All prompts count as the ladder\'s mean.'} ${answer.planned ? 'Images take what the plan takes them to.' : 'Images take what the document says.'} Simulated, not measured.</p>`;
 }
 
 function Bar({ held, total, variants }) {
