@@ -125,9 +125,9 @@ def faults(cluster: LocalCluster, store: RedisServer, folder: Path) -> list[Faul
             "all workers hang", "ArgusNoReadyWorkers", breaking.hangs(cluster, "cpu-0", "cpu-1"), 0
         ),
         Fault(
-            "a worker shall switch that draws what takes long",
+            "a worker hangs while it ends its work before a switch",
             "ArgusSwitchStuck",
-            partial(breaking.busy, cluster, LONG, "second"),
+            partial(breaking.stalled, cluster, LONG, "second"),
             0,
         ),
         Fault(

@@ -12,6 +12,7 @@ from argus_cli.local import targets
 from argus_cli.local.cluster import LocalCluster
 from argus_client import AsyncClient, Order
 from argus_client.retry import Retry
+from argus_protos.v1.cluster_pb2 import WORKER_PHASE_DRAINING, WorkerState
 from support.alarms import hung, pid
 from support.process import process
 from support.redis import RedisServer
@@ -22,9 +23,9 @@ NAME = "alarms"
 _NOBODY = "127.0.0.1:1"
 """Where nothing listens."""
 _BEGUN = 30.0
-"""Seconds until an image must be begun."""
-_LOOK = 0.2
-"""Seconds between two looks at whether it is."""
+"""Seconds until an image must be begun, or a worker do as it shall."""
+_LOOK = 0.05
+"""Seconds between two looks at workers."""
 
 
 def hangs(cluster: LocalCluster, *names: str) -> Block:
@@ -69,27 +70,32 @@ async def _turn(cluster: LocalCluster) -> None:
 
 
 @asynccontextmanager
-async def busy(cluster: LocalCluster, order: Order, variant: str) -> AsyncIterator[None]:
-    """Workers shall hold a variant while one of them draws something that takes long."""
-    async with (
-        AsyncClient(cluster.router["grpc"], retry=Retry(attempts=1)) as client,
-        asyncio.TaskGroup() as group,
-    ):
-        group.create_task(client.draw(order))
-        async with asyncio.timeout(_BEGUN):
-            while not await _drawing(client):  # noqa: ASYNC110 - no router tells of it by itself
-                await asyncio.sleep(_LOOK)
-        cluster.control.pins = dict.fromkeys(cluster.workers, (variant,))
-        cluster.control.wake()
+async def stalled(cluster: LocalCluster, order: Order, variant: str) -> AsyncIterator[None]:
+    """A worker hangs that shall hold a variant, and had first to end what it drew."""
+    async with AsyncClient(cluster.router["grpc"], retry=Retry(attempts=1)) as client:
+        drawing = asyncio.create_task(client.draw(order))
         try:
-            yield
+            await _worker(client, lambda worker: worker.in_flight > 0)
+            cluster.control.pins = dict.fromkeys(cluster.workers, (variant,))
+            cluster.control.wake()
+            name = await _worker(client, lambda worker: worker.phase == WORKER_PHASE_DRAINING)
+            with hung(pid(cluster, name)):
+                yield
         finally:
             cluster.control.pins = {}
             cluster.control.wake()
+            drawing.cancel()
+            await asyncio.gather(drawing, return_exceptions=True)
 
 
-async def _drawing(client: AsyncClient) -> bool:
-    return any(worker.in_flight for worker in (await client.describe()).workers)
+async def _worker(client: AsyncClient, wanted: Callable[[WorkerState], bool]) -> str:
+    """Wait until there is such a worker; its name."""
+    async with asyncio.timeout(_BEGUN):
+        while True:
+            for worker in (await client.describe()).workers:
+                if wanted(worker):
+                    return worker.worker
+            await asyncio.sleep(_LOOK)
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from typing import Any
 from argus_console import views
 from argus_console.series import Sample, Series
 from argus_console.watch import INTERVAL, WINDOW, RouterWatch
+from argus_protos.v1.cluster_pb2 import LevelSeconds
 from argus_protos.v1.control_pb2 import LoadReport, PlanRecord
 from argus_protos.v1.images_pb2 import DescribeClusterResponse
 from argus_rpc.roster import Roster
@@ -87,6 +88,11 @@ class Scene:
     def arrivals(self) -> list[int]:
         """Images asked for in the last minutes, by steps of `INTERVAL` seconds."""
         return views.arrivals(self._reports(WINDOW), INTERVAL)
+
+    def times(self) -> list[LevelSeconds]:
+        """What images take, as the newest plan has it that tells of it."""
+        told = (list(record.inputs.seconds) for record in reversed(self.plans()))
+        return next(filter(None, told), [])
 
     def prompts(self) -> list[list[float]]:
         """Predicted qualities of prompts of late, by level."""

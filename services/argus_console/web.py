@@ -210,6 +210,7 @@ class Front:
             prompts=self._scene.prompts(),
             lately=self._scene.lately(),
             arrivals=self._scene.arrivals(),
+            times=self._scene.times(),
             gpus=given.get("gpus", 0),
             load=float(given.get("load", 1.0)),
         )

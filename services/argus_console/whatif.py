@@ -24,6 +24,7 @@ from argus_core.simulator.engine import simulate
 from argus_core.simulator.scenario import Floats, Prompts, Scenario
 from argus_core.simulator.series import series_of
 from argus_core.simulator.summary import summarise
+from argus_protos.v1.cluster_pb2 import LevelSeconds
 from argus_protos.v1.images_pb2 import DescribeClusterResponse
 from argus_rpc.convert import seconds
 
@@ -54,6 +55,7 @@ def question(
     prompts: Sequence[Sequence[float]],
     lately: Json,
     arrivals: Sequence[int],
+    times: Sequence[LevelSeconds],
     gpus: int,
     load: float,
 ) -> Json:
@@ -64,6 +66,7 @@ def question(
         prompts: qualities by level, in the ladder's order; none for the ladder's means.
         lately: the load, as `views.load` tells it.
         arrivals: images asked for in each step of `INTERVAL` seconds of late, oldest first.
+        times: what images take, as the plan in force has it; none for what the document says.
         gpus: more or fewer.
         load: times what it is.
 
@@ -79,9 +82,9 @@ def question(
     if wrong:
         raise InvalidRequest(wrong)
     idle = lately["arrivals"] < _IDLE
-    times = _seconds(cluster)
+    took = _seconds(cluster, times)
     levels = [
-        {"name": v.name, "variant": v.variant, "seconds": times[v.name],
+        {"name": v.name, "variant": v.variant, "seconds": took[v.name],
          "needs_start": v.schedule.skipped_steps > 0}
         for v in cluster.levels
     ]  # fmt: skip
@@ -93,8 +96,8 @@ def question(
         "target": cluster.slo_target,
         "switches": _switches(cluster),
         "idle": idle,
-        "planned": any(one.HasField("planned") for one in cluster.seconds),
-        "rate": budget / (2 * times[_best(cluster)]) if idle else lately["rate"],
+        "planned": any(one.HasField("planned") for one in times),
+        "rate": budget / (2 * took[_best(cluster)]) if idle else lately["rate"],
         "arrivals": [] if idle else list(arrivals),
         "gpus": budget,
         "more": gpus,
@@ -178,11 +181,11 @@ def _switches(cluster: DescribeClusterResponse) -> dict[str, float]:
     }
 
 
-def _seconds(cluster: DescribeClusterResponse) -> dict[str, float]:
-    """Of an image at each level: as plans take them where that is told, on the slowest GPU."""
+def _seconds(cluster: DescribeClusterResponse, times: Sequence[LevelSeconds]) -> dict[str, float]:
+    """Of an image at each level: as the plan takes them where that is told, on the slowest GPU."""
     found = {level.name: seconds(level.seconds_per_image) for level in cluster.levels}
     planned = defaultdict[str, list[float]](list)
-    for one in cluster.seconds:
+    for one in times:
         if one.HasField("planned"):
             planned[one.level].append(seconds(one.planned))
     return found | {level: max(times) for level, times in planned.items()}

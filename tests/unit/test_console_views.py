@@ -192,30 +192,32 @@ CAME = [0, 0, 20, 0, 0]
 """In steps of two seconds: all at once, and then nobody."""
 
 
+def ask(**how):
+    told = {"prompts": [], "lately": LATELY, "arrivals": CAME, "times": [], "gpus": 0, "load": 1.0}
+    return question(described(budget=4), **{**told, **how})
+
+
 def test_a_question_is_made_of_the_present():
-    asked = question(
-        described(budget=4), prompts=[[0.9, 0.8]], lately=LATELY, arrivals=CAME, gpus=-1, load=2.0
-    )
+    asked = ask(prompts=[[0.9, 0.8]], gpus=-1, load=2.0)
     assert (asked["gpus"], asked["more"], asked["rate"], asked["load"]) == (4, -1, 2.0, 2.0)
     assert asked["qualities"] == [[0.9, 0.8]]
     assert not asked["idle"]
 
 
 def test_images_take_what_plans_take_them_to_on_the_slowest_gpu():
-    cluster = described(budget=4)
-    for gpu, planned in (("a", 3.0), ("b", 5.0)):
-        cluster.seconds.add(level="best", gpu_type=gpu, planned=duration(planned))
-    cluster.seconds.add(level="quick", gpu_type="a", measured=duration(9.0))
-    asked = question(cluster, prompts=[], lately=LATELY, arrivals=CAME, gpus=0, load=1.0)
+    times = [
+        cluster_pb2.LevelSeconds(level="best", gpu_type=gpu, planned=duration(planned))
+        for gpu, planned in (("a", 3.0), ("b", 5.0))
+    ]
+    times.append(cluster_pb2.LevelSeconds(level="quick", gpu_type="a", measured=duration(9.0)))
+    asked = ask(times=times)
     assert asked["planned"]
     assert [level["seconds"] for level in asked["levels"]] == [5.0, 0.5]
 
 
 def test_the_last_minutes_come_again_as_they_came_and_not_on_average():
     def asked_about(arrivals):
-        asked = question(
-            described(budget=4), prompts=[], lately=LATELY, arrivals=arrivals, gpus=0, load=2.0
-        )
+        asked = ask(arrivals=arrivals, load=2.0)
         told = answer(asked, clock=lambda: 0.0)
         assert told["recorded"] == 2.0 * len(arrivals)
         assert told["then"]["requests"] == 2 * told["now"]["requests"] == 2400
@@ -238,7 +240,7 @@ def test_arrivals_of_several_routers_count_in_the_step_that_they_came_in():
 
 def test_without_a_load_half_of_what_the_best_level_carries_is_asked_about():
     idle = {"arrivals": 1, "rate": 0.01}
-    asked = question(described(budget=4), prompts=[], lately=idle, arrivals=[1], gpus=0, load=1.0)
+    asked = ask(lately=idle, arrivals=[1])
     assert not asked["arrivals"]
     assert (asked["idle"], asked["rate"]) == (True, 1.0)
     assert asked["qualities"] == [[1.0, 0.8]], "the ladder's mean prompt"
@@ -249,7 +251,5 @@ def test_without_a_load_half_of_what_the_best_level_carries_is_asked_about():
 )
 def test_a_question_beyond_reason_is_refused(gpus, load, field):
     with pytest.raises(InvalidRequest) as caught:
-        question(
-            described(budget=4), prompts=[], lately=LATELY, arrivals=CAME, gpus=gpus, load=load
-        )
+        ask(gpus=gpus, load=load)
     assert [v.field for v in caught.value.violations] == [field]
