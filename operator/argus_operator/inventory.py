@@ -36,6 +36,8 @@ class Inventory:
         self._all_at = float("-inf")
         self.refusals: dict[str, str] = {}
         """By object, why the API server would not have it."""
+        self._left: set[str] = set()
+        """UIDs of what is not wanted, and may not be deleted."""
 
     async def apply(
         self, wanted: Sequence[Object], namespace: str, cluster: str, *, fresh: bool = False
@@ -104,9 +106,16 @@ class Inventory:
         self._applied.pop(key, None)
         if not _is_ours(thing):
             return
-        log.info("%s %s is no longer wanted", *key)
         kind, uid = kind_named(key[0]), thing["metadata"]["uid"]
-        await self._gateway.delete(kind, namespace, key[1], uid=uid)
+        if uid in self._left:
+            return
+        log.info("%s %s is no longer wanted", *key)
+        try:
+            await self._gateway.delete(kind, namespace, key[1], uid=uid)
+        except Refused as error:
+            # A newer operator's, of a kind that this one has no right to delete. It does no harm.
+            log.warning("%s %s is left until the cluster goes: %s", *key, error)
+            self._left.add(uid)
 
 
 def _stamped(thing: Object) -> Object:

@@ -35,6 +35,8 @@ class Recorded:
 
     async def delete(self, kind, namespace, name, *, uid):
         self.deleted.append(name)
+        if name in self.refuses:
+            raise self.refuses[name]
 
 
 class Clock:
@@ -58,6 +60,19 @@ def ours(name):
 @pytest.fixture
 def gateway():
     return Recorded()
+
+
+async def test_what_may_not_be_deleted_is_left_and_holds_up_nothing(gateway):
+    """As after a rollback: the newer operator made something of a kind that this one only makes."""
+    gateway.refuses["newer"] = Refused("services is forbidden")
+    gateway.listed["Service"] = [ours("newer"), ours("older")]
+    inventory = Inventory(gateway, resync=0, clock=Clock())
+    for _ in range(2):
+        await inventory.apply([service("a")], "here", "demo")
+    assert gateway.applied
+    assert gateway.deleted.count("newer") == 1
+    assert "older" in gateway.deleted
+    assert not inventory.refusals
 
 
 async def test_what_is_as_it_shall_be_is_not_applied_again(gateway):
