@@ -31,42 +31,45 @@ class Inventory:
     ) -> None:
         """All is looked at again every `resync` seconds, whatever was seen."""
         self._gateway, self._resync, self._clock = gateway, resync, clock
-        self._applied: dict[Key, bytes] = {}
+        self._wanted: dict[Key, bytes] = {}
         """As JSON: there may be many clusters, and it is seldom needed."""
+        self._applied: set[Key] = set()
+        """Of these, and of what was wanted before."""
         self._all_at = float("-inf")
         self.refusals: dict[str, str] = {}
         """By object, why the API server would not have it."""
         self._left: set[str] = set()
         """UIDs of what is not wanted, and may not be deleted."""
 
-    async def apply(
-        self, wanted: Sequence[Object], namespace: str, cluster: str, *, fresh: bool = False
-    ) -> None:
+    def want(self, things: Sequence[Object]) -> None:
+        """From now on there shall be these things, and no others."""
+        wanted = {key_of(thing): _packed(_stamped(thing)) for thing in things}
+        same = {key for key, packed in wanted.items() if self._wanted.get(key) == packed}
+        self._applied -= wanted.keys() - same
+        self._wanted = wanted
+
+    async def apply(self, namespace: str, cluster: str, *, fresh: bool = False) -> None:
         """Have every object say what it shall; take away what is no longer wanted.
 
         An object that is refused is told of in `refusals`; the others are applied all the same.
 
         Args:
-            wanted: all that there shall be.
             namespace: where.
             cluster: whose.
             fresh: nobody has made anything of it yet.
         """
-        things = [_stamped(thing) for thing in wanted]
         due = self._clock() - self._all_at >= self._resync
-        keys = {key_of(thing) for thing in things}
-        looks = (due and not fresh) or bool(self._applied.keys() - keys)
+        looks = (due and not fresh) or bool(self._applied - self._wanted.keys())
         found = await self._found(namespace, cluster) if looks else {}
         if due:
             self._applied.clear()
         self.refusals = {}
-        for thing in things:
-            live = found.get(key_of(thing))
-            if live is not None and covers(live, thing):
-                self._applied[key_of(thing)] = _packed(thing)
-            elif self._applied.get(key_of(thing)) != _packed(thing):
-                await self._apply(thing)
-        for key in found.keys() - keys:
+        for key, packed in self._wanted.items():
+            if key in found and covers(found[key], json.loads(packed)):
+                self._applied.add(key)
+            elif key not in self._applied:
+                await self._apply(key)
+        for key in found.keys() - self._wanted.keys():
             await self._take_away(key, found[key], namespace)
         if due and not self.refusals:
             self._all_at = self._clock()
@@ -74,21 +77,20 @@ class Inventory:
     def saw(self, thing: Object, *, deleted: bool) -> bool:
         """Somebody changed an object; whether it must be applied again."""
         key = key_of(thing)
-        packed = self._applied.get(key)
-        if packed is None or (not deleted and covers(thing, json.loads(packed))):
+        if key not in self._applied or key not in self._wanted:
             return False
-        del self._applied[key]
+        if not deleted and covers(thing, json.loads(self._wanted[key])):
+            return False
+        self._applied.discard(key)
         return True
 
-    async def _apply(self, thing: Object) -> None:
-        kind, name = key_of(thing)
+    async def _apply(self, key: Key) -> None:
         try:
-            await self._gateway.apply(thing)
+            await self._gateway.apply(json.loads(self._wanted[key]))
         except (Refused, NotFound) as error:  # NotFound: there is no such kind
-            self._applied.pop((kind, name), None)
-            self.refusals[f"{kind} {name}"] = str(error)
+            self.refusals[" ".join(key)] = str(error)
         else:
-            self._applied[kind, name] = _packed(thing)
+            self._applied.add(key)
 
     async def _found(self, namespace: str, cluster: str) -> dict[Key, Object]:
         """All that carries the cluster's label."""
@@ -103,7 +105,7 @@ class Inventory:
 
     async def _take_away(self, key: Key, thing: Object, namespace: str) -> None:
         """Delete what is not wanted, if it is the operator's."""
-        self._applied.pop(key, None)
+        self._applied.discard(key)
         if not _is_ours(thing):
             return
         kind, uid = kind_named(key[0]), thing["metadata"]["uid"]

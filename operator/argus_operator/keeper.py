@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 
 from argus_control.history import History
 from argus_core.errors import ArgusError, InvalidRequest, NotFound
-from argus_core.spec import ArgusCluster, is_automatic, parse_stored
+from argus_core.spec import ArgusCluster, ClusterSpec, is_automatic, parse_stored
 from argus_core.spread import Loadout
 from argus_operator import names, report
 from argus_operator.chronicle import Chronicle
@@ -84,6 +84,8 @@ class Keeper:
         """None before the first look."""
         self.inventory = Inventory(gateway, resync=settings.resync * random.uniform(0.8, 1.2))
         """What belongs to the cluster."""
+        self._said: tuple[ClusterSpec, str] | None = None
+        """What the objects were built from last: the document, and the history of plans."""
         self._marked: dict[str, dict[str, str]] = {}
         """By pod, its labels as they were last seen."""
         self._period = _BUSY
@@ -160,10 +162,12 @@ class Keeper:
         chronicle, figures = await self._remembered()
         cluster, profile = await figures.of(cluster, automatic=automatic)
         if not paused:
-            plans = chronicle.text(time.monotonic())
-            wanted = build(cluster, self._settings, _owner(found), plans=plans)
+            said = cluster.spec, chronicle.text(time.monotonic())
+            if said != self._said:  # To build them costs more than all the rest of a look.
+                self.inventory.want(build(cluster, self._settings, _owner(found), plans=said[1]))
+                self._said = said
             fresh = "status" not in found
-            await self.inventory.apply(wanted, self._namespace, self._name, fresh=fresh)
+            await self.inventory.apply(self._namespace, self._name, fresh=fresh)
         pods = await self._pods()
         controller = await self._controlled(found, cluster, pods, chronicle.history)
         controller.see(pods, paused=paused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextvars import Context
 from typing import Any
 
 from argus_operator import names
@@ -92,7 +93,8 @@ class Office:
             heartbeats=self._heartbeats,
             room=self._room,
         )
-        task = asyncio.create_task(keeper.run(), name="/".join(key))
+        # In the context of kopf's handler it would keep the event, and with it the whole object.
+        task = asyncio.create_task(keeper.run(), name="/".join(key), context=Context())
         task.add_done_callback(_complain)
         self._keepers[key] = (uid, keeper, task)
         self._metrics.clusters.set(len(self._keepers))

@@ -62,13 +62,18 @@ def gateway():
     return Recorded()
 
 
+async def applied(inventory, wanted, **how):
+    inventory.want(wanted)
+    await inventory.apply("here", "demo", **how)
+
+
 async def test_what_may_not_be_deleted_is_left_and_holds_up_nothing(gateway):
     """As after a rollback: the newer operator made something of a kind that this one only makes."""
     gateway.refuses["newer"] = Refused("services is forbidden")
     gateway.listed["Service"] = [ours("newer"), ours("older")]
     inventory = Inventory(gateway, resync=0, clock=Clock())
     for _ in range(2):
-        await inventory.apply([service("a")], "here", "demo")
+        await applied(inventory, [service("a")])
     assert gateway.applied
     assert gateway.deleted.count("newer") == 1
     assert "older" in gateway.deleted
@@ -78,9 +83,9 @@ async def test_what_may_not_be_deleted_is_left_and_holds_up_nothing(gateway):
 async def test_what_is_as_it_shall_be_is_not_applied_again(gateway):
     inventory = Inventory(gateway, resync=300, clock=Clock())
     for _ in range(3):
-        await inventory.apply([service("a", x=1), service("b")], "here", "demo")
+        await applied(inventory, [service("a", x=1), service("b")])
     assert gateway.applied == ["a", "b"]
-    await inventory.apply([service("a", x=2), service("b")], "here", "demo")
+    await applied(inventory, [service("a", x=2), service("b")])
     assert gateway.applied == ["a", "b", "a"]
 
 
@@ -88,36 +93,36 @@ async def test_all_is_looked_at_after_a_while_and_what_differs_applied_again(gat
     clock = Clock()
     inventory = Inventory(gateway, resync=300, clock=clock)
     wanted = [service("kept", x=1), service("spoilt", x=1), service("lost", x=1)]
-    await inventory.apply(wanted, "here", "demo", fresh=True)
+    await applied(inventory, wanted, fresh=True)
     kept, spoilt, _ = gateway.things
     spoilt = {**spoilt, "spec": {"x": 2}}
     gateway.listed = {"Service": [{**kept, "status": {}}, spoilt]}
-    await inventory.apply(wanted, "here", "demo")
+    await applied(inventory, wanted)
     assert gateway.looks == 0
     clock.now = 301
-    await inventory.apply(wanted, "here", "demo")
+    await applied(inventory, wanted)
     assert gateway.applied == ["kept", "spoilt", "lost", "spoilt", "lost"]
     assert gateway.looks == 1
 
 
 async def test_a_new_process_applies_only_what_it_would_say_otherwise(gateway):
     wanted = [service("a", x=1), service("b", x=1, old=1)]
-    await Inventory(gateway, resync=300, clock=Clock()).apply(wanted, "here", "demo")
+    await applied(Inventory(gateway, resync=300, clock=Clock()), wanted)
     gateway.listed = {"Service": gateway.things}
     # What is no longer said must go, though the object says all that it shall.
     wanted = [service("a", x=1), service("b", x=1)]
-    await Inventory(gateway, resync=300, clock=Clock()).apply(wanted, "here", "demo")
+    await applied(Inventory(gateway, resync=300, clock=Clock()), wanted)
     assert gateway.applied == ["a", "b", "b"]
 
 
 async def test_drift_is_seen_and_what_others_add_is_none(gateway):
     inventory = Inventory(gateway, resync=300, clock=Clock())
-    await inventory.apply([service("a", x=1)], "here", "demo")
+    await applied(inventory, [service("a", x=1)])
     (live,) = gateway.things
     assert not inventory.saw({**live, "spec": {"x": 1, "more": 2}}, deleted=False)
     assert not inventory.saw(service("other"), deleted=False)
     assert inventory.saw({**live, "spec": {"x": 2}}, deleted=False)
-    await inventory.apply([service("a", x=1)], "here", "demo")
+    await applied(inventory, [service("a", x=1)])
     assert gateway.applied == ["a", "a"]
     assert inventory.saw(live, deleted=True)
 
@@ -125,11 +130,11 @@ async def test_drift_is_seen_and_what_others_add_is_none(gateway):
 async def test_one_refusal_is_told_and_holds_up_nothing_else(gateway):
     gateway.refuses["a"] = Refused("spec.x: not so")
     inventory = Inventory(gateway, resync=300, clock=Clock())
-    await inventory.apply([service("a"), service("b")], "here", "demo")
+    await applied(inventory, [service("a"), service("b")])
     assert inventory.refusals == {"Service a": "spec.x: not so"}
     assert gateway.applied == ["b"]
     gateway.refuses.clear()
-    await inventory.apply([service("a"), service("b")], "here", "demo")
+    await applied(inventory, [service("a"), service("b")])
     assert inventory.refusals == {}
     assert "a" in gateway.applied
 
@@ -138,13 +143,13 @@ async def test_an_api_server_that_is_away_is_no_refusal(gateway):
     gateway.refuses["a"] = Unavailable("away")
     inventory = Inventory(gateway, resync=300, clock=Clock())
     with pytest.raises(Unavailable):
-        await inventory.apply([service("a")], "here", "demo")
+        await applied(inventory, [service("a")])
 
 
 async def test_only_what_is_the_operators_own_is_taken_away(gateway):
     inventory = Inventory(gateway, resync=300, clock=Clock())
     gateway.listed = {"Service": [ours("a"), ours("old"), service("foreign")]}
-    await inventory.apply([service("a")], "here", "demo")
+    await applied(inventory, [service("a")])
     assert gateway.deleted == ["old"]
 
 

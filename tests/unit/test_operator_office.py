@@ -1,6 +1,7 @@
 """The operator ends in bounded time, whatever its keepers wait for."""
 
 import asyncio
+from contextvars import ContextVar
 
 from argus_core.errors import Unavailable
 from argus_operator.health import Heartbeats
@@ -48,6 +49,21 @@ async def test_a_keeper_that_does_not_end_is_named_and_not_waited_for():
         assert await office.close(within=0.05) == ["here/demo"]
     finally:
         gateway.let_go.set()
+
+
+async def test_a_keeper_keeps_nothing_of_the_event_that_opened_it():
+    event = ContextVar("event")
+    event.set("a whole object")
+
+    class Curious(Silent):
+        async def get(self, *_: object) -> None:
+            self.known = event.get(None)
+            await super().get()
+
+    gateway = Curious(stubborn=False)
+    office = await _opened(gateway)
+    assert gateway.known is None
+    await office.close()
 
 
 async def test_an_office_without_clusters_closes():
