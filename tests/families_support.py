@@ -567,3 +567,10 @@ CASES = [
         resumes=False,
     ),
 ]
+
+DISTINCT = [
+    case
+    for case in CASES
+    if not case.family.endswith(("-turbo", "-lightning", "-schnell", "-sprint"))
+]
+"""One of each class of denoisers: what the others do otherwise is in schedules and bounds."""

@@ -184,6 +184,8 @@ def test_every_family_has_blocks_that_repeat(case):
     assert any("Block" in name for name in named)
 
 
+@pytest.mark.long
+@pytest.mark.timeout(400)
 async def test_a_worker_tells_what_was_compiled_before_it_was_ready(tmp_path, monkeypatch):
     monkeypatch.setattr("argus_worker.tuning.BACKEND", "eager")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")

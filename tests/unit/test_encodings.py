@@ -12,7 +12,7 @@ from argus_worker.encodings import Encodings
 from argus_worker.masters import Masters
 from argus_worker.sample import Sample
 from engine_support import TINY, hold, order, save_sdxl
-from families_support import CASES, EULER
+from families_support import CASES, DISTINCT, EULER
 from loras_support import write_lora
 
 CPU = torch.device("cpu")
@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
     return save_sdxl(tmp_path_factory.mktemp("sdxl") / "model", EULER)
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.id)
+@pytest.fixture(scope="module", params=DISTINCT, ids=lambda case: case.id)
 def made(request, tmp_path_factory):
     case = request.param
     folder = tmp_path_factory.mktemp(case.family) / "model"

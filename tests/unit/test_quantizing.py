@@ -12,7 +12,7 @@ from argus_worker.quantizing import Int8Linear
 from argus_worker.residency import pointer, size
 from argus_worker.sample import Sample
 from engine_support import TINY, order
-from families_support import CASES
+from families_support import CASES, DISTINCT
 from loras_support import write_lora
 
 CPU = torch.device("cpu")
@@ -74,7 +74,7 @@ def test_what_is_not_quantised_is_shared_with_the_model():
     assert small.encoder == plain.encoder
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", DISTINCT, ids=lambda case: case.id)
 def test_every_family_can_be_drawn_with_in_eight_bits(case, tmp_path):
     folder = tmp_path / "model"
     case.build().save_pretrained(folder)
