@@ -1,8 +1,9 @@
-"""Asks the predictor: one call at a time, and for all who came meanwhile in the next.
+"""Asks the predictor, and for all who come during a call together in the next.
 
 Model: who comes while no call is under way asks at once. Who comes while one is waits for its end,
-and is then asked for together with all others who wait, which costs router and predictor less than
-a call each: the more comes, the less a prompt costs. Each has its own patience, wherever it is.
+or for a moment where that is shorter, and is then asked for together with all others who wait. That
+costs router and predictor less than a call each: the more comes, the less a prompt costs. Each has
+its own patience, wherever it is.
 Where calls are traced, or the predictor takes one prompt a call only, each has a call of its own.
 Lives on the router's event loop.
 """
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST = 64
 """Prompts of a call."""
+_MOMENT = 0.005
+"""Seconds that the first of them waits for a call under way: a tenth of the longest patience."""
 
 
 class Refused(Exception):
@@ -49,16 +52,19 @@ class Asking:
 
     def __init__(self, stub: PredictorServiceAsyncStub) -> None:
         self._stub = stub
-        self._under_way = False
+        self._under_way = 0
+        """Calls."""
         self._takes_many = True
         self._waiting: deque[_Waiting] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Give up what is under way."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        self._rest()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def ask(
         self, request: predictor_pb2.PredictRequest, *, timeout: float
@@ -72,11 +78,12 @@ class Asking:
             return await self._alone(request, timeout)
         if self._under_way:
             return await self._behind(request, timeout)
-        self._under_way = True
+        self._under_way += 1
         try:
             return await self._alone(request, timeout)
         finally:
-            self._next()
+            self._under_way -= 1
+            self._send()
 
     async def _alone(
         self, request: predictor_pb2.PredictRequest, timeout: float
@@ -92,33 +99,45 @@ class Asking:
         loop = asyncio.get_running_loop()
         one = _Waiting(request=request, until=loop.time() + timeout, answer=loop.create_future())
         self._waiting.append(one)
+        if self._timer is None:
+            self._timer = loop.call_later(_MOMENT, self._send)
         try:
             async with asyncio.timeout_at(one.until):
                 return await one.answer
         except TimeoutError as error:
             raise Refused("DEADLINE_EXCEEDED") from error
 
-    def _next(self) -> None:
-        """The call under way has ended: ask for those who wait."""
+    def _send(self) -> None:
+        """Ask for those who wait."""
+        self._rest()
         those: list[_Waiting] = []
         while self._waiting and len(those) < MOST:
             if not (one := self._waiting.popleft()).answer.done():
                 those.append(one)
-        self._under_way = bool(those)
-        if those:
-            # On behalf of none of them in particular.
-            self._task = asyncio.get_running_loop().create_task(
-                self._together(those), name="predictor", context=Context()
-            )
+        if not those:
+            return
+        loop = asyncio.get_running_loop()
+        # On behalf of none of them in particular.
+        task = loop.create_task(self._together(those), name="predictor", context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if self._waiting:
+            self._timer = loop.call_later(_MOMENT, self._send)
+
+    def _rest(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def _together(self, those: Sequence[_Waiting]) -> None:
+        self._under_way += 1
         try:
             await self._ask_for(those)
         finally:
+            self._under_way -= 1
             for one in those:
-                if not one.answer.done():
-                    one.answer.cancel()
-            self._next()
+                _refuse(one, "CANCELLED")
+            self._send()
 
     async def _ask_for(self, those: Sequence[_Waiting]) -> None:
         request = predictor_pb2.PredictManyRequest(requests=[one.request for one in those])

@@ -8,7 +8,7 @@ import pytest
 
 from argus_core.errors import Exhausted, InvalidRequest, NotBuilt
 from argus_protos.v1 import control_pb2
-from argus_router import predict
+from argus_router import asking, predict
 from argus_router.predict import Predictor
 from argus_rpc.convert import duration
 from argus_rpc.errors import from_rpc
@@ -141,21 +141,22 @@ class Gated(ScriptedPredictor):
         return await super().PredictMany(request, context)
 
 
-async def test_those_who_come_while_a_call_is_under_way_are_asked_for_together():
+async def test_those_who_come_while_a_call_is_under_way_are_asked_for_together(monkeypatch):
+    monkeypatch.setattr(asking, "_MOMENT", 10.0)
     predictor = Gated(best=0.5, good=0.4, quick=0.3)
     async with predicting(predictor) as address:
-        asking = Predictor(cluster_of().spec, address, clock=time.monotonic)
-        first = asyncio.create_task(asking.predict("first", slack=1000))
+        client = Predictor(cluster_of().spec, address, clock=time.monotonic)
+        first = asyncio.create_task(client.predict("first", slack=1000))
         await eventually(lambda: predictor.asked)
         later = [
-            asyncio.create_task(asking.predict(prompt, slack=slack))
+            asyncio.create_task(client.predict(prompt, slack=slack))
             for prompt, slack in (("a", 1000), ("odd", 1000), ("hasty", 0.2), ("b", 1000))
         ]
         # Who is in a hurry does not wait for others, and no other is held up by what one asks.
         assert (await later[2]).fallback == "timeout"
         predictor.gate.set()
         told = [await each for each in (first, later[0], later[1], later[3])]
-        await asking.close()
+        await client.close()
     assert [each.fallback for each in told] == ["", "", "refused", ""]
     assert predictor.together == [["a", "odd", "b"]]
 
@@ -164,12 +165,27 @@ async def test_predictor_that_takes_one_at_a_time_is_asked_so():
     predictor = Gated(best=0.5, good=0.4, quick=0.3)
     predictor.takes_many = False
     async with predicting(predictor) as address:
-        asking = Predictor(cluster_of().spec, address, clock=time.monotonic)
-        first = asyncio.create_task(asking.predict("first", slack=1000))
+        client = Predictor(cluster_of().spec, address, clock=time.monotonic)
+        first = asyncio.create_task(client.predict("first", slack=1000))
         await eventually(lambda: predictor.asked)
-        later = [asyncio.create_task(asking.predict(text, slack=1000)) for text in "ab"]
+        later = [asyncio.create_task(client.predict(text, slack=1000)) for text in "ab"]
         predictor.gate.set()
         told = [await each for each in (first, *later)]
-        again = await asyncio.gather(*(asking.predict(text, slack=1000) for text in "cd"))
-        await asking.close()
+        again = await asyncio.gather(*(client.predict(text, slack=1000) for text in "cd"))
+        await client.close()
     assert [each.fallback for each in (*told, *again)] == [""] * 5
+
+
+async def test_who_comes_during_a_call_waits_for_no_more_than_a_moment():
+    predictor = Gated(best=0.5, good=0.4, quick=0.3)
+    async with predicting(predictor) as address:
+        client = Predictor(cluster_of().spec, address, clock=time.monotonic)
+        first = asyncio.create_task(client.predict("first", slack=1000))
+        await eventually(lambda: predictor.asked)
+        told = await asyncio.gather(*(client.predict(text, slack=1000) for text in "ab"))
+        assert not first.done()
+        predictor.gate.set()
+        await first
+        await client.close()
+    assert [each.fallback for each in told] == ["", ""]
+    assert predictor.together == [["a", "b"]]
