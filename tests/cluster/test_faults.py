@@ -10,9 +10,13 @@ from cluster.kubernetes import Kubernetes
 from cluster.studio import PATIENCE, WORKERS, Budget, Studio, document, served, studio
 from helpers import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 RATE = 0.8
 """Prompts a second: what two of three workers can carry at the dearest level."""
+AWAY = 60.0
+"""Seconds that operator and API server are away."""
+SILENT = "trap 'exit 0' TERM; while :; do sleep 1; done"
+"""What a worker does that runs and never listens."""
 
 
 async def whole(cluster: Studio) -> None:
@@ -61,14 +65,14 @@ async def test_serving_survives_what_befalls_its_parts(installed: Kubernetes):
 
         # The operator is away.
         installed.kubectl("scale", *operator, "--replicas=0")
-        with cluster.load(rate=RATE, seconds=20.0) as traffic:
+        with cluster.load(rate=RATE, seconds=AWAY) as traffic:
             served(traffic)
         installed.kubectl("scale", *operator, "--replicas=1")
         await whole(cluster)
 
         # The API server is away.
         installed.script("api.sh", "down")
-        with cluster.load(rate=RATE, seconds=20.0) as traffic:
+        with cluster.load(rate=RATE, seconds=AWAY) as traffic:
             served(traffic)
         installed.script("api.sh", "up")
         await whole(cluster)
@@ -109,6 +113,16 @@ async def test_what_keeps_a_worker_away_is_told_and_the_others_serve(installed: 
         assert ready(cluster) == WORKERS - 1
         cluster.apply(document("away"))
         await whole(cluster)
+
+        # A new worker never becomes ready: the others are left alone here, too.
+        cluster.apply(with_worker(command=["sh", "-c", SILENT]))
+        await eventually(lambda: runs_silently(cluster), timeout=PATIENCE, interval=0.5)
+        with cluster.load(rate=RATE, seconds=10.0) as traffic:
+            served(traffic)
+        assert cluster.condition("Progressing") == ("True", "Rolling")
+        assert ready(cluster) == WORKERS - 1
+        cluster.apply(document("away"))
+        await whole(cluster)
     assert max(budget.samples) == WORKERS
 
 
@@ -117,3 +131,11 @@ def with_worker(**container):
     made = document("away")
     made["spec"]["pools"][0]["podTemplate"]["spec"]["containers"][0] |= container
     return made
+
+
+def runs_silently(cluster):
+    """Whether a worker runs that never listens."""
+    return any(
+        pod["status"].get("phase") == "Running" and "command" in pod["spec"]["containers"][0]
+        for pod in cluster.pods()
+    )
