@@ -207,8 +207,8 @@ def _own(before: tuple[float, float] | None, after: tuple[float, float] | None) 
 
 
 async def profile(pid: int, options: argparse.Namespace, endpoint: str) -> None:
-    """A flame graph of the router under the first rate, and shares by what its time goes into."""
-    seconds, rate = min(30.0, 60 * options.minutes), options.rates[0]
+    """A flame graph of the router under the middle rate, and shares by what its time goes into."""
+    seconds, rate = min(30.0, 60 * options.minutes), options.rates[len(options.rates) // 2]
     folder = options.pictures
     with tempfile.TemporaryDirectory() as name:
         folded = Path(name) / "folded"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 from collections import Counter
@@ -41,6 +42,7 @@ _PARTS: Sequence[tuple[str, Sequence[str]]] = (
 """What time goes into, and frames that tell so: a sample is what its innermost frame says that
 says anything. The first part that fits a frame counts; the last two fit what fits nothing."""
 _SILENT = len(_PARTS) - 2
+_TITLE = re.compile(r'(<text id="title"[^>]*>)[^<]*<')
 
 
 def together(told: Sequence[Told]) -> Told:
@@ -103,6 +105,14 @@ async def spy(pid: int, out: Path, *, kind: str, seconds: float) -> None:
     _, said = await child.communicate()
     if child.returncode:
         raise SystemExit(f"py-spy failed: {said.decode(errors='replace').strip()}")
+    if kind == "flamegraph":
+        _name(out)
+
+
+def _name(flames: Path) -> None:
+    """Its title is the command, with this machine's paths, until it has a better one."""
+    named = _TITLE.sub(r"\g<1>The router's time<", flames.read_text("utf-8"))
+    flames.write_text(named, "utf-8")
 
 
 def chart(runs: Sequence[Told], path: Path, *, goal: Mapping[str, float], cores: int) -> None:
@@ -116,10 +126,10 @@ def chart(runs: Sequence[Told], path: Path, *, goal: Mapping[str, float], cores:
         below = [a + b for a, b in zip(below, heights, strict=True)]
     full = [1000 * cores / run["rate"] for run in runs]
     left.plot(names, full, "k_", markersize=24, label=f"all of {cores} cores")
-    left.set_ylim(0, 1.3 * max(below))
+    left.set_ylim(0, 1.5 * max(below))
     left.set_ylabel("processor ms a request")
-    left.tick_params(axis="x", rotation=30)
-    left.legend(fontsize=8)
+    left.tick_params(axis="x", rotation=90, labelsize=8)
+    left.legend(fontsize=8, ncols=2)
     kinds = dict.fromkeys((run["what"], run["predictor"]) for run in runs)
     for kind in kinds:
         mine = [run for run in runs if (run["what"], run["predictor"]) == kind]
@@ -133,7 +143,7 @@ def chart(runs: Sequence[Told], path: Path, *, goal: Mapping[str, float], cores:
     right.set_yscale("log")
     right.set_xlabel("requests/s")
     right.set_ylabel("added latency, ms (grey: the goal)")
-    right.legend(fontsize=8)
+    right.legend(fontsize=7, ncols=2)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
