@@ -29,6 +29,8 @@ _SILENCE = 25.0
 """Seconds without a state, of which there is one every ten, after which a worker is lost."""
 _PAUSE = 0.5
 """Seconds before a worker is asked again that did not answer."""
+_A_SECOND = 100
+"""Workers that are asked again in a second at most: where all are away, to ask costs as well."""
 _TELL = 5.0
 """Seconds that a worker may take to accept an assignment."""
 
@@ -144,12 +146,13 @@ class Crew:
                             self._hear(name, await anext(states))
             except (ArgusError, TimeoutError, StopAsyncIteration) as error:
                 log.debug("%s tells nothing: %s", name, error)
-            self.states.pop(name, None)
+            known = self.states.pop(name, None)
             if not self.obeys:
                 # A process may come back at the same address, and counts its generations anew.
                 self._orders[name] = _Orders(may_hold=(self.loadouts[name],))
-            self._on_change()
-            await asyncio.sleep(_PAUSE)
+            if known is not None:
+                self._on_change()
+            await asyncio.sleep(pause(len(self._addresses)))
 
     def _hear(self, name: str, state: cluster_pb2.WorkerState) -> None:
         before, self.states[name] = self.states.get(name), state
@@ -162,6 +165,11 @@ class Crew:
             self.loadouts[name] = assigned
         if before is None or _gist(before) != _gist(state):
             self._on_change()
+
+
+def pause(workers: int) -> float:
+    """Seconds before one of so many workers is asked again that did not answer."""
+    return max(_PAUSE, workers / _A_SECOND)
 
 
 def _gist(state: cluster_pb2.WorkerState) -> tuple[object, ...]:
