@@ -19,6 +19,8 @@ from argus_rpc import tracing
 from argus_rpc.boundary import Boundary
 from argus_rpc.channel import MAX_MESSAGE_BYTES
 
+_PENDING = 10_000
+
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -26,6 +28,10 @@ _OPTIONS = (
     # Clients watch streams that may be silent for long: let them ask whether we live.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # Calls that came and were not taken yet. Beyond a thousand gRPC begins to cancel some by lot, which
+    # tells a client nothing: refusing is the service's own to do, with a reason and when to come again.
+    ("grpc.server.max_pending_requests", _PENDING),
+    ("grpc.server.max_pending_requests_hard_limit", _PENDING),
     ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),

@@ -163,6 +163,16 @@ async def test_health_tells_whether_requests_are_welcome(served):
             assert (answer.status == health_pb2.HealthCheckResponse.SERVING) is serving
 
 
+async def test_calls_that_all_come_at_once_are_all_answered(served):
+    server, channel, _, _ = served
+    await server.set_serving(True)
+    health = health_pb2_grpc.HealthStub(channel)
+    # All begin before the server's loop, which is this one, takes the first.
+    calls = [health.Check(health_pb2.HealthCheckRequest(), timeout=60) for _ in range(3000)]
+    answers = await asyncio.gather(*calls)
+    assert {answer.status for answer in answers} == {health_pb2.HealthCheckResponse.SERVING}
+
+
 async def test_reflection_lists_the_services(served):
     _, channel, _, _ = served
     call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
