@@ -30,7 +30,7 @@ async def browser():
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster(browser, tmp_path_factory):
-    document = cluster_document("studio", workers=2, steps=40)  # Long enough to be watched.
+    document = cluster_document("studio", workers=2, steps=200)  # Long enough to be watched.
     async with running_cluster(tmp_path_factory.mktemp("c"), document, console=True) as found:
         yield found
 
@@ -63,10 +63,10 @@ async def test_a_prompt_is_drawn_with_previews_and_says_its_level_and_why(look):
         assert await page.evaluate("() => window.seen") >= 2, "previews were shown"
         size = "() => document.querySelector('.easel img').naturalWidth"
         assert await page.evaluate(size) == 48
-        assert await page.locator("[data-test=level]").inner_text() == "first-40"
+        assert await page.locator("[data-test=level]").inner_text() == "first-200"
         await page.get_by_text("2 levels weighed").click()
-        await page.get_by_role("row", name="second-40").wait_for()
-        assert "Drawn at first-40" in await page.locator("p[role=status]").inner_text()
+        await page.get_by_role("row", name="second-200").wait_for()
+        assert "Drawn at first-200" in await page.locator("p[role=status]").inner_text()
 
 
 async def test_levels_are_drawn_side_by_side_from_the_same_seed(look):
@@ -76,7 +76,7 @@ async def test_levels_are_drawn_side_by_side_from_the_same_seed(look):
         await page.get_by_role("button", name="All levels side by side").click()
         await page.locator(".side img.done").nth(1).wait_for()
         titles = await page.locator(".side figcaption strong").all_inner_texts()
-        assert titles == ["first-40", "second-40"], "from dearest to cheapest"
+        assert titles == ["first-200", "second-200"], "from dearest to cheapest"
 
 
 async def test_a_plan_change_is_shown_and_tells_its_reason_by_keyboard_alone(look, cluster):
