@@ -28,8 +28,8 @@ _OPTIONS = (
     # Clients watch streams that may be silent for long: let them ask whether we live.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # Calls that came and were not taken yet. Beyond a thousand gRPC begins to cancel some by lot, which
-    # tells a client nothing: refusing is the service's own to do, with a reason and when to come again.
+    # Calls that came and were not taken yet. Beyond a thousand gRPC begins to cancel some by lot,
+    # which tells a client nothing: refusing is for admission, with a time to come again.
     ("grpc.server.max_pending_requests", _PENDING),
     ("grpc.server.max_pending_requests_hard_limit", _PENDING),
     ("grpc.server_handshake_timeout_ms", 10_000),
