@@ -106,8 +106,9 @@ async def test_copies_of_a_poison_that_wait_are_refused_with_it():
     workers = [ScriptedWorker(f"w{n}", "tiny") for n in range(2)]
     async with staged(*workers, cluster=cluster()) as stage:
         calls = [stage.draw("poison", seed=n) for n in range(4)]
-        innocent = stage.draw("a red circle")
         await eventually(lambda: all(worker.calls for worker in workers))
+        await eventually(lambda: stage.waiting == 2)
+        innocent = stage.draw("a red circle")
         await eventually(lambda: stage.waiting == 3)
         for worker in workers:
             worker.calls[0].fail(DEAD)
