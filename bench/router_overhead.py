@@ -20,8 +20,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
+from argus_rpc.meanwhile import under_way
 from support import costs, results, small
 from support.front import RELAY, ROUTER, front
 from support.process import ended
@@ -127,17 +127,6 @@ async def press(options: argparse.Namespace, endpoint: str, rate: float, seconds
     return costs.together(told)
 
 
-@asynccontextmanager
-async def kept(watch: Watch) -> AsyncIterator[None]:
-    """While this lasts, the watch looks."""
-    task = asyncio.create_task(watch.keep())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 async def measure(options: argparse.Namespace, what: str, *, predictor: bool) -> list[Run]:
     """All rates over one router, or relay."""
     found = []
@@ -148,7 +137,7 @@ async def measure(options: argparse.Namespace, what: str, *, predictor: bool) ->
             for rate in options.rates:
                 seconds, watch = 60 * options.minutes, Watch()
                 before = await own(told)
-                async with kept(watch):
+                async with under_way(watch.keep()):
                     load = await press(options, told["grpc"], rate, seconds)
                 spent = watch.seconds() | {"generators": load["cpu_seconds"]}
                 run = _run(load, spent, watch.memory, rate=rate, seconds=seconds)

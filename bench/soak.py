@@ -33,6 +33,7 @@ from argus_cli.load.sending import Line, Load
 from argus_cli.local.cluster import PREDICTOR, LocalCluster
 from argus_client import AsyncClient, Order
 from argus_control.planning import Planning
+from argus_rpc.meanwhile import under_way
 from support import results, small
 from support.asking import sendings
 from support.process import process
@@ -174,11 +175,9 @@ async def measure(options: argparse.Namespace, console: Console) -> dict[str, An
                         attempts=ATTEMPTS)  # fmt: skip
             load = Load(line, planned, most=20_000)
             faults = Faults(cluster, acts(cluster, second, store))
-            breaking = asyncio.create_task(faults.run(time.monotonic()))
             console.print(f"{len(planned)} requests at {rate:.1f} a second")
-            await load.run()
-            breaking.cancel()
-            await asyncio.gather(breaking, return_exceptions=True)
+            async with under_way(faults.run(time.monotonic())):
+                await load.run()
     found = checking.problems(load.records, expected=len(planned), grace=GRACE)
     whole = figures(load.records, duration=60 * options.minutes)
     record.write(load.records, options.log)

@@ -11,7 +11,7 @@ from argus_control.plans import seats
 from argus_core.errors import Unavailable
 from argus_core.spread import spread_cluster
 from argus_protos.v1 import cluster_pb2, worker_pb2
-from helpers import under_way
+from argus_rpc.meanwhile import under_way
 from router_support import READY, ScriptedWorker, cluster_of, collect, staged
 
 LOADING, STARTING = cluster_pb2.WORKER_PHASE_LOADING, cluster_pb2.WORKER_PHASE_STARTING

@@ -5,21 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
-
-
-@asynccontextmanager
-async def under_way(*steps: Coroutine[Any, Any, Any]) -> AsyncIterator[None]:
-    """Have these go on for the length of a block; what they end with is nobody's concern."""
-    tasks = [asyncio.create_task(step) for step in steps]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+from collections.abc import Awaitable, Callable
 
 
 async def eventually(

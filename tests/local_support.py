@@ -19,7 +19,7 @@ from argus_client import AsyncClient, Order
 from argus_client.retry import Retry
 from argus_control.planning import Planning
 from argus_core.errors import ArgusError
-from helpers import under_way
+from argus_rpc.meanwhile import under_way
 
 START = 180.0
 """Seconds for a cluster to be ready: importing torch twice takes long on a busy machine."""

@@ -17,6 +17,7 @@ from argus_cli.load.sending import Sending
 from argus_client import Order
 from argus_client.workers import assign_and_wait
 from argus_core.policies.policy import Duty, Floor, Policy, Prompt, Setting
+from argus_rpc.meanwhile import under_way
 
 _SWITCHED = 60.0
 """Seconds that a worker may take to hold something else."""
@@ -100,9 +101,5 @@ class Steered:
 async def steering(steered: Steered) -> AsyncIterator[Steered]:
     """The policy steers for the length of a block, beginning with what it wants at first."""
     await steered.settle()
-    turns = asyncio.create_task(steered.steer())
-    try:
+    async with under_way(steered.steer()):
         yield steered
-    finally:
-        turns.cancel()
-        await asyncio.gather(turns, return_exceptions=True)

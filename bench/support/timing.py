@@ -15,6 +15,7 @@ from argus_cli.local.cluster import LocalCluster
 from argus_client import AsyncClient, Order, Picture
 from argus_client.workers import assign_and_wait
 from argus_rpc.convert import seconds
+from argus_rpc.meanwhile import under_way
 
 _TIMED = 24
 """Pictures that a level is timed on, at least."""
@@ -117,9 +118,5 @@ async def looking_on(endpoint: str) -> AsyncIterator[Seen]:
                     seen.images[level] = seen.images.get(level, 0) + work.images
                     seen.total[level] = seen.total.get(level, 0.0) + seconds(work.seconds)
 
-    task = asyncio.create_task(look())
-    try:
+    async with under_way(look()):
         yield seen
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -23,10 +23,10 @@ from argus_protos.v1.worker_pb2_grpc import add_WorkerServiceServicer_to_server
 from argus_router.router import Router
 from argus_rpc import roster
 from argus_rpc.document import load_or_exit
+from argus_rpc.meanwhile import under_way
 from argus_rpc.server import Server
 from argus_rpc.tls import TlsFiles
 from control_support import ObedientWorker
-from helpers import under_way
 
 SECRET = Kind("v1", "Secret", "secrets")
 _LOOK = 0.1

@@ -15,9 +15,10 @@ from argus_client import AsyncClient, Order
 from argus_client.retry import Retry
 from argus_operator.gateway import Gateway
 from argus_operator.kinds import CLUSTER, EVENT, POD, Kind
+from argus_rpc.meanwhile import under_way
 from cluster.kubelet import Kubelet, running_kubelet
 from cluster.kubernetes import Kubernetes
-from helpers import eventually, under_way
+from helpers import eventually
 
 PATIENCE = 60.0
 

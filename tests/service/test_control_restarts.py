@@ -9,7 +9,8 @@ from argus_control.plans import seats
 from argus_core.spread import spread_cluster
 from argus_core.states import WorkerPhase
 from argus_protos.v1 import cluster_pb2, worker_pb2
-from helpers import eventually, under_way
+from argus_rpc.meanwhile import under_way
+from helpers import eventually
 from router_support import READY, ScriptedWorker, cluster_of
 
 PATIENCE = 60.0

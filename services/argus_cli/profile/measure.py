@@ -16,6 +16,7 @@ from argus_core.errors import ArgusError
 from argus_core.profile.document import ProfiledLevel
 from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_rpc.convert import seconds
+from argus_rpc.meanwhile import under_way
 
 WARM_UP = 2
 """Batches drawn before any is timed."""
@@ -136,12 +137,8 @@ async def _peak(address: str) -> AsyncIterator[list[int]]:
         except ArgusError:
             return  # Whoever draws hears of it too.
 
-    following = asyncio.create_task(follow())
-    try:
+    async with under_way(follow()):
         yield told
-    finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
 
 
 def _spread(samples: list[float]) -> dict[str, Any]:
