@@ -13,6 +13,7 @@ from argus_cli.local.cluster import LocalCluster
 from argus_client import AsyncClient, Order
 from argus_client.retry import Retry
 from argus_protos.v1.cluster_pb2 import WORKER_PHASE_DRAINING, WorkerState
+from argus_rpc.meanwhile import under_way
 from support.alarms import hung, pid
 from support.process import process
 from support.redis import RedisServer
@@ -52,40 +53,39 @@ async def gone(store: RedisServer) -> AsyncIterator[None]:
 @asynccontextmanager
 async def moved(cluster: LocalCluster) -> AsyncIterator[None]:
     """All workers hold one variant, then the other, and so on."""
-    turning = asyncio.create_task(_turn(cluster))
-    try:
-        yield
-    finally:
-        turning.cancel()
-        cluster.control.pins = {}
-        cluster.control.wake()
+    async with under_way(_turn(cluster)):
+        try:
+            yield
+        finally:
+            _pin(cluster, {})
 
 
 async def _turn(cluster: LocalCluster) -> None:
     while True:
         for variant in ("first", "second"):
-            cluster.control.pins = dict.fromkeys(cluster.workers, (variant,))
-            cluster.control.wake()
+            _pin(cluster, dict.fromkeys(cluster.workers, (variant,)))
             await asyncio.sleep(1.5)
+
+
+def _pin(cluster: LocalCluster, pins: dict[str, tuple[str, ...]]) -> None:
+    """Have workers hold these, by name; all others what is planned."""
+    cluster.control.pins = pins
+    cluster.control.wake()
 
 
 @asynccontextmanager
 async def stalled(cluster: LocalCluster, order: Order, variant: str) -> AsyncIterator[None]:
     """A worker hangs that shall hold a variant, and had first to end what it drew."""
-    async with AsyncClient(cluster.router["grpc"], retry=Retry(attempts=1)) as client:
-        drawing = asyncio.create_task(client.draw(order))
+    client = AsyncClient(cluster.router["grpc"], retry=Retry(attempts=1))
+    async with client, under_way(client.draw(order)):
         try:
             await _worker(client, lambda worker: worker.in_flight > 0)
-            cluster.control.pins = dict.fromkeys(cluster.workers, (variant,))
-            cluster.control.wake()
+            _pin(cluster, dict.fromkeys(cluster.workers, (variant,)))
             name = await _worker(client, lambda worker: worker.phase == WORKER_PHASE_DRAINING)
             with hung(pid(cluster, name)):
                 yield
         finally:
-            cluster.control.pins = {}
-            cluster.control.wake()
-            drawing.cancel()
-            await asyncio.gather(drawing, return_exceptions=True)
+            _pin(cluster, {})
 
 
 async def _worker(client: AsyncClient, wanted: Callable[[WorkerState], bool]) -> str:

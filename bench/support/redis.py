@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
+from argus_rpc.meanwhile import call_off
+
 PROGRAM = "redis-server"
 MISSING = f"there is no {PROGRAM} (Debian: apt-get install redis-server)"
 _START = 30.0
@@ -92,9 +94,7 @@ class SlowProxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await call_off(self._tasks)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -19,6 +19,7 @@ from argus_console.web import Front
 from argus_core.errors import InvalidRequest, Unavailable
 from argus_rpc import roster
 from argus_rpc.limits import Limits
+from argus_rpc.meanwhile import call_off
 from argus_rpc.tls import TlsFiles, ssl_context
 
 _LAST_WORDS = 1.0
@@ -108,8 +109,7 @@ class Console:
         """Close; pages say that they lost it."""
         await self._runner.cleanup()
         if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+            await call_off([self._watching])
 
 
 def _watch(

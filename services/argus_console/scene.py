@@ -19,6 +19,7 @@ from argus_console.watch import INTERVAL, WINDOW, RouterWatch
 from argus_protos.v1.cluster_pb2 import LevelSeconds
 from argus_protos.v1.control_pb2 import LoadReport, PlanRecord
 from argus_protos.v1.images_pb2 import DescribeClusterResponse
+from argus_rpc.meanwhile import call_off
 from argus_rpc.roster import Roster
 
 RECENT = 10.0
@@ -54,9 +55,7 @@ class Scene:
                 group.create_task(self._follow())
                 group.create_task(self._sample())
         finally:
-            for task in self._tasks.values():
-                task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            await call_off(self._tasks.values())
 
     async def newer(self, version: int, timeout: float) -> int:
         """Wait until there is something newer, or so many seconds; returns what there is."""

@@ -22,6 +22,7 @@ from argus_core.errors import ArgusError, Unavailable
 from argus_core.spread import Loadout
 from argus_core.states import WorkerPhase
 from argus_protos.v1 import cluster_pb2
+from argus_rpc.meanwhile import call_off
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +90,7 @@ class Crew:
     async def close(self) -> None:
         """Follow nobody any more."""
         self._closed = True
-        for task in self._following.values():
-            task.cancel()
-        await asyncio.gather(*self._following.values(), return_exceptions=True)
+        await call_off(self._following.values())
 
     def phase(self, name: str) -> WorkerPhase | None:
         """None for a worker that is lost."""

@@ -21,6 +21,7 @@ from argus_client import AsyncClient, Tls
 from argus_client.retry import Retry
 from argus_control.history import History
 from argus_protos.v1 import cluster_pb2, control_pb2
+from argus_rpc.meanwhile import call_off
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +89,7 @@ class RouterLine:
 
     async def close(self) -> None:
         """Hang up."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await call_off(self._tasks)
 
     def plan_changed(self) -> None:
         """Tell the router the plan."""

@@ -18,6 +18,7 @@ from argus_predictor.retrain import Retraining
 from argus_predictor.service import Predictor
 from argus_predictor.versions import Versions
 from argus_protos.v1.predictor_pb2_grpc import add_PredictorServiceServicer_to_server
+from argus_rpc.meanwhile import call_off
 from argus_rpc.metrics import Exposition
 from argus_rpc.server import Server
 
@@ -121,9 +122,7 @@ class Host:
 
     async def stop(self, grace: float) -> None:
         """Give calls under way so many seconds, then end."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await call_off(self._tasks)
         await self._server.stop(grace)
         self.predictor.close()
         if self.exposition is not None:

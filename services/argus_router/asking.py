@@ -21,6 +21,7 @@ import grpc
 
 from argus_protos.v1 import predictor_pb2
 from argus_rpc import tracing
+from argus_rpc.meanwhile import call_off
 
 if TYPE_CHECKING:
     from argus_protos.v1.predictor_pb2_grpc import PredictorServiceAsyncStub
@@ -62,9 +63,7 @@ class Asking:
     async def close(self) -> None:
         """Give up what is under way."""
         self._rest()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await call_off(self._tasks)
 
     async def ask(
         self, request: predictor_pb2.PredictRequest, *, timeout: float

@@ -25,6 +25,7 @@ from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_protos.v1.worker_pb2_grpc import WorkerServiceStub
 from argus_router.job import Job
 from argus_rpc.channel import open_channel
+from argus_rpc.meanwhile import call_off
 from argus_rpc.roster import Names, Roster
 
 if TYPE_CHECKING:
@@ -223,9 +224,7 @@ class Fleet:
     async def close(self) -> None:
         """Stop watching, and close every channel."""
         tasks = [*self._watches.values(), *([self._following] if self._following else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await call_off(tasks)
         for worker in [*self._workers.values(), *self._leaving]:
             await worker.close()
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from argus_cli.load.record import DROPPED, OK, UNANSWERED, Record
 from argus_client import Accepted, AsyncClient, Order, Picture, Retry, Tls
 from argus_core.errors import ArgusError
+from argus_rpc.meanwhile import call_off
 
 _SOON = 0.1
 """Seconds before the first request, for all to be ready."""
@@ -106,9 +107,7 @@ class Load:
                     task.add_done_callback(tasks.discard)
                 await asyncio.gather(*tasks)
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                await call_off(tasks)
 
     def _client(self, tenant: str) -> AsyncClient:
         line = self._line

@@ -35,6 +35,7 @@ from argus_core.errors import ArgusError, DeadlineMissed
 from argus_core.spec import ArgusCluster
 from argus_core.spread import spread_cluster
 from argus_protos.v1 import cluster_pb2
+from argus_rpc.meanwhile import call_off
 from argus_rpc.metrics import Exposition
 
 ROUTER, PREDICTOR, CONTROL, CONSOLE = "router", "predictor", "control", "console"
@@ -129,9 +130,7 @@ class LocalCluster:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._controlling:
-            task.cancel()
-        await asyncio.gather(*self._controlling, return_exceptions=True)
+        await call_off(self._controlling)
         with contextlib.suppress(ArgusError):
             self._keep_now()
         try:
@@ -282,9 +281,7 @@ class LocalCluster:
         done, pending = await asyncio.wait(
             {waiting, failing}, timeout=READY_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
         )
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await call_off(pending)
         if not done:
             slow = [v.name for v in self.supervisor.views.values() if v.state != ChildState.UP]
             raise DeadlineMissed(

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from argus_core.errors import ArgusError, DeadlineMissed, Exhausted, NotHeld, Unavailable
+from argus_rpc.meanwhile import call_off
 
 ATTEMPTS = 5
 """Times that a piece is begun."""
@@ -54,9 +55,7 @@ async def share_out(
         for ended in asyncio.as_completed(tasks):
             await ended
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await call_off(tasks)
     if shared.waiting:
         raise Unavailable(f"no worker is left: {shared.last}") from shared.last
 
