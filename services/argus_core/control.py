@@ -25,6 +25,7 @@ from argus_core.planning.bursts import Greatest
 from argus_core.planning.decide import decide
 from argus_core.planning.load import Load, LoadEstimator, LoadReport, LoadRules, Verdict
 from argus_core.planning.plan import Plan
+from argus_core.planning.posting import matched
 from argus_core.planning.problem import (
     Holding,
     LevelProfile,
@@ -34,7 +35,6 @@ from argus_core.planning.problem import (
     Rules,
 )
 from argus_core.planning.reversals import Reversals
-from argus_core.policies.posting import matched
 from argus_core.spread import Loadout
 
 _MARGIN = 1.0

@@ -41,6 +41,7 @@ from argus_router.run import Run
 from argus_router.waiting import Waiting, too_late
 from argus_rpc import tracing
 from argus_rpc.convert import seconds
+from argus_rpc.meanwhile import call_off
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,8 @@ class Dispatcher:
         self._expiry: tuple[float, asyncio.TimerHandle] | None = None
         """When those who wait are looked at for deadlines, on the loop's clock, and its timer."""
         self._round: asyncio.TimerHandle | None = None
-        self._runs: dict[Run, None] = {}
+        self._runs: dict[Job, list[Run]] = {}
+        """Attempts that are under way; of a job with none there is no entry."""
         self.looked: Callable[[], None] = lambda: None
         """Called whenever what waits, or what is free, may have changed."""
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -85,9 +87,7 @@ class Dispatcher:
         for timer in (self._expiry and self._expiry[1], self._round):
             if timer is not None:
                 timer.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await call_off(self._tasks)
 
     def apply(self, plan: cluster_pb2.Plan) -> None:
         """A plan is in force."""
@@ -107,8 +107,7 @@ class Dispatcher:
     def cancel(self, job: Job) -> None:
         """Forget a job: nobody waits for it any more. Its sink hears nothing."""
         self.waiting.cancel(job)
-        for run in job.runs:
-            run.cancel()
+        self._stop(job)
 
     def fail(self, job: Job, error: ArgusError) -> None:
         """End a job with an error, wherever it stands."""
@@ -147,11 +146,11 @@ class Dispatcher:
             heard=now,
             patience=patience,
             had=worker.each(now),
-            second=bool(job.runs),
+            second=job in self._runs,
         )
         job.attempts += 1
-        job.runs.append(run)
-        worker.running[job] = self._runs[run] = None
+        self._runs.setdefault(job, []).append(run)
+        worker.running[job] = None
         # A copy for each, as the span of one attempt is not to be that of another beside it.
         own = job.context.copy()
         run.task = asyncio.create_task(self._run(run), name=job.request_id, context=own)
@@ -196,9 +195,11 @@ class Dispatcher:
     def _ended(self, run: Run, task: asyncio.Task[Outcome]) -> None:
         job, worker = run.job, run.worker
         self._tasks.discard(task)
-        job.runs.remove(run)
+        self._runs[job].remove(run)
+        if not self._runs[job]:
+            del self._runs[job]
         run.had = worker.each(self._clock()) - run.had
-        del worker.running[job], self._runs[run]
+        del worker.running[job]
         worker.finishing.discard(job)
         if worker.retired:
             released = asyncio.create_task(self.fleet.release(worker))
@@ -224,7 +225,7 @@ class Dispatcher:
         if job.state is JobState.RUNNING:
             if isinstance(outcome, Refused):
                 self._rest(run)
-            if isinstance(outcome, Drawn | Failed) or not job.runs:
+            if isinstance(outcome, Drawn | Failed) or job not in self._runs:
                 self._settle(run, outcome)
         self._pump()
 
@@ -266,8 +267,8 @@ class Dispatcher:
             self._after_loss(job, outcome.error)
 
     def _stop(self, job: Job) -> None:
-        """Its answer is there: what else runs of it is of no use."""
-        for run in job.runs:
+        """What still runs of it is of no use."""
+        for run in self._runs.get(job, ()):
             run.cancel()
 
     def _rest(self, run: Run) -> None:
@@ -303,7 +304,7 @@ class Dispatcher:
             return
         refusal, known = quarantined(self.faults.held_for(job)), fingerprint(job)
         waiting = [e.item for v in self.queues.variants() for e in self.queues.entries(v)]
-        for other in [*waiting, *(r.job for r in self._runs), job]:
+        for other in [*waiting, *self._runs, job]:
             if other.state is not JobState.ENDED and fingerprint(other) == known:
                 self.fail(other, refusal)
 
@@ -319,11 +320,11 @@ class Dispatcher:
     def _look_round(self) -> None:
         """Give up what nothing is heard of, and have drawn again what is late, where it pays."""
         self._round, now = None, self._clock()
-        for run in tuple(self._runs):
+        for run in [run for runs in self._runs.values() for run in runs]:
             if now - run.heard > run.patience and not run.given_up:
                 run.given_up = True
                 run.cancel()
-            elif not run.given_up and len(run.job.runs) == 1 and not len(self.queues):
+            elif not run.given_up and len(self._runs[run.job]) == 1 and not len(self.queues):
                 if run.job.attempts >= self._spec.router.max_attempts:
                     continue
                 if (helper := self.faults.helper(run)) is not None:

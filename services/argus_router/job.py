@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from argus_core.choice import Decision
 from argus_core.errors import ArgusError
@@ -18,9 +18,6 @@ from argus_core.queue import Rank
 from argus_protos.v1 import worker_pb2
 from argus_router.answer import Start
 from argus_router.request import Terms
-
-if TYPE_CHECKING:
-    from argus_router.run import Run
 
 _OVERHEAD = 2048
 """Bytes that a job takes beside its texts, whose letters are counted as four each."""
@@ -110,8 +107,6 @@ class Job:
     """Seconds that fetching its start took; 0 where there was none."""
     context: Context = field(default_factory=copy_context, repr=False)
     """That its attempts run in: of its request, whose trace and name go with it."""
-    runs: list[Run] = field(default_factory=list, repr=False)
-    """Attempts that are under way."""
 
     @property
     def deadline(self) -> float:

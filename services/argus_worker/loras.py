@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from torch import nn
 
 from argus_worker.families.protocol import BadModel, LoraFile
+from argus_worker.likeness import shared_memory
 
 
 def added(pipeline: Any, files: Sequence[LoraFile]) -> Any:
@@ -46,16 +46,6 @@ def added(pipeline: Any, files: Sequence[LoraFile]) -> Any:
     like.fuse_lora(touchable, safe_fusing=True, adapter_names=names)
     like.unload_lora_weights()
     return like
-
-
-def shared_memory(components: dict[str, Any]) -> dict[int, Any]:
-    """A memo by which `deepcopy` makes new modules over the same tensors."""
-    memo: dict[int, Any] = {}
-    for module in (part for part in components.values() if isinstance(part, nn.Module)):
-        for parameter in module.parameters():
-            memo[id(parameter)] = nn.Parameter(parameter.detach(), requires_grad=False)
-        memo.update({id(buffer): buffer for buffer in module.buffers()})
-    return memo
 
 
 def _check(path: Path) -> None:

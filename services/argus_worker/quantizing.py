@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from argus_worker.blocks import blocks
-from argus_worker.loras import shared_memory
+from argus_worker.likeness import shared_memory
 
 _MOST = 127
 

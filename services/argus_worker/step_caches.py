@@ -15,7 +15,7 @@ from diffusers.hooks import MagCacheConfig, TaylorSeerCacheConfig
 from diffusers.hooks.mag_cache import FLUX_MAG_RATIOS
 
 from argus_core.step_cache import StepCache
-from argus_worker.loras import shared_memory
+from argus_worker.likeness import shared_memory
 
 SPARES = 2
 """Of a kind that are kept for the next sample; making one takes about as long as its modules are

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from argus_core.planning.posting import matched
 from argus_core.policies.allocation import Counts
 from argus_core.policies.policy import Duty, Setting
-from argus_core.policies.posting import matched
 
 
 def posts(setting: Setting, crew: Sequence[Duty | None], counts: Counts) -> list[int | None]:

@@ -11,15 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from PIL.Image import Image
 
 from argus_worker.families.facts import Facts
-
-if TYPE_CHECKING:
-    from argus_worker.step_caches import Lender
+from argus_worker.step_caches import Lender
 
 Rows = dict[str, torch.Tensor]
 """Conditioning of a forward: tensors by name, each with one sample a row."""
