@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from prometheus_client import CollectorRegistry
 
-from argus_core.spec import Slo
 from argus_operator.metrics import Metrics as OperatorMetrics
 from argus_predictor.metrics import Metrics as PredictorMetrics
 from argus_protos.v1 import cluster_pb2
@@ -14,6 +13,7 @@ from argus_router.metrics import Metrics as RouterMetrics
 from argus_worker.encodings import Encodings
 from argus_worker.metrics import Metrics as WorkerMetrics
 from argus_worker.tally import Tally
+from router_support import cluster_of
 
 _SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum", "")}
 
@@ -30,7 +30,7 @@ def metrics() -> set[str]:
     predictor = PredictorMetrics()
     predictor.store(answers=True)
     registries = (
-        RouterMetrics(Slo()).registry,
+        RouterMetrics(cluster_of().spec).registry,
         predictor.registry,
         WorkerMetrics(lambda: state, Tally(Store()), Encodings()).registry,
         OperatorMetrics().registry,

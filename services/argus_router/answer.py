@@ -57,6 +57,8 @@ class Start:
 
 REASONS = ("none", "lost", "timeout", "shed", "refused", "invalid")
 """For which the priors are used."""
+PARTS = ("start", "capture", "embedding")
+"""Of an answer, which may be malformed, and are then left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,7 @@ class Prediction:
     encoder: str = ""
     model_version: str = ""
     ignored: frozenset[str] = frozenset()
-    """What was malformed, of `start`, `capture` and `embedding`."""
+    """Those of `PARTS` that were malformed."""
 
 
 def read(

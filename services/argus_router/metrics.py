@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 from math import isfinite
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
-from argus_core.spec import Level, Slo
-from argus_router.answer import REASONS, Prediction
+from argus_core.spec import ClusterSpec, Level
+from argus_router.answer import PARTS, REASONS, Prediction
 from argus_router.faults import Fault
 from argus_router.job import Job
+from argus_router.load import Outcome
 from argus_router.promises import Promises
+from argus_router.request import Band
+from argus_router.scoring import Judged
 from argus_rpc.metrics import Children
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
@@ -21,12 +25,16 @@ _QUALITY = tuple(step / 20 for step in range(1, 21))
 
 
 class Metrics:
-    """One registry, so that two routers in one process do not meet."""
+    """One registry, so that two routers in one process do not meet.
 
-    def __init__(self, slo: Slo) -> None:
+    What can be told of the document's levels, variants and tenants is there from the start, as 0:
+    of a series that begins with 1, `rate` and `increase` miss the first event.
+    """
+
+    def __init__(self, spec: ClusterSpec) -> None:
         self.registry = CollectorRegistry()
         own = self.registry
-        self.promises = Promises(slo, own)
+        self.promises = Promises(spec.slo, own)
         self._requests = Children(
             Counter(
                 "argus_router_requests",
@@ -71,7 +79,6 @@ class Metrics:
             ["reason"],
             registry=own,
         )
-        # What was never counted is 0: a rate of a series that begins with 1 misses its first event.
         for reason in REASONS:
             self._fallback.labels(reason)
         self._ignored = Counter(
@@ -80,6 +87,8 @@ class Metrics:
             ["part"],
             registry=own,
         )
+        for part in PARTS:
+            self._ignored.labels(part)
         self._starts = Counter(
             "argus_router_starts",
             "Starts that were used, missed by the latent store, or not tried as they are closed.",
@@ -95,12 +104,16 @@ class Metrics:
             buckets=_SHORT,
             registry=own,
         )
+        for outcome in ("used", "missed"):
+            self._fetch.labels(outcome)
         self._judged = Counter(
             "argus_router_judged",
             "Of the sample of images served: scored, dropped, interrupted by real work, failed.",
             ["outcome"],
             registry=own,
         )
+        for outcome in Judged:
+            self._judged.labels(outcome)
         self._quality = Children(
             Histogram(
                 "argus_quality_score",
@@ -151,6 +164,9 @@ class Metrics:
             registry=own,
         )
         self._there: dict[str, bool] = {}
+        for part in ("predictor", "store", "control"):
+            for to in ("up", "down"):
+                self._changes.labels(part, to)
         self.holding = Gauge(
             "argus_router_variant_workers",
             "Workers that hold a variant and serve.",
@@ -176,6 +192,25 @@ class Metrics:
             registry=own,
         )
         self.plan = Gauge("argus_router_plan_id", "Of the plan that is followed.", registry=own)
+        self._begin(spec)
+
+    def _begin(self, spec: ClusterSpec) -> None:
+        """Have the series that the document's names make."""
+        bands = [band.name.lower() for band in Band]
+        for level in spec.ladder:
+            self._duration(level.variant, level.name)
+            self._queue(level.variant)
+            self._quality(level.name)
+            for band, outcome in product(bands, Outcome):
+                if outcome is not Outcome.INVALID:
+                    self._requests(level.variant, level.name, band, outcome)
+        for band, outcome in product([*bands, "none"], Outcome):
+            if outcome is not Outcome.OK:
+                self._requests("none", "none", band, outcome)
+        for tenant, outcome in product(
+            [*(tenant.name for tenant in spec.tenants), "other"], Outcome
+        ):
+            self._tenants(tenant, outcome)
 
     def fault(self, kind: str) -> None:
         """Something of `argus_router.faults.Fault` happened."""

@@ -72,7 +72,7 @@ class Router:
         Raises:
             InvalidRequest: a file cannot be read.
         """
-        clock, rng, metrics = time.monotonic, random.Random(), Metrics(cluster.spec.slo)
+        clock, rng, metrics = time.monotonic, random.Random(), Metrics(cluster.spec)
         self.dispatcher = Dispatcher(
             spec=cluster.spec,
             policy=PricePolicy(),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 from prometheus_client.metrics import MetricWrapperBase
 
 from argus_core.errors import Unavailable
+
+# Else there is a second series beside each, of when it began, which nobody reads.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 M = TypeVar("M", bound=MetricWrapperBase)
 

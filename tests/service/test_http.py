@@ -136,6 +136,26 @@ async def test_client_that_hangs_up_cancels_at_the_worker():
         await eventually(lambda: worker.calls[0].cancelled)
 
 
+async def test_series_of_the_document_begin_with_0(served):
+    stage, client, _ = served
+
+    async def count(name, **labels):
+        async with stage.session.get("/metrics") as answer:
+            families = text_string_to_metric_families(await answer.text())
+            return [
+                s.value for f in families for s in f.samples if (s.name, s.labels) == (name, labels)
+            ]
+
+    drawn = {"variant": "large", "level": "best", "priority": "normal", "outcome": "ok"}
+    assert await count("argus_router_requests_total", **drawn) == [0]
+    assert await count("argus_router_requests_total", **drawn | {"outcome": "failed"}) == [0]
+    assert await count("argus_router_tenant_images_total", tenant="other", outcome="ok") == [0]
+    lasted = {"variant": "large", "level": "best"}
+    assert await count("argus_router_request_duration_seconds_count", **lasted) == [0]
+    await client.images.generate(prompt="x")
+    assert await count("argus_router_requests_total", **drawn) == [1]
+
+
 async def test_metrics_are_counted_with_bounded_labels(served):
     stage, client, _ = served
     await client.images.generate(prompt="x", n=2)
