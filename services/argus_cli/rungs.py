@@ -68,6 +68,14 @@ def problems(
                 yield from _skips(field, level, can, family, shipped[level.variant], spec)
 
 
+def unweighed(spec: ClusterSpec, folder: Callable[[Variant], Path | None]) -> Iterator[Variant]:
+    """Variants that nothing is known of whether they fit a GPU; `folder` as for `problems`."""
+    for variant in spec.variants:
+        place = folder(variant)
+        if not place or not weighing.weights(place, variant):
+            yield variant
+
+
 def _memory(
     field: str, variant: Variant, folder: Path | None, spec: ClusterSpec
 ) -> Iterator[Violation]:

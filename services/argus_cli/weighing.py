@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ GPU_BYTES = {
 }
 """Memory by GPU type, as its maker states it; of a name that two sizes go by, the larger."""
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+_COPY = re.compile(r"\.(fp16|non_ema)[.-]")
+"""In the name of a file that holds again what another does."""
 _LONGEST = 100 * 2**20
 """Bytes of a head; safetensors allows no more."""
 
@@ -35,14 +38,17 @@ _LONGEST = 100 * 2**20
 def weights(folder: Path, variant: Variant) -> int:
     """Bytes that the variant's components take in its dtype; 0 where no file tells.
 
-    LoRAs are added to what there is. Eight bits are counted as if all of the denoiser's weights of
-    two dimensions were so, which is a little less than it takes.
+    Copies of other precisions beside them are not counted, as none is loaded. LoRAs are added to
+    what there is. Eight bits are counted as if all of the denoiser's weights of two dimensions were
+    so, which is a little less than it takes.
     """
     total, index = 0, _json(folder / "model_index.json")
     parts = [name for name, told in index.items() if isinstance(told, list) and told[0]]
     for part in parts:
         small = variant.quantization and part in ("unet", "transformer")
         for file in sorted((folder / part).glob("*.safetensors")):
+            if _COPY.search(file.name):
+                continue
             for shape in _shapes(file):
                 wide = 1 if small and len(shape) == 2 else _BYTES[variant.dtype]
                 total += prod(shape) * wide

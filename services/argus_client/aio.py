@@ -104,7 +104,7 @@ class AsyncClient:
         order: Order,
         *,
         on_accepted: Callable[[Accepted], None] = nothing,
-        on_progress: Callable[[Progress], None] = nothing,
+        on_progress: Callable[[Progress], None] | None = None,
         on_retry: Heard = nothing,
     ) -> list[Picture]:
         """The images of a request, in their order.
@@ -113,7 +113,7 @@ class AsyncClient:
             order: what to draw.
             on_accepted: hears of each image's first decision.
             on_progress: hears of each denoising step; a preview comes with it where asked for.
-                Without it no step is told of.
+                None, and the router sends no steps.
             on_retry: hears what a try ended with, and after how many seconds the next is made.
 
         Raises:
@@ -194,9 +194,9 @@ class AsyncClient:
         order: Order,
         patience: Patience,
         on_accepted: Callable[[Accepted], None],
-        on_progress: Callable[[Progress], None],
+        on_progress: Callable[[Progress], None] | None,
     ) -> list[Picture]:
-        drawn, heard = Collected(on_accepted, on_progress), on_progress is not nothing
+        drawn, heard = Collected(on_accepted, on_progress), on_progress is not None
         async with aclosing(self._generate_once(order, patience, progress=heard)) as events:
             async for event in events:
                 drawn.hear(event)

@@ -192,7 +192,9 @@ class Collected:
     """The pictures among a request's events; the others are told to whoever wants to hear."""
 
     def __init__(
-        self, on_accepted: Callable[[Accepted], None], on_progress: Callable[[Progress], None]
+        self,
+        on_accepted: Callable[[Accepted], None],
+        on_progress: Callable[[Progress], None] | None,
     ) -> None:
         self._on_accepted, self._on_progress = on_accepted, on_progress
         self._drawn: list[Picture] = []
@@ -202,7 +204,8 @@ class Collected:
         if isinstance(event, Picture):
             self._drawn.append(event)
         elif isinstance(event, Progress):
-            self._on_progress(event)
+            if self._on_progress is not None:
+                self._on_progress(event)
         else:
             self._on_accepted(event)
 

@@ -76,7 +76,7 @@ class Client:
         order: Order,
         *,
         on_accepted: Callable[[Accepted], None] = nothing,
-        on_progress: Callable[[Progress], None] = nothing,
+        on_progress: Callable[[Progress], None] | None = None,
         on_retry: Heard = nothing,
     ) -> list[Picture]:
         """See `AsyncClient.draw`."""
@@ -110,9 +110,9 @@ class Client:
         order: Order,
         patience: Patience,
         on_accepted: Callable[[Accepted], None],
-        on_progress: Callable[[Progress], None],
+        on_progress: Callable[[Progress], None] | None,
     ) -> list[Picture]:
-        drawn, heard = Collected(on_accepted, on_progress), on_progress is not nothing
+        drawn, heard = Collected(on_accepted, on_progress), on_progress is not None
         with closing(self._generate_once(order, patience, progress=heard)) as events:
             for event in events:
                 drawn.hear(event)

@@ -17,15 +17,18 @@ from argus_worker.families.protocol import BadModel, LoraFile
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _BUILTIN = "builtin:"
+# Components only: single-file checkpoints, pickles and scripts stay where they are.
+_WANTED = ["model_index.json", "*/*.json", "*/*.txt", "*/*.safetensors"]
+_UNWANTED = ["*.fp16.safetensors", "*.non_ema.safetensors"]
 _PROBE = 64 * 1024
 """Bytes read at three places of each file of weights."""
 
 
-def resolve(variant: Variant) -> Path:
+def resolve(variant: Variant, *, only_here: bool = False) -> Path:
     """The diffusers folder of a variant; a hub id is downloaded unless it is here already.
 
     Raises:
-        BadModel: there is none.
+        BadModel: there is none, or with `only_here` none on this machine.
     """
     model = variant.model
     if model.startswith(_BUILTIN):
@@ -38,13 +41,7 @@ def resolve(variant: Variant) -> Path:
         return folder
     if folder.is_absolute() or not _HUB_ID.fullmatch(model):
         raise BadModel(f"no directory {model}")
-    # Components only: single-file checkpoints, pickles and scripts stay where they are.
-    return _download(
-        model,
-        variant.revision,
-        allow=["model_index.json", "*/*.json", "*/*.txt", "*/*.safetensors"],
-        ignore=["*.fp16.safetensors", "*.non_ema.safetensors"],
-    )
+    return _download(model, variant.revision, allow=_WANTED, ignore=_UNWANTED, only_here=only_here)
 
 
 def find_lora(lora: Lora) -> LoraFile:
@@ -106,7 +103,14 @@ def encoder(folder: Path, parts: Iterable[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _download(model: str, revision: str | None, *, allow: list[str], ignore: list[str]) -> Path:
+def _download(
+    model: str,
+    revision: str | None,
+    *,
+    allow: list[str],
+    ignore: list[str],
+    only_here: bool = False,
+) -> Path:
     """A folder of a hub's repository, with those files of it.
 
     Raises:
@@ -114,7 +118,11 @@ def _download(model: str, revision: str | None, *, allow: list[str], ignore: lis
     """
     try:
         folder = snapshot_download(
-            model, revision=revision, allow_patterns=allow, ignore_patterns=ignore
+            model,
+            revision=revision,
+            allow_patterns=allow,
+            ignore_patterns=ignore,
+            local_files_only=only_here,
         )
     except Exception as error:  # the hub's client raises its own, requests' and the system's
         raise BadModel(f"{model} is neither a directory nor to be had: {error}") from error

@@ -43,6 +43,8 @@ class Tuned:
     """Why none do although they should; empty otherwise."""
     attention: str = attention.TORCH
     """Its kernels; see `argus_worker.attention`."""
+    quantization: str = ""
+    """Of its denoiser's weights; empty for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +131,7 @@ class Tuner:
         held.family.kernels = attention.preferring(kernels)
         # Compiled last: the compiler takes the kernels that it finds chosen.
         tuned = self._compiled(held) if self._compiles(variant) else Tuned()
-        return replace(tuned, attention=kernels)
+        return replace(tuned, attention=kernels, quantization=variant.quantization or "")
 
     def _quickest(self, held: Held) -> str:
         limits, guided = held.family.limits, held.family.FACTS.guided

@@ -301,5 +301,8 @@ class Worker:
 
 def _tuning(tuned: Tuned) -> cluster_pb2.Tuning:
     return cluster_pb2.Tuning(
-        compiled_blocks=tuned.blocks, reason=tuned.reason, attention=tuned.attention
+        compiled_blocks=tuned.blocks,
+        reason=tuned.reason,
+        attention=tuned.attention,
+        quantization=tuned.quantization,
     )

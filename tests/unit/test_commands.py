@@ -9,6 +9,8 @@ from PIL import Image
 from argus_cli import main
 from argus_cli.commands.demo import PROMPTS, is_exact
 from argus_cli.commands.draw import SHOWN, enlarge, write
+from argus_cli.commands.status import tuned
+from argus_protos.v1.cluster_pb2 import Tuning, WorkerState
 from argus_shapes import captions
 
 
@@ -65,6 +67,21 @@ def test_raw_pixels_are_written_as_they_came_and_several_get_numbers(tmp_path):
     numbered = write(drawn, tmp_path / "out.webp", 2, None)
     assert numbered.name == "out-1.webp"
     assert Image.open(numbered).size == (SHOWN, SHOWN)
+
+
+def test_status_tells_how_a_workers_forwards_are_run():
+    plain = Tuning(attention="torch")
+    quick = Tuning(compiled_blocks=70, attention="flash")
+    small = Tuning(reason="it could not be compiled: no C compiler", quantization="int8")
+    for tunings, said in (
+        ({"a": plain}, ""),
+        ({"a": quick}, "70 blocks compiled, flash attention"),
+        ({"a": small}, "int8, it could not be compiled: no C compiler"),
+        ({"a": quick, "b": plain, "c": Tuning(quantization="int8")},
+         "a: 70 blocks compiled, flash attention; c: int8"),
+    ):  # fmt: skip
+        assert tuned(WorkerState(loadout=list(tunings), tunings=tunings)) == said
+    assert not tuned(WorkerState(loadout=["a"])), "a worker before it told of tunings"
 
 
 def test_demo_goes_from_easy_to_hard_and_every_prompt_can_be_checked():

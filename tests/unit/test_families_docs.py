@@ -52,8 +52,10 @@ def test_the_table_tells_every_family_as_it_is():
     assert not told
 
 
-def test_the_check_prints_what_the_page_says(tmp_path):
-    (shown, answer), (wrong, problem) = re.findall(r"\$ argus (.+?)\n(.+?)\n", PAGE)
+def test_the_check_prints_what_the_page_says(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    shells = re.findall(r"```console\n\$ argus (.+?)\n(.+?)\n```", PAGE, re.DOTALL)
+    (shown, answer), (wrong, problem) = shells
     good = CliRunner().invoke(app, shown.replace("manifests", f"{ROOT}/manifests").split())
     assert (good.exit_code, good.output.strip()) == (0, answer)
     document = yaml.safe_load((ROOT / "manifests/samples/open-80gb.yaml").read_text())

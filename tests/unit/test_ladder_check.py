@@ -1,6 +1,7 @@
 """A ladder is held to what families can do, and the field that asks for more is named."""
 
 import json
+import shutil
 from pathlib import Path
 
 import diffusers
@@ -11,7 +12,7 @@ from safetensors.torch import save_file
 
 from argus_cli import weighing
 from argus_cli.commands.ladder import _facts, _folder
-from argus_cli.rungs import HISTORY, problems
+from argus_cli.rungs import HISTORY, problems, unweighed
 from argus_core.spec import Variant, parse_cluster
 from argus_worker.components import resumable
 
@@ -144,6 +145,24 @@ def folder(tmp_path):
 def test_weights_are_weighed_by_the_heads_of_their_files(folder, fields, takes):
     variant = Variant(name="v", model=str(folder), family="flux", **fields)
     assert weighing.weights(folder, variant) == takes
+
+
+def test_a_copy_in_another_precision_is_not_weighed_too(folder):
+    shutil.copy(folder / "vae" / "w.safetensors", folder / "vae" / "w.fp16.safetensors")
+    variant = Variant(name="v", model=str(folder), family="flux")
+    assert weighing.weights(folder, variant) == 3500 * 4
+
+
+def test_models_of_the_hub_are_weighed_where_they_were_downloaded(folder, tmp_path, monkeypatch):
+    hub = tmp_path / "hub"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub))
+    spec = document(model="some/model", family="flux")
+    assert [variant.name for variant in unweighed(spec, _folder)] == ["v"]
+    kept, commit = hub / "models--some--model", "0" * 40
+    shutil.copytree(folder, kept / "snapshots" / commit, ignore=lambda *_: {"hub"})
+    (kept / "refs").mkdir()
+    (kept / "refs" / "main").write_text(commit)
+    assert not list(unweighed(spec, _folder))
 
 
 def test_what_is_no_file_of_weights_weighs_nothing(folder):

@@ -11,6 +11,7 @@ from argus_worker.masters import Masters
 from argus_worker.quantizing import Int8Linear
 from argus_worker.residency import pointer, size
 from argus_worker.sample import Sample
+from argus_worker.tuning import Tuner
 from engine_support import TINY, order
 from families_support import CASES, DISTINCT
 from loras_support import write_lora
@@ -35,6 +36,13 @@ def drawn(held, **fields):
 
 def near(one, other):
     return (one - other).abs().mean() <= TOLERANCE * (other.max() - other.min())
+
+
+def test_it_is_told_of_a_variant_that_has_them():
+    tuner = Tuner({"tiny": TINY, "small": SMALL}, device=CPU)
+    known = masters(TINY, SMALL)
+    tuned = tuner.ready([known.fetch(name)[0] for name in ("tiny", "small")]).tuned
+    assert {name: one.quantization for name, one in tuned.items()} == {"tiny": "", "small": "int8"}
 
 
 def test_a_layer_is_off_by_half_a_scale_at_most():

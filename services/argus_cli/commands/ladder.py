@@ -30,9 +30,12 @@ def check(
         typer.Option("-f", "--file", help="ArgusCluster document; the small studio without one."),
     ] = None,
 ) -> None:
-    """Hold every level against what its variant's family can do; no weights are read."""
+    """Hold every level against what its variant's family can do; no weights are read.
+
+    Weights are weighed against the memory of GPUs where they are on this machine.
+    """
     from argus_cli.document import load_document  # noqa: PLC0415 - slow to import
-    from argus_cli.rungs import problems  # noqa: PLC0415
+    from argus_cli.rungs import problems, unweighed  # noqa: PLC0415
 
     spec = load_document(file)[1].spec
     found = list(problems(spec, _facts, _folder))
@@ -45,6 +48,12 @@ def check(
     if found:
         sys.exit(1)
     console.print(f"{len(spec.ladder)} levels of {len(spec.variants)} variants: all can be drawn")
+    if unknown := ", ".join(variant.name for variant in unweighed(spec, _folder)):
+        console.print(
+            f"not weighed against GPUs' memory, as their weights are not here: {escape(unknown)}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _facts(family: str) -> Facts:
@@ -60,5 +69,10 @@ def _facts(family: str) -> Facts:
 
 def _folder(variant: Variant) -> Path | None:
     """Where the model is, if it is here; nothing is downloaded."""
-    folder = Path(variant.model).expanduser()
-    return folder if folder.is_dir() else None
+    from argus_worker.families.protocol import BadModel  # noqa: PLC0415 - brings torch
+    from argus_worker.sources import resolve  # noqa: PLC0415
+
+    try:
+        return resolve(variant, only_here=True)
+    except BadModel:
+        return None

@@ -23,7 +23,7 @@ from argus_cli.local.reach import (
 
 if TYPE_CHECKING:
     from argus_client import Tls
-    from argus_protos.v1.cluster_pb2 import Plan
+    from argus_protos.v1.cluster_pb2 import Plan, WorkerState
     from argus_protos.v1.images_pb2 import DescribeClusterResponse
 
 console = Console()
@@ -99,7 +99,8 @@ def _measured(cluster: DescribeClusterResponse, level: str) -> str:
 def _workers(cluster: DescribeClusterResponse) -> Table:
     from argus_protos.v1.cluster_pb2 import WorkerPhase  # noqa: PLC0415 - brings protobuf
 
-    table = Table("worker", "pool", "phase", "holds", "busy", "memory", "device", title="Workers")
+    columns = ("worker", "pool", "phase", "holds", "tuned", "busy", "memory", "device")
+    table = Table(*columns, title="Workers")
     for worker in cluster.workers:
         phase = WorkerPhase.Name(worker.phase).removeprefix("WORKER_PHASE_").lower()
         table.add_row(
@@ -107,11 +108,28 @@ def _workers(cluster: DescribeClusterResponse) -> Table:
             worker.pool,
             f"{phase}: {worker.reason}" if worker.reason else phase,
             ", ".join(worker.loadout),
+            tuned(worker),
             f"{worker.in_flight}/{worker.slots}",
             f"{worker.memory.host_bytes / 2**20:.0f} MiB",
             worker.health.device,
         )
     return table
+
+
+def tuned(worker: WorkerState) -> str:
+    """How the forwards of what a worker holds are run, where not simply as they are."""
+    told = {}
+    for variant in worker.loadout:
+        if (tuning := worker.tunings.get(variant)) is None:
+            continue
+        blocks = f"{tuning.compiled_blocks} blocks compiled" if tuning.compiled_blocks else ""
+        without = tuning.reason or ""
+        kernels = f"{tuning.attention} attention" if tuning.attention not in ("", "torch") else ""
+        if said := ", ".join(filter(None, (blocks, kernels, tuning.quantization, without))):
+            told[variant] = said
+    if len(worker.loadout) == 1:
+        return "".join(told.values())
+    return "; ".join(f"{variant}: {said}" for variant, said in told.items())
 
 
 def _plan(plan: Plan) -> Table:

@@ -422,6 +422,7 @@ class Tuning(_message.Message):
     COMPILED_BLOCKS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     ATTENTION_FIELD_NUMBER: _builtins.int
+    QUANTIZATION_FIELD_NUMBER: _builtins.int
     compiled_blocks: _builtins.int
     """Blocks of its denoiser that run compiled; 0 where none do."""
     reason: _builtins.str
@@ -430,16 +431,19 @@ class Tuning(_message.Message):
     """Kernels of its denoiser's attention: "torch" where torch chooses, else "flash", "cudnn",
     "efficient" or "math".
     """
+    quantization: _builtins.str
+    """"int8" where its denoiser's weights are in eight bits; empty where they are as wide as its dtype."""
     def __init__(
         self,
         *,
         compiled_blocks: _builtins.int = ...,
         reason: _builtins.str = ...,
         attention: _builtins.str = ...,
+        quantization: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attention", b"attention", "compiled_blocks", b"compiled_blocks", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attention", b"attention", "compiled_blocks", b"compiled_blocks", "quantization", b"quantization", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
