@@ -5,20 +5,22 @@
 A whole cluster of real processes with its latents in a real Redis, and a second router beside the
 first, under 1.2 times what its fastest level carries. Every twenty seconds something breaks: a
 worker is killed, a worker hangs, the predictor is killed, the store goes down, one router is
-restarted, then the other. Clients know both routers, and come again where one is away. Each request
-is then checked (`argus_cli.load.checking`). Prints what broke and what became of requests, and
-writes JSON.
+restarted, then the other. The load is put on by `argus load`, a process of its own, whose clients
+know both routers and come again where one is away. Each request in its log is then checked
+(`argus_cli.load.checking`). Prints what broke and what became of requests, and writes JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -27,15 +29,15 @@ from typing import Any
 from rich.console import Console
 
 from argus_cli.document import load_document
-from argus_cli.load import checking, record, report
-from argus_cli.load.figures import figures
-from argus_cli.load.sending import Line, Load
+from argus_cli.load import checking, record
+from argus_cli.load.record import OK
+from argus_cli.load.sending import Sending
 from argus_cli.local.cluster import PREDICTOR, LocalCluster
 from argus_client import AsyncClient, Order
 from argus_control.planning import Planning
 from argus_rpc.meanwhile import under_way
 from support import results, small
-from support.asking import sendings
+from support.asking import PROMPTS, sendings
 from support.process import process
 from support.redis import redis_server
 
@@ -48,6 +50,8 @@ DEADLINE = 20.0
 ATTEMPTS = 4
 """Tries of a client: a router that is away is no answer."""
 GRACE = 2.0
+MOST = 20_000
+"""Requests under way at most."""
 TIMED, AT_ONCE = 25, 8
 """Images that so many clients ask for, one after the other, to see what is carried."""
 
@@ -159,6 +163,40 @@ async def carried(address: str) -> float:
         return AT_ONCE * TIMED / (time.monotonic() - began)
 
 
+def written(planned: Sequence[Sending], folder: Path) -> tuple[Path, Path]:
+    """The requests as a trace and a file of prompts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    trace, prompts = folder / "trace.csv", folder / "prompts.txt"
+    texts = {sending.prompt: sending.order.prompt for sending in planned}
+    prompts.write_text("".join(f"{texts.get(i, 'a red circle')}\n" for i in range(PROMPTS)))
+    rows = (f"{sending.at:.6f},{sending.prompt}\n" for sending in planned)
+    trace.write_text("arrival_s,prompt_id\n" + "".join(rows))
+    return trace, prompts
+
+
+async def loaded_with(planned: Sequence[Sending], endpoint: str, folder: Path) -> None:
+    """Put the load on, by the command that users have; its log is in the folder then.
+
+    Raises:
+        RuntimeError: the command failed.
+    """
+    trace, prompts = written(planned, folder)
+    told = {
+        "trace": trace, "prompts": prompts, "endpoint": endpoint, "clients": 2,
+        "attempts": ATTEMPTS, "deadline": f"{DEADLINE}s", "most": MOST, "out": folder,
+    }  # fmt: skip
+    options = [part for name, value in told.items() for part in (f"--{name}", str(value))]
+    command = Path(sys.executable).with_name("argus")
+    child = await asyncio.create_subprocess_exec(command, "load", *options)
+    try:
+        if await child.wait():
+            raise RuntimeError(f"argus load ended with {child.returncode}")
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+
+
 async def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     """The soak."""
     with tempfile.TemporaryDirectory() as name:
@@ -171,24 +209,22 @@ async def measure(options: argparse.Namespace, console: Console) -> dict[str, An
             stack.push_async_callback(second.end)
             rate = options.load * await carried(cluster.router["grpc"])
             planned = sendings(rate, 60 * options.minutes, seed=1, deadline=DEADLINE)
-            line = Line(endpoint=f"{cluster.router['grpc']},{second.address}", clients=2,
-                        attempts=ATTEMPTS)  # fmt: skip
-            load = Load(line, planned, most=20_000)
             faults = Faults(cluster, acts(cluster, second, store))
             console.print(f"{len(planned)} requests at {rate:.1f} a second")
+            both = f"{cluster.router['grpc']},{second.address}"
             async with under_way(faults.run(time.monotonic())):
-                await load.run()
-    found = checking.problems(load.records, expected=len(planned), grace=GRACE)
-    whole = figures(load.records, duration=60 * options.minutes)
-    record.write(load.records, options.log)
+                await loaded_with(planned, both, options.log)
+    records = record.read(options.log / "requests.jsonl")
+    found = checking.problems(records, expected=len(planned), grace=GRACE)
     return {
         "rate": rate,
         "minutes": options.minutes,
         "faults": faults.told,
         "problems": found[:50],
         "problems_in_all": len(found),
-        "codes": dict(whole.codes),
-        "figures": report.document({}, whole, {}),
+        "codes": dict(Counter(r.code for r in records)),
+        "late": sum(r.code == OK and not r.in_time for r in records),
+        "figures": json.loads((options.log / "report.json").read_text()),
     }
 
 
@@ -197,14 +233,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--load", type=float, default=1.2, help="of what the fastest level carries")
-    parser.add_argument("--log", type=Path, default=Path("out/soak.jsonl"))
+    parser.add_argument(
+        "--log", type=Path, default=Path("out/soak"), help="folder of the load's log"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS)
     options, console = parser.parse_args(), Console()
-    options.log.parent.mkdir(parents=True, exist_ok=True)
     found = asyncio.run(measure(options, console))
     question = "Through faults and overload: does every request get exactly one answer, in time?"
     results.write({"question": question, **results.origin(sys.argv), **found}, options.out)
-    console.print(f"{len(found['faults'])} faults; codes {found['codes']}")
+    console.print(f"{len(found['faults'])} faults; {found['codes']}; {found['late']} OK came late")
     for problem in found["problems"]:
         console.print(problem, style="red", highlight=False)
     console.print(f"{found['problems_in_all']} problems. Figures in {options.out}")
