@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-
 import pytest
 
 from argus_client import AsyncClient, Order, Retry, Tls
 from argus_core.errors import ArgusError
 from argus_operator.kinds import CONFIG_MAP
-from argus_rpc.keys import line, new_key
+from argus_rpc.keys import new_key
+from cluster.closed import ROUTER, certificate, secrets
 from cluster.kubernetes import Kubernetes
 from cluster.operating import PATIENCE, Operator, document, studio
 from helpers import eventually
@@ -21,36 +20,12 @@ SHOP = new_key()
 ONCE = Retry(attempts=1)
 
 
-def secret(name, **data):
-    coded = {key: base64.b64encode(text).decode() for key, text in data.items()}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": coded}
-
-
-def certificate(authority, folder, name):
-    """As cert-manager fills a Secret."""
-    folder.mkdir(exist_ok=True)
-    chain, key = authority.issue(folder, name)
-    data = {"tls.crt": chain.read_bytes(), "tls.key": key.read_bytes(), "ca.crt": authority.pem}
-    for entry, text in data.items():
-        (folder / entry).write_bytes(text)
-    return data
-
-
 async def guarded(cluster, authority, folder):
     """A cluster with mutual TLS and API keys, of which the operator has a certificate."""
     host = f"demo-router.{cluster.namespace}.svc"
-    tls = certificate(authority, folder / "routers", host)
-    await cluster.apply(secret("tls", **tls))
-    await cluster.apply(secret("keys", keys=line("shop", SHOP).encode()))
-    await cluster.apply(
-        document(
-            1,
-            router={
-                "tls": {"secretName": "tls", "clientCertificates": True},
-                "apiKeys": {"secretName": "keys"},
-            },
-        )
-    )
+    for made in secrets(authority, folder / "routers", host, SHOP):
+        await cluster.apply(made)
+    await cluster.apply(document(1, router=ROUTER))
     return host
 
 

@@ -4,12 +4,15 @@ import json
 
 import pytest
 
+from argus_rpc.keys import new_key
 from cluster.charts import MATRIX, render
-from cluster.installed import SYSTEM
+from cluster.closed import ROUTER, certificate, secret, secrets
+from cluster.installed import CHARTS, SYSTEM, put
 from cluster.kubernetes import CommandFailed, Kubernetes
 from cluster.rights import granted, used
 from cluster.studio import PATIENCE, document, studio
 from helpers import eventually
+from security_support import Authority
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 POD_MONITOR = {
@@ -44,25 +47,36 @@ def pool(name, **more):
 async def test_the_operator_needs_every_right_that_the_chart_grants(
     installed: Kubernetes, tmp_path
 ):
-    """A cluster with all that there can be is made, rolled, made smaller, and loses its monitor."""
+    """A cluster with all that there can be is made, rolled, made smaller, and loses its monitor.
+
+    Its routers are closed, and are probed by a kubelet, which has no certificate to show.
+    """
     audit = installed.state / "log" / "audit.log"
     before_us = audit.stat().st_size
-    # What it asks for when it starts counts too.
-    for verb in ("restart", "status"):
-        installed.kubectl("rollout", verb, "deployment/argus-operator", "-n", SYSTEM)
+    authority, host = Authority(), "rights-router.rights.svc"
+    mine = certificate(authority, tmp_path / "operator", "argus-operator")
+    installed.apply(secret("closed", **mine), namespace=SYSTEM)
+    # It begins anew: what it asks for when it starts counts too.
+    put(installed, "argus", CHARTS["argus"], "--set", "operator.routers.tlsSecret=closed")
     installed.apply(POD_MONITOR)
     installed.wait_for_kind(POD_MONITOR["metadata"]["name"])
-    monitored = {"observability": {"podMonitor": True}}
-    with studio(installed, "rights", pools=[pool("one"), pool("two")], **monitored) as cluster:
+    more = {"observability": {"podMonitor": True}, "router": ROUTER}
+    with studio(installed, "rights", pools=[pool("one"), pool("two")], **more) as cluster:
+        made = secrets(authority, tmp_path / "routers", host, new_key())
+        installed.apply(*made, namespace=cluster.namespace)
         await cluster.becomes("Ready", "True")
+        # It hears the routers.
+        await cluster.becomes("SLOMet", "Unknown", "NoTraffic")
         before = {pod["metadata"]["uid"] for pod in cluster.pods()}
-        cluster.apply(document("rights", pools=[pool("one", threads=2)]))
+        cluster.apply(document("rights", pools=[pool("one", threads=2)], router=ROUTER))
         await eventually(
             lambda: len(cluster.pods()) == 1 and cluster.pods()[0]["metadata"]["uid"] not in before,
             timeout=PATIENCE,
             interval=0.5,
         )
         await cluster.becomes("Ready", "True")
+        (router,) = cluster.pods("router")
+        assert not any(s["restartCount"] for s in router["status"]["containerStatuses"])
         asked = used(audit, f"{SYSTEM}:argus-operator", since=before_us)
     rules = [
         rule

@@ -1,10 +1,14 @@
-"""Upgrades under load: from the version before, and of a cluster's model.
+"""Upgrades under load: from the version before, of a cluster's model, to the next version and back.
 
 The version before is its charts (see `previous/`) with the images of its own code. A clone without
-history has today's under the old tag in their place, and today's resource with them.
+history has today's under the old tag in their place, and today's resource with them. The version
+after is today's under another tag, and a resource that has a field more.
 """
 
+import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -17,7 +21,9 @@ from helpers import eventually
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 COMMIT = "76b0f4010717474016bc43cd7931827018b24b4c"
 IMAGES = ("operator", "router", "predictor", "worker")
-"""Of the version before."""
+"""Of the versions before and after."""
+AFTER = "after"
+SLO = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/slo/properties"
 KINDS = "all,configmaps,serviceaccounts,networkpolicies,poddisruptionbudgets"
 
 
@@ -48,6 +54,19 @@ async def test_an_upgrade_costs_neither_a_prompt_nor_a_gpu_more(
             await replaced(cluster, old, uids)
             history = loaded.get("configmap", "upgrade-plans", "-n", cluster.namespace)
             assert history["data"]
+
+            with newer_resource(loaded):
+                (today,) = images(cluster)
+                tag(loaded, today.rpartition(":")[2], AFTER)
+                after = {f"argus/worker:{AFTER}"}
+                put(loaded, "argus", CHARTS["argus"], "--set", f"images.tag={AFTER}")
+                # Back before it is through: of the workers some are new.
+                await eventually(lambda: after & images(cluster), PATIENCE, 0.5)
+                back = ("argus", "--namespace", SYSTEM, "--wait", "--timeout", "3m")
+                loaded.run("helm", "rollback", *back, timeout=200)
+                await replaced(cluster, after, images)
+                assert images(cluster) == {today}
+                assert cluster.seen()["spec"]["slo"]["newer"]
             traffic.end()
             record_property("prompts", len(served(traffic)))
         operators = loaded.get("pods", "-n", SYSTEM)["items"]
@@ -84,6 +103,28 @@ def uids(cluster: Studio) -> set[str]:
 def variants(model):
     """The document's own, of another model."""
     return [{**each, "model": model} for each in document("any")["spec"]["variants"]]
+
+
+def tag(cluster: Kubernetes, known: str, new: str) -> None:
+    """Give the images of a tag another one."""
+    for name in IMAGES:
+        both = [f"docker.io/argus/{name}:{each}" for each in (known, new)]
+        cluster.script("in.sh", *("ctr", "-n", "k8s.io", "images", "tag", "--force", *both))
+
+
+@contextmanager
+def newer_resource(cluster: Kubernetes) -> Iterator[None]:
+    """Every document says something, by default, that today's operator does not know."""
+
+    def patch(**step: object) -> None:
+        patched = json.dumps([{"path": f"{SLO}/newer", **step}])
+        cluster.kubectl("patch", "crd/argusclusters.argus.dev", "--type=json", "-p", patched)
+
+    patch(op="add", value={"type": "string", "default": "said by the API server"})
+    try:
+        yield
+    finally:
+        patch(op="remove")
 
 
 def takes_loras(cluster: Kubernetes) -> bool:
