@@ -71,9 +71,17 @@ class Client:
 
 @asynccontextmanager
 async def guarded(
-    *workers, tls: TlsFiles | None = None, keys: Path | None = None, limits=None, cluster=None
+    *workers,
+    tls: TlsFiles | None = None,
+    keys: Path | None = None,
+    limits=None,
+    cluster=None,
+    **options,
 ):
-    """A router that asks for what it is told to; its gRPC address and HTTP URL."""
+    """A router that asks for what it is told to; its gRPC address and HTTP URL.
+
+    `options` are the router's.
+    """
     for worker in workers:
         await worker.start()
     router = Router(
@@ -82,6 +90,7 @@ async def guarded(
         tls=tls,
         keys=[keys] if keys else [],
         limits=limits,
+        **options,
     )
     try:
         yield router, *await router.start()

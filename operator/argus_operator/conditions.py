@@ -71,6 +71,7 @@ class ProgressReason(StrEnum):
     ROLLING = "Rolling"
     SCALING = "Scaling"
     STUCK = "Stuck"
+    PODS_REFUSED = "PodsRefused"
     UNSCHEDULABLE = "Unschedulable"
     IMAGE_UNAVAILABLE = "ImageUnavailable"
     CRASHING = "Crashing"

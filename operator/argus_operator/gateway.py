@@ -73,12 +73,15 @@ class Gateway:
         except NotFound:
             return None
 
-    async def list(self, kind: Kind, namespace: str | None, *, selector: str = "") -> list[Object]:
-        """All objects of a kind that the labels select, asked for live."""
+    async def list(
+        self, kind: Kind, namespace: str | None, *, selector: str = "", fields: str = ""
+    ) -> list[Object]:
+        """All objects of a kind that the labels and the fields select, asked for live."""
         found: list[Object] = []
         token = ""
         while True:
-            query = {"labelSelector": selector, "limit": str(_PAGE), "continue": token}
+            query = {"labelSelector": selector, "fieldSelector": fields, "limit": str(_PAGE)}
+            query |= {"continue": token}
             query = {key: value for key, value in query.items() if value}
             page = await self._call("GET", kind, kind.path(namespace), query=query)
             found += page.get("items", [])
@@ -88,9 +91,7 @@ class Gateway:
 
     async def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """As `get`, for who may list objects of the kind but not get one."""
-        query = {"fieldSelector": f"metadata.name={name}"}
-        page = await self._call("GET", kind, kind.path(namespace), query=query)
-        return next(iter(page.get("items", ())), None)
+        return next(iter(await self.list(kind, namespace, fields=f"metadata.name={name}")), None)
 
     async def apply(self, thing: Object) -> Object:
         """Have an object say what `thing` says, whoever said otherwise; the rest of it is kept."""

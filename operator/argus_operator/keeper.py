@@ -17,6 +17,7 @@ import logging
 import random
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from argus_control.history import History
 from argus_core.errors import ArgusError, InvalidRequest, NotFound
@@ -41,6 +42,7 @@ from argus_operator.pods import Pod, pod_of
 from argus_operator.report import Sight
 from argus_operator.settings import Settings
 from argus_operator.teller import Teller
+from argus_operator.unmade import unmade
 
 log = logging.getLogger(__name__)
 
@@ -176,6 +178,7 @@ class Keeper:
             await self._replace(cluster, pods, controller, revisions)
             await self._label(pods, controller)
         sight = self._sight(cluster, pods, controller, accounts, paused=paused, profile=profile)
+        sight = replace(sight, unmade=await unmade(self._gateway, cluster, pods))
         self._metrics.see(sight)
         moved = await self._teller.tell(found, sight, controller.control.crew.states)
         self._period = _BUSY if moved else min(2 * self._period, _QUIET)

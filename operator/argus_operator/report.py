@@ -72,6 +72,8 @@ class Sight:
     """For how long workers on the way have not got any further."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """By object, why the API server would not have it."""
+    unmade: Mapping[str, str] = field(default_factory=dict)
+    """By owner, why the API server would not have its pods."""
     figures: Condition | None = None
     """Whether the levels have the figures that the document wants."""
 

@@ -29,6 +29,7 @@ class Ports:
     worker_metrics: int = 9001
     router_grpc: int = 8000
     router_http: int = 8080
+    router_probe: int = 8081
     predictor: int = 9100
     predictor_metrics: int = 9101
 

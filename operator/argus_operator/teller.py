@@ -26,6 +26,7 @@ _BAD = {
     "Exceeded",
     "Missed",
     "Stuck",
+    "PodsRefused",
     "Unschedulable",
     "ImageUnavailable",
     "Crashing",

@@ -16,6 +16,7 @@ from argus_operator.conditions import (
     SloReason,
 )
 from argus_operator.pods import Pod, Trouble
+from argus_operator.refused import remedy
 from argus_operator.report import Sight
 
 STALE = 60.0
@@ -45,17 +46,18 @@ def _ready(sight: Sight) -> Condition:
     wanted = sum(account.wanted for account in sight.accounts)
     if sight.refusals:
         what, why = next(iter(sight.refusals.items()))
-        return _condition(
-            ConditionType.READY, False, ReadyReason.APPLY_REFUSED, f"{what} was refused: {why}"
-        )
+        told = _advised(f"{what} was refused: {why}", remedy(why))
+        return _condition(ConditionType.READY, False, ReadyReason.APPLY_REFUSED, told)
+    why = "; Progressing says why" if sight.unmade else ""
     if not routers:
-        return _condition(ConditionType.READY, False, ReadyReason.NO_ROUTER, "no router answers")
+        told = f"no router answers{why}"
+        return _condition(ConditionType.READY, False, ReadyReason.NO_ROUTER, told)
     if not ready:
         return _condition(
             ConditionType.READY,
             False,
             ReadyReason.NO_READY_WORKERS,
-            f"none of {wanted} workers serves",
+            f"none of {wanted} workers serves{why}",
         )
     told = f"{ready} of {wanted} workers serve, {_many(routers, 'router')} answer"
     return _condition(ConditionType.READY, True, ReadyReason.SERVING, told)
@@ -141,6 +143,15 @@ def _slo(sight: Sight) -> Condition:
     return _condition(kind, met, SloReason.MET if met else SloReason.MISSED, told)
 
 
+_REMEDIES = {
+    ProgressReason.UNSCHEDULABLE: "ask for fewer workers, or give nodes what they lack",
+    ProgressReason.IMAGE_UNAVAILABLE: "see that the name is right (images.registry and images.tag "
+    "of the chart, or the podTemplate) and that the pod's account may pull it",
+    ProgressReason.CRASHING: "`kubectl logs --previous` of it says why",
+    ProgressReason.STUCK: "`kubectl describe` and `kubectl logs` of it say why",
+}
+"""What to do about a pod's trouble."""
+_POLICY = "mend what it names in the podTemplate, or ask who set the namespace's policies"
 _TROUBLES = {
     Trouble.UNSCHEDULABLE: ProgressReason.UNSCHEDULABLE,
     Trouble.IMAGE: ProgressReason.IMAGE_UNAVAILABLE,
@@ -153,6 +164,10 @@ def _progress(sight: Sight) -> Condition:
     kind = ConditionType.PROGRESSING
     if sight.paused:
         return _condition(kind, False, ProgressReason.PAUSED, "paused by annotation")
+    if sight.unmade:
+        owner, why = next(iter(sight.unmade.items()))
+        told = _advised(f"{owner} cannot make its pods: {why}", remedy(why) or _POLICY)
+        return _condition(kind, False, ProgressReason.PODS_REFUSED, told)
     ill = [pod for pod in sight.pods if pod.trouble is not None and not pod.terminating]
     if ill:
         return _trouble(ill)
@@ -189,13 +204,19 @@ def _trouble(ill: list[Pod]) -> Condition:
     order = list(_TROUBLES)
     worst = min(ill, key=lambda pod: (order.index(pod.trouble) if pod.trouble else 99, pod.name))
     assert worst.trouble is not None
+    reason = _TROUBLES[worst.trouble]
     more = f" (and {len(ill) - 1} more)" if len(ill) > 1 else ""
     return _condition(
         ConditionType.PROGRESSING,
         False,
-        _TROUBLES[worst.trouble],
-        f"pod {worst.name}{more}: {worst.message}",
+        reason,
+        _advised(f"pod {worst.name}{more}: {worst.message}", _REMEDIES[reason]),
     )
+
+
+def _advised(told: str, what: str) -> str:
+    """What was told, and what to do about it where anything is known."""
+    return f"{told}; {what}" if what else told
 
 
 def _many(count: int, noun: str) -> str:

@@ -98,3 +98,6 @@ class Observability(Model):
 
     pod_monitor: bool = False
     """Whether a PodMonitor of the Prometheus operator is made; its kind must be installed."""
+    monitor_secret_name: ObjectName | None = None
+    """Of a Secret by which Prometheus knows routers that have certificates, `ca.crt`, and which it
+    shows to those that want to see one, `tls.crt` and `tls.key`."""

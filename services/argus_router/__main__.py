@@ -30,6 +30,7 @@ async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
         predictor=arguments.predictor,
         grpc=arguments.grpc or f"127.0.0.1:{ports.grpc_port}",
         http=arguments.http or f"127.0.0.1:{ports.http_port}",
+        probe=arguments.probe,
         tls=_tls(arguments),
         keys=arguments.keys,
     )
@@ -62,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--predictor", help="address of the predictor; priors without it")
     parser.add_argument("--grpc", help="HOST:PORT to listen on; port 0 takes a free one")
     parser.add_argument("--http", help="HOST:PORT to listen on; port 0 takes a free one")
+    parser.add_argument(
+        "--probe", help="HOST:PORT for /healthz and /readyz alone, always without TLS"
+    )
     parser.add_argument("--tls-cert", type=Path, help="certificate with its chain, PEM, followed")
     parser.add_argument("--tls-key", type=Path, help="its key, PEM, followed")
     parser.add_argument(

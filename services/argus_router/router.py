@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -38,6 +39,8 @@ from argus_rpc.tls import TlsFiles, grpc_credentials, ssl_context
 
 _LAST_WORDS = 2.0
 """Seconds for answers on their way out when all work is over."""
+_PROBERS = 100
+"""Connections of those who probe."""
 _OTHER_CALLS = 1000
 """Of watchers, probes, and requests that are about to be refused."""
 
@@ -53,6 +56,7 @@ class Router:
         predictor: str | None = None,
         grpc: str = "127.0.0.1:0",
         http: str = "127.0.0.1:0",
+        probe: str | None = None,
         tls: TlsFiles | None = None,
         keys: Sequence[Path] = (),
         limits: Limits | None = None,
@@ -65,6 +69,8 @@ class Router:
             predictor: its address; None for priors only.
             grpc: `HOST:PORT` to listen on; port 0 takes a free one.
             http: likewise.
+            probe: likewise, for `/healthz` and `/readyz` alone, of those who have no certificate
+                to show and whom a front that is full must not turn away; None for nowhere.
             tls: for both fronts; None listens without.
             keys: files of API keys; none lets everybody in.
             limits: of slow clients.
@@ -104,7 +110,7 @@ class Router:
             rng=rng,
             served=self._scoring.served,
         )
-        self._grpc_host, self._http = grpc.rpartition(":")[0], http
+        self._grpc_host, self._http, self._probe = grpc.rpartition(":")[0], http, probe
         self._ssl = ssl_context(tls) if tls else None
         gate, limits = Gate(*keys), limits or Limits()
         self._server = Server(
@@ -122,16 +128,13 @@ class Router:
                 message=limits.body,
             ),
         )
-        app = Front(self.service, ImageStore(clock=clock), gate=gate, limits=limits).app()
-        self._runner = web.AppRunner(
-            app,
-            handler_cancellation=True,
-            access_log=None,
-            keepalive_timeout=limits.head,
-            logger=protocol_log,
-        )
-        self._doorman = Doorman(self._runner, most=cluster.spec.router.max_connections)
+        front = Front(self.service, ImageStore(clock=clock), gate=gate, limits=limits)
+        most = cluster.spec.router.max_connections
+        self._doorman = Doorman(_runner(front.app(), limits), most=most)
+        self._prober = Doorman(_runner(front.probes(), limits), most=_PROBERS)
         self._tasks: list[asyncio.Task[None]] = []
+        self.probe_url = ""
+        """Where it is probed, once started; empty for nowhere."""
 
     async def start(self) -> tuple[str, str]:
         """Listen on both fronts; returns the gRPC address and the HTTP URL.
@@ -140,11 +143,10 @@ class Router:
             Unavailable: an address cannot be had.
         """
         port = await self._server.start()
-        host, _, wanted = self._http.rpartition(":")
-        try:
-            http_port = await self._doorman.listen(host, int(wanted), self._ssl)
-        except OSError as error:
-            raise Unavailable(f"cannot listen on {self._http}: {error}") from error
+        host, http_port = await _listening(self._doorman, self._http, self._ssl)
+        if self._probe is not None:  # Last: who is told that the router lives may come in.
+            at, probe_port = await _listening(self._prober, self._probe, None)
+            self.probe_url = f"http://{at}:{probe_port}"
         scheme = "https" if self._ssl else "http"
         self._predictor.start()
         self.dispatcher.fleet.start()
@@ -162,6 +164,8 @@ class Router:
         await self.service.drain(grace)
         await self._server.stop(_LAST_WORDS)
         await self._doorman.close()
+        if self._probe is not None:
+            await self._prober.close()
         await self.dispatcher.close()
         await self.dispatcher.fleet.close()
         await self._predictor.close()
@@ -169,6 +173,27 @@ class Router:
     async def _tell_when_ready(self) -> None:
         await self.dispatcher.served.wait()
         await self._server.set_serving(True)
+
+
+def _runner(app: web.Application, limits: Limits) -> web.AppRunner:
+    return web.AppRunner(
+        app,
+        handler_cancellation=True,
+        access_log=None,
+        keepalive_timeout=limits.head,
+        logger=protocol_log,
+    )
+
+
+async def _listening(
+    doorman: Doorman, address: str, context: ssl.SSLContext | None
+) -> tuple[str, int]:
+    """The host and port that it listens on; raises Unavailable where it cannot."""
+    host, _, port = address.rpartition(":")
+    try:
+        return host, await doorman.listen(host, int(port), context)
+    except OSError as error:
+        raise Unavailable(f"cannot listen on {address}: {error}") from error
 
 
 def _most_calls(spec: ClusterSpec) -> int:

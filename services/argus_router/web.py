@@ -76,6 +76,12 @@ class Front:
         )
         return app
 
+    def probes(self) -> web.Application:
+        """What whoever runs the router asks, and nothing else."""
+        app = web.Application()
+        app.add_routes([web.get("/healthz", self._healthz), web.get("/readyz", self._readyz)])
+        return app
+
     async def _generate(self, request: web.Request) -> web.StreamResponse:
         tenant = self._tenant(request)
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 
+import aiohttp
 import grpc
 import pytest
 
@@ -164,9 +165,10 @@ async def crowded():
     """A router that has two connections to each front, and lets a third wait for nothing."""
     worker = ScriptedWorker("w0", "large")
     cluster = cluster_of(router={"maxConnections": 2})
-    async with guarded(worker, limits=BRIEF, cluster=cluster) as (router, address, url):
+    more = {"limits": BRIEF, "cluster": cluster, "probe": "127.0.0.1:0"}
+    async with guarded(worker, **more) as (router, address, url):
         await eventually(lambda: router.service.ready)
-        yield address, url
+        yield address, url, router.probe_url
 
 
 async def describe(address):
@@ -179,7 +181,7 @@ async def describe(address):
 
 
 async def test_connections_beyond_the_bound_are_closed_over_grpc(crowded):
-    address, _ = crowded
+    address, *_ = crowded
     host, _, port = address.rpartition(":")
     open_, preface = [], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
     for _ in range(3):
@@ -193,12 +195,15 @@ async def test_connections_beyond_the_bound_are_closed_over_grpc(crowded):
 
 
 async def test_connections_beyond_the_bound_are_closed_over_http(crowded):
-    _, url = crowded
+    _, url, probe = crowded
     held = [await connect(url) for _ in range(2)]
     reader, writer = await connect(url)
     told = await asyncio.wait_for(reader.read(), 10)
     assert told.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nRetry-After: " in told
+    # Whoever runs the router is told that it lives, or would end it.
+    async with aiohttp.ClientSession() as session, session.get(f"{probe}/readyz") as answer:
+        assert await answer.json() == {"ready": True}
     for other in (*(w for _, w in held), writer):
         other.close()
 

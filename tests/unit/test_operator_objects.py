@@ -143,23 +143,30 @@ def probes(router):
     return [router[f"{kind}Probe"] for kind in ("startup", "readiness", "liveness")]
 
 
-def test_a_router_with_a_certificate_has_its_secret_mounted_and_is_probed_by_https():
+def test_a_router_with_a_certificate_has_its_secret_mounted():
     objects = built(router={"tls": {"secretName": "certificate"}})
     router = container(objects, "Deployment", "demo-router")
     assert "--tls-cert=/etc/argus-tls/tls.crt" in router["args"]
     assert "--tls-key=/etc/argus-tls/tls.key" in router["args"]
     assert not [a for a in router["args"] if a.startswith(("--tls-client-ca", "--keys"))]
-    assert {probe["httpGet"]["scheme"] for probe in probes(router)} == {"HTTPS"}
     volumes = template(objects, "Deployment", "demo-router")["spec"]["volumes"]
     assert volumes[-1]["secret"] == {"secretName": "certificate", "defaultMode": 0o440}
     assert router["volumeMounts"][-1]["mountPath"] == "/etc/argus-tls"
 
 
-def test_a_probe_has_no_certificate_to_show():
-    tls = {"secretName": "certificate", "clientCertificates": True}
-    router = container(built(router={"tls": tls}), "Deployment", "demo-router")
-    assert "--tls-client-ca=/etc/argus-tls/ca.crt" in router["args"]
-    assert [probe["tcpSocket"] for probe in probes(router)] == [{"port": "http"}] * 3
+@pytest.mark.parametrize("tls", [{}, {"clientCertificates": True}, None])
+def test_probes_have_a_port_of_their_own_without_a_certificate(tls):
+    closed = {"tls": {"secretName": "certificate", **tls}} if tls is not None else {}
+    objects = built(router=closed)
+    router = container(objects, "Deployment", "demo-router")
+    assert ("--tls-client-ca=/etc/argus-tls/ca.crt" in router["args"]) == bool(tls)
+    assert [probe["httpGet"] for probe in probes(router)] == [
+        {"path": "/healthz", "port": "probe"}
+    ] * 3
+    (port,) = [port["containerPort"] for port in router["ports"] if port["name"] == "probe"]
+    assert f"--probe=0.0.0.0:{port}" in router["args"]
+    (rule,) = objects["NetworkPolicy", "demo-router"]["spec"]["ingress"]
+    assert port not in [each["port"] for each in rule["ports"]]
 
 
 def test_a_router_with_keys_knows_the_operators_by_its_digest_alone():
@@ -179,8 +186,39 @@ def test_a_monitor_asks_routers_with_a_certificate_by_https():
     monitored = {"observability": {"podMonitor": True}}
     plain = built(**monitored)["PodMonitor", "demo"]["spec"]["podMetricsEndpoints"]
     tls = built(**monitored, router={"tls": {"secretName": "t"}})["PodMonitor", "demo"]["spec"]
-    assert "scheme" not in plain[0]
+    assert not {"scheme", "tlsConfig"} & plain[0].keys()
     assert [end.get("scheme") for end in tls["podMetricsEndpoints"]] == ["https", None]
+
+
+ROUTERS, MONITOR = {"secretName": "routers"}, {"monitorSecretName": "monitor"}
+ASKING = {**ROUTERS, "clientCertificates": True}
+
+
+def entry(secret, key):
+    return {"secret": {"name": secret, "key": key}}
+
+
+@pytest.mark.parametrize(
+    ("tls", "named", "known"),
+    [
+        (ROUTERS, {}, {"insecureSkipVerify": True}),
+        (ROUTERS, MONITOR, {"ca": entry("monitor", "ca.crt")}),
+        (ASKING, {}, {"ca": entry("routers", "ca.crt")}),
+        (
+            ASKING,
+            MONITOR,
+            {
+                "ca": entry("monitor", "ca.crt"),
+                "cert": entry("monitor", "tls.crt"),
+                "keySecret": {"name": "monitor", "key": "tls.key"},
+            },
+        ),
+    ],
+)
+def test_a_monitor_trusts_and_shows_what_secrets_are_there(tls, named, known):
+    made = built(observability={"podMonitor": True, **named}, router={"tls": tls})
+    (http, _) = made["PodMonitor", "demo"]["spec"]["podMetricsEndpoints"]
+    assert http["tlsConfig"] == {"serverName": "demo-router.here.svc", **known}
 
 
 def template(objects, kind, name):

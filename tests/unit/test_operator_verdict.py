@@ -143,16 +143,18 @@ ROUTER = "demo-router-x"
         ({"pods": [pod(waiting="CrashLoopBackOff")]}, "Progressing", "False", "Crashing"),
         ({"pods": [pod(phase="Failed")]}, "Progressing", "False", "Stuck"),
         ({"pods": [pod(phase="Failed", terminating=True)]}, "Progressing", "False", "Settled"),
+        ({"unmade": {"StatefulSet demo-cpu": "no"}}, "Progressing", "False", "PodsRefused"),
     ],
 )
 def test_each_reason_is_told_for_its_cause(changes, condition, status, reason):
     assert found(**changes)[condition] == (status, reason)
 
 
-def test_messages_name_the_pod_and_what_is_wrong_with_it():
+def test_messages_name_the_pod_what_is_wrong_with_it_and_what_to_do():
     ill = [pod("b", phase="Pending", unschedulable="0/1 nodes"), pod("a", waiting="ErrImagePull")]
     (told,) = [c for c in conditions(sight(pods=ill)) if c.type is ConditionType.PROGRESSING]
-    assert told.message == "pod b (and 1 more): 0/1 nodes"
+    advice = "ask for fewer workers, or give nodes what they lack"
+    assert told.message == f"pod b (and 1 more): 0/1 nodes; {advice}"
 
 
 def test_a_transition_is_timed_only_when_the_status_changes():

@@ -89,7 +89,8 @@ else. Server-side apply makes objects by "patch", and takes the right to "create
 - apiGroups: [monitoring.coreos.com]
   resources: [podmonitors]
   verbs: [list, create, patch, delete]
+# Of a pod that is refused, its owner tells in events alone.
 - apiGroups: [""]
   resources: [events]
-  verbs: [create]
+  verbs: [list, create]
 {{- end -}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from argus_core.spec import ArgusCluster
+from argus_core.spec_kubernetes import RouterTls
 from argus_operator import names
 from argus_operator.objects.common import metadata
 from argus_operator.settings import Settings
@@ -72,8 +73,7 @@ def _monitor(cluster: ArgusCluster) -> dict[str, Any]:
     name = cluster.metadata.name
     http = _endpoint("http")
     if cluster.spec.router.tls is not None:
-        # Pods are scraped at addresses that no certificate names.
-        http |= {"scheme": "https", "tlsConfig": {"insecureSkipVerify": True}}
+        http |= {"scheme": "https", "tlsConfig": _trust(cluster, cluster.spec.router.tls)}
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
@@ -83,6 +83,23 @@ def _monitor(cluster: ArgusCluster) -> dict[str, Any]:
             "podMetricsEndpoints": [http, _endpoint("metrics")],
         },
     }
+
+
+def _trust(cluster: ArgusCluster, tls: RouterTls) -> dict[str, Any]:
+    """How Prometheus knows routers, whom it asks at addresses that no certificate names.
+
+    A `ca.crt` is had for certain where the document names a Secret for the monitor, or clients need
+    certificates; a Secret of type kubernetes.io/tls need not have one.
+    """
+    own = cluster.spec.observability.monitor_secret_name
+    known = {"serverName": names.router_host(cluster.metadata.name, cluster.metadata.namespace)}
+    if own is None and not tls.client_certificates:
+        return {**known, "insecureSkipVerify": True}
+    trusted = {**known, "ca": {"secret": {"name": own or tls.secret_name, "key": "ca.crt"}}}
+    if own is None or not tls.client_certificates:
+        return trusted
+    shown = {"secret": {"name": own, "key": "tls.crt"}}
+    return {**trusted, "cert": shown, "keySecret": {"name": own, "key": "tls.key"}}
 
 
 def _endpoint(port: str) -> dict[str, Any]:

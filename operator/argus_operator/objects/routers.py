@@ -102,12 +102,14 @@ def _deployment(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
 def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
     name, seconds = cluster.metadata.name, grace(cluster.spec)
     grpc, http = settings.ports.router_grpc, settings.ports.router_http
+    probe = settings.ports.router_probe
     workers = names.workers_service(name)
     arguments = [
         f"--cluster={DOCUMENT_PATH}/cluster.yaml",
         f"--worker=dns:///{workers}.{cluster.metadata.namespace}.svc:{settings.ports.worker}",
         f"--grpc=0.0.0.0:{grpc}",
         f"--http=0.0.0.0:{http}",
+        f"--probe=0.0.0.0:{probe}",
         f"--grace={seconds:g}",
     ]
     if cluster.spec.predictor.replicas:
@@ -115,7 +117,8 @@ def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
         arguments.append(f"--predictor={predictor}:{settings.ports.predictor}")
     secrets = _secrets(cluster.spec.router)
     arguments += _guarded(cluster.spec.router)
-    healthy = _healthy(cluster.spec.router)
+    # A kubelet has no certificate, and is not turned away where clients hold all connections.
+    healthy = {"httpGet": {"path": "/healthz", "port": "probe"}}
     container = {
         "image": settings.images.router,
         "imagePullPolicy": settings.images.pull_policy,
@@ -123,6 +126,7 @@ def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
         "ports": [
             {"name": "grpc", "containerPort": grpc, "protocol": "TCP"},
             {"name": "http", "containerPort": http, "protocol": "TCP"},
+            {"name": "probe", "containerPort": probe, "protocol": "TCP"},
         ],
         "startupProbe": {**healthy, "periodSeconds": 1, "failureThreshold": 60},
         # Ready is who answers; without workers it refuses and says why, which is an answer.
@@ -186,12 +190,3 @@ def _secrets(router: Router) -> list[tuple[str, str, str]]:
     if router.api_keys is not None:
         found.append(("keys", _KEYS, router.api_keys.secret_name))
     return found
-
-
-def _healthy(router: Router) -> dict[str, Any]:
-    """What a probe asks: who has no certificate to show can only see whether it listens."""
-    if router.tls is None:
-        return {"httpGet": {"path": "/healthz", "port": "http"}}
-    if router.tls.client_certificates:
-        return {"tcpSocket": {"port": "http"}}
-    return {"httpGet": {"path": "/healthz", "port": "http", "scheme": "HTTPS"}}

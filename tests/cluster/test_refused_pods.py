@@ -1,0 +1,81 @@
+"""Pods that the API server will not have: the status says whose, why, and what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.kubernetes import Kubernetes
+from cluster.operating import document, serving, studio
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+ENFORCED = "pod-security.kubernetes.io/enforce"
+
+
+def rule(kind, spec):
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": "rule"}, "spec": spec}
+
+
+def quota(**hard):
+    return rule("ResourceQuota", {"hard": hard})
+
+
+def smallest(cpu):
+    return rule("LimitRange", {"limits": [{"type": "Container", "max": {"cpu": cpu}}]})
+
+
+def of_host():
+    """Workers in the node's own network, which restricted namespaces forbid."""
+    pool = document(2)["spec"]["pools"][0]
+    return document(2, pools=[{**pool, "podTemplate": {"spec": {"hostNetwork": True}}}])
+
+
+async def message(cluster, kind):
+    (found,) = (c for c in (await cluster.status())["conditions"] if c["type"] == kind)
+    return found["message"]
+
+
+async def refused(cluster, owner, *words):
+    await cluster.becomes("Progressing", "False", "PodsRefused")
+    told = await message(cluster, "Progressing")
+    assert told.startswith(f"{owner} cannot make its pods: ")
+    for word in words:
+        assert word in told
+
+
+async def mended(cluster, kind):
+    """Without the rule; the owners of pods are touched, or they would not try again for long."""
+    space = ("-n", cluster.namespace)
+    cluster.cluster.kubectl("delete", kind, "rule", *space)
+    owners = ("deployments,replicasets,statefulsets", "--all")
+    cluster.cluster.kubectl("annotate", "--overwrite", *owners, f"tried={kind}", *space)
+    await cluster.becomes("Progressing", "False", "Settled")
+
+
+async def test_a_refusal_of_pods_is_told_with_what_to_do(api_server: Kubernetes, tmp_path):
+    async with studio(api_server, "unmade", tmp_path) as cluster:
+        await cluster.apply(quota(pods="0"))
+        await cluster.apply(document(1))
+        await refused(cluster, "Deployment demo-router", "exceeded quota: rule", "raise the")
+        assert await cluster.condition("Ready") == ("False", "NoRouter")
+        assert "Progressing says why" in await message(cluster, "Ready")
+        await mended(cluster, "resourcequota")
+        assert await cluster.condition("Ready") == ("True", "Serving")
+
+        await cluster.apply(quota(pods="2"))
+        await cluster.apply(document(2))
+        await refused(cluster, "StatefulSet demo-cpu", '"demo-cpu-1"', "exceeded quota: rule")
+        assert await cluster.condition("Ready") == ("True", "Serving")
+        events = {event["reason"]: event["message"] for event in await cluster.events()}
+        assert "exceeded quota" in events["PodsRefused"]
+        await mended(cluster, "resourcequota")
+
+        await cluster.apply(smallest("10m"))
+        api_server.kubectl("delete", "pod", "demo-cpu-1", "-n", cluster.namespace)
+        await refused(cluster, "StatefulSet demo-cpu", "equal to cpu limit of 10m", "LimitRange")
+        await mended(cluster, "limitrange")
+
+        api_server.kubectl("label", "namespace", cluster.namespace, f"{ENFORCED}=restricted")
+        await cluster.apply(of_host())
+        await refused(cluster, "StatefulSet demo-cpu", "violates PodSecurity", f"label {ENFORCED}")
+        await serving(cluster)
