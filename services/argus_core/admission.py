@@ -318,7 +318,8 @@ class Ledger:
 
     def _found(self, allowance: float) -> float:
         """The wait that a bearer shall find; the fewer come back, the less room need be left."""
-        return allowance * (1 - self._returning * (1 - self._terms.headroom))
+        counted_on = max(self._returning, _LEAST_RETURNING)
+        return allowance * (1 - counted_on * (1 - self._terms.headroom))
 
     def _stand(self, promise: _Promise, now: float) -> None:
         """Have the promise forgotten in good time."""

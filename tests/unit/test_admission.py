@@ -233,7 +233,7 @@ class Loop:
         self.rng = random.Random(self.seed)
         self.ledger = Ledger(workers=self.workers, terms=ALL)
         self.fresh_admitted, self.returned, self.kept, self.promised = [], 0, 0, 0
-        self.served = self.overdue = self.declined = 0
+        self.served = self.overdue = self.declined = self.forsaken = 0
         self.busy = 0.0
         at, number = 0.0, 0
         while at < self.span:
@@ -266,6 +266,7 @@ class Loop:
         answer = self.ledger.ask(number, SECONDS, wait, self.deadline - SECONDS, self.now)
         self.returned += kind == "again"
         self.kept += kind == "again" and answer.admitted
+        self.forsaken += kind == "again" and not answer.admitted and answer.retry_after is None
         if answer.admitted:
             if kind == "fresh":
                 self.fresh_admitted.append(self.now)
@@ -316,8 +317,10 @@ LOOPS = st.builds(
 @example(Loop(workers=8, load=1.0, deadline=3.0))
 def test_clients_that_come_when_they_were_told_are_let_in(loop):
     loop.play()
-    # Of a handful that came again one may have bad luck.
-    assert loop.kept >= 0.9 * loop.returned - 1
+    # Where hardly anybody comes back hardly any room is left: workers that are a little slower than
+    # was thought use it up. So one of a few may find none, and is promised another place.
+    assert loop.kept >= min(0.9 * loop.returned, loop.returned - 1)
+    assert loop.forsaken == 0
     assert loop.overdue <= 0.01 * loop.served
     # Fewer workers with shorter queues stand idle by chance, whoever is let in.
     if loop.load >= 1.5 and loop.workers > 2 and loop.deadline >= 2.5:
