@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from argus_core.kin import kin
 from argus_router.fleet import Worker
 
 
@@ -39,11 +40,21 @@ class Crew:
     """A name for its holders: the first variant that the very same workers hold."""
     loadouts: Mapping[str, Sequence[tuple[str, ...]]]
     """Those that hold it, each once."""
+    kin: Mapping[str, str]
+    """A name for those that share its workers, see `argus_core.kin`."""
+    kin_slots: Mapping[str, int]
+    """Requests that the workers of all of these take at once."""
 
 
 def crew_of(variants: Sequence[str], members: Sequence[Member]) -> Crew:
     """The crew that these make."""
     holding = {v: [member for member in members if v in member.loadout] for v in variants}
+    known = [tuple(v for v in member.loadout if v in holding) for member in members]
+    shared = kin(variants, known)
+    slots = Counter[str]()
+    for member, held in zip(members, known, strict=True):
+        if held:
+            slots[shared[held[0]]] += member.slots
     return Crew(
         members=members,
         holders={v: [m.worker for m in mine] for v, mine in holding.items()},
@@ -56,6 +67,8 @@ def crew_of(variants: Sequence[str], members: Sequence[Member]) -> Crew:
             v: next(o for o, theirs in holding.items() if theirs == m) for v, m in holding.items()
         },
         loadouts={v: list(dict.fromkeys(m.loadout for m in mine)) for v, mine in holding.items()},
+        kin=shared,
+        kin_slots={v: slots[shared[v]] for v in variants},
     )
 
 

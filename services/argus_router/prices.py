@@ -4,9 +4,11 @@ The backlog's price is a curve that rises from 0 to that of refusing (`argus_cor
 from what lately arrived, how long levels take and who holds what; the same as in the simulator.
 It is made anew when the plan or the workers change, when a level's seconds have moved,
 when arrivals come much faster or slower, and every few seconds. It is made by the levels that every
-prompt can have: those that need a cached latent are not among them. Variants that the same workers
-hold have one price: it is the workers' time that is dear. The plan's price is the least while no
-worker with the variant is free: what other routers have waiting is seen by the plan alone.
+prompt can have: those that need a cached latent are not among them. Variants that share workers
+have one curve, over all of these: it is the workers' time that is dear. It ends where the door
+closes (`argus_router.door`), so that levels are cheap before anybody is refused. The plan's price
+is the least while no worker with the variant is free: what other routers have waiting is seen by
+the plan alone.
 
 Where several images are drawn at once, prices here are of a slot's second, a part of the worker's.
 
@@ -26,6 +28,7 @@ from argus_core.policies.pulse import Pulse
 from argus_core.spec import ClusterSpec
 from argus_protos.v1 import cluster_pb2
 from argus_router.company import Company
+from argus_router.door import SURE
 
 _PROMPTS = 100
 """Recent prompts that prices rest on."""
@@ -52,8 +55,10 @@ class Standing:
     """Seconds of work that waits or is under way, a slot."""
     idle: bool
     """Whether a slot is free."""
-    team: str = ""
-    """Name of its workers, the same for all variants that the same workers hold."""
+    kin: str = ""
+    """Name of the variants that share its workers, itself among them; empty for itself alone."""
+    kin_slots: int = 0
+    """Slots of the workers of all of these; 0 where it is alone."""
 
 
 class Prices:
@@ -67,7 +72,7 @@ class Prices:
         self._variant_of = [level.variant for level in spec.ladder]
         self._cached = [level.skipped_steps > 0 for level in spec.ladder]
         self._queue_of: Mapping[str, int] = {variant: i for i, variant in enumerate(variants)}
-        """By variant: the number of its workers' queue, of those that have curves."""
+        """By variant: the number of its kin, of those that have curves."""
         self._market = self._new_market()
         self._pulse = Pulse(memory=max(self._deadline, _SHORTEST_MEMORY), forecast=0.0)
         priors = tuple(level.quality for level in spec.ladder)
@@ -75,9 +80,9 @@ class Prices:
         self._variants, self._planned = variants, dict.fromkeys(variants, 0.0)
         self._forecast = self._rate = self._priced = 0.0
         self.room = 1.0
-        """Of the time that a request may wait: what it gets before it is refused."""
+        """Of the time that the door gives to a request: what it gets, for the sake of promises."""
         self._workers: tuple[tuple[int, str], ...] = ()
-        """By variant: slots and team."""
+        """By variant: slots and kin."""
         self._seconds: Sequence[float] = ()
         self._made_at = -inf
 
@@ -131,36 +136,43 @@ class Prices:
             self._priced = rate
         if not self._priced:
             return [FREE] * len(self._queue_of)
-        return self._market.curves(self._priced, room=self.room)
+        return self._market.curves(self._priced, room=SURE * self.room)
 
     def _renew(
         self, standing: Mapping[str, Standing], seconds: Sequence[float], now: float
     ) -> None:
-        workers = tuple((standing[v].slots, standing[v].team) for v in self._variants)
+        workers = tuple((_slots(standing[v]), standing[v].kin) for v in self._variants)
         age = now - self._made_at
         moved = _moved(self._seconds, seconds, _MOVED if age > _SOON else _LEAPT)
         if age <= _RENEWED and workers == self._workers and not moved:
             return
         if workers != self._workers:
-            teams = {v: standing[v].team or v for v in self._variants}
-            numbers = {team: i for i, team in enumerate(dict.fromkeys(teams.values()))}
-            self._queue_of = {v: numbers[team] for v, team in teams.items()}
+            kin = {v: standing[v].kin or v for v in self._variants}
+            numbers = {name: i for i, name in enumerate(dict.fromkeys(kin.values()))}
+            self._queue_of = {v: numbers[name] for v, name in kin.items()}
             self._market = self._new_market()
         self._made_at, self._workers, self._seconds = now, workers, seconds
         self._priced = max(self._rate, self._forecast)
-        first = {queue: v for v, queue in reversed([*self._queue_of.items()])}
-        leaders = [first[queue] for queue in sorted(first)]
+        groups: dict[int, list[str]] = {}
+        for variant, queue in self._queue_of.items():
+            groups.setdefault(queue, []).append(variant)
+        members = [groups[queue] for queue in sorted(groups)]
+        planned = [[p for v in own if (p := self._planned[v])] for own in members]
         self._market.expect(seconds)
         self._market.learn(
             sample=tuple(self._sample),
             # A price of 0 was true of the plan's load; under another's burst it promises nothing.
-            prices=[self._planned[variant] or inf for variant in leaders],
-            workers=[standing[variant].slots for variant in leaders],
+            prices=[min(prices, default=inf) for prices in planned],
+            workers=[_slots(standing[own[0]]) for own in members],
             burstiness=1.0,
         )
 
     def _new_market(self) -> Market:
         return Market([self._queue_of[v] for v in self._variant_of], deadline=self._deadline)
+
+
+def _slots(standing: Standing) -> int:
+    return standing.kin_slots or standing.slots
 
 
 def cheapest(plan: cluster_pb2.Plan, variant: str) -> float:

@@ -256,7 +256,8 @@ class View:
             slots=slots.total,
             backlog=max(backlog, crowding),
             idle=slots.free > 0,
-            team=team,
+            kin=self._crew.kin[team],
+            kin_slots=self._crew.kin_slots[team],
         )
 
     def _prices(self, tenant: str) -> Mapping[str, float]:

@@ -96,3 +96,20 @@ def test_workers_that_come_lower_the_price_at_once(prices):
 def test_variant_that_nobody_holds_costs_nothing(prices):
     busy(prices)
     assert told(prices, large=standing(0.0, slots=0))["large"] == 0.0
+
+
+def test_variants_that_share_workers_do_not_count_them_twice(prices):
+    """Two workers hold both; two more would carry the load at lower prices."""
+    busy(prices)
+    both = [Standing(slots=2, backlog=5.0, idle=False, kin="large", kin_slots=2)] * 2
+    shared = told(prices, large=both[0], tiny=both[1])
+    assert shared["large"] == shared["tiny"] > 0
+    apart = [Standing(slots=2, backlog=5.0, idle=False)] * 2
+    assert told(prices, large=apart[0], tiny=apart[1])["large"] != shared["large"]
+
+
+def test_price_is_that_of_refusing_where_the_door_closes(prices):
+    busy(prices)
+    deadline = cluster_of().spec.slo.deadline_seconds
+    at_the_door = told(prices, large=standing(0.81 * deadline))["large"]
+    assert at_the_door == told(prices, large=standing(2 * deadline))["large"]

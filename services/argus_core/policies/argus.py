@@ -15,6 +15,7 @@ from statistics import fmean
 
 from argus_core.admission import Ledger
 from argus_core.curve import FREE, PriceCurve, flat
+from argus_core.kin import kin
 from argus_core.policies.market import Market
 from argus_core.policies.pace import best_batch
 from argus_core.policies.policy import REFUSE, Duty, Floor, Plain, Prompt, Setting
@@ -80,9 +81,14 @@ class Argus(Plain):
         """Levels that are served now, the quickest first."""
         self._quickest_of: list[int] = []
         """Of each queue that is served: its quickest level."""
-        self._grouped: dict[tuple[int, ...], list[tuple[int, tuple[int, ...]]]] = {}
+        self._grouped: dict[tuple[int, ...], tuple[int, ...]] = {}
+        self._kinds: list[tuple[int, ...]] = []
+        """The queues of each kind of worker."""
+        self._shared = False
+        """Whether a worker serves more than one."""
+        self._kin: list[int] = []
+        """By queue: the number of its curve, which it shares with those of the same workers."""
         self._probing_on = self._seconds_on = self._by_type()
-        self._market = Market(self.queue_of, deadline=setting.deadline)
         self._pulse = Pulse(memory=max(setting.deadline, 5.0), forecast=setting.rate)
         self._steering = Steering(setting)
         duties = self._steering.begin(self._alone())
@@ -111,6 +117,8 @@ class Argus(Plain):
             backlog = floor.backlog(queue)
             waits.append(0.0 if busy[queue] < servers[queue] else backlog)
             prices.append(curve.price(backlog))
+        if self._shared:
+            prices = self._cheapest(prices)
         level = pick(
             self._seen(prompt),
             seconds,
@@ -182,12 +190,23 @@ class Argus(Plain):
     def _follow(self, duties: Sequence[Duty]) -> None:
         """Price by the plan that stands."""
         steering, setting = self._steering.loop, self.setting
-        workers = [sum(v in duty.loadout for duty in duties) for v in setting.variants]
+        posts = [post for duty in duties if (post := self._posts(duty))]
+        self._kinds = list(dict.fromkeys(posts))
+        self._shared = any(len(post) > 1 for post in posts)
+        first = kin(self._queues, self._kinds)
+        numbers = {queue: i for i, queue in enumerate(dict.fromkeys(first.values()))}
+        self._kin = [numbers[first[queue]] for queue in self._queues]
+        workers, prices = [0] * len(numbers), [inf] * len(numbers)
+        for post in posts:
+            workers[self._kin[post[0]]] += 1
+        for own, price in zip(self._kin, steering.prices, strict=True):
+            prices[own] = min(prices[own], price)
         self._rate = steering.expected
+        self._market = Market([self._kin[q] for q in self.queue_of], deadline=setting.deadline)
         self._market.expect(*self._flat(setting))
         self._market.learn(
             sample=steering.sample if self._ideas.looks else [setting.qualities],
-            prices=steering.prices,
+            prices=prices,
             workers=workers,
             burstiness=steering.burstiness,
         )
@@ -201,29 +220,41 @@ class Argus(Plain):
         on = self._probing_on if probing else self._seconds_on
         seconds_here = on[self.setting.workers[floor.worker]]
         qualities, packed, best, taken = self._seen(prompt), self._packed, -inf, NONE
-        for queue, levels in self._by_queue(duty):
-            price = self._curves[queue].price(floor.backlog(queue))
-            for level in levels:
-                seconds = seconds_here[level]
-                if seconds <= remaining:
-                    worth = qualities[level] - price * seconds * packed[level]
-                    if worth > best:
-                        best, taken = worth, level
+        # A second of its time is one second, whichever of its variants it draws with.
+        posts = self._posts(duty)
+        price = max((self._curves[q].price(floor.backlog(q)) for q in posts), default=0.0)
+        for level in duty.levels:
+            seconds = seconds_here[level]
+            if seconds <= remaining:
+                worth = qualities[level] - price * seconds * packed[level]
+                if worth > best:
+                    best, taken = worth, level
         return taken, best
 
-    def _by_queue(self, duty: Duty) -> Sequence[tuple[int, tuple[int, ...]]]:
-        """A duty's levels by queue."""
+    def _cheapest(self, prices: Sequence[float]) -> list[float]:
+        """By queue: the price of the cheapest of the loadouts that serve it.
+
+        A loadout's is that of the dearest of its queues.
+        """
+        worth = [max(prices[queue] for queue in post) for post in self._kinds]
+        return [
+            min((w for w, post in zip(worth, self._kinds, strict=True) if q in post), default=price)
+            for q, price in enumerate(prices)
+        ]
+
+    def _posts(self, duty: Duty) -> tuple[int, ...]:
+        """The queues of a duty's levels."""
         found = self._grouped.get(duty.levels)
         if found is None:
-            queues = dict.fromkeys(self.queue_of[level] for level in duty.levels)
-            found = [(q, tuple(i for i in duty.levels if self.queue_of[i] == q)) for q in queues]
+            found = tuple(dict.fromkeys(self.queue_of[level] for level in duty.levels))
             self._grouped[duty.levels] = found
         return found
 
     def _reprice(self) -> None:
         """Have prices follow what is known now."""
         if self._ideas.prices and self._ideas.backlog:
-            self._curves = self._market.curves(self._rate, room=self._room)
+            curves = self._market.curves(self._rate, room=self._room)
+            self._curves = tuple(curves[own] for own in self._kin)
         elif self._ideas.prices:
             self._curves = tuple(flat(p if p < inf else 0.0) for p in self._steering.loop.prices)
         else:
