@@ -9,35 +9,12 @@ from cluster.charts import MATRIX, render
 from cluster.closed import ROUTER, certificate, secret, secrets
 from cluster.installed import CHARTS, SYSTEM, put
 from cluster.kubernetes import CommandFailed, Kubernetes
-from cluster.rights import granted, used
+from cluster.rights import granted, knows_pod_monitors, used
 from cluster.studio import PATIENCE, document, studio
 from helpers import eventually
 from security_support import Authority
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
-POD_MONITOR = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "podmonitors.monitoring.coreos.com"},
-    "spec": {
-        "group": "monitoring.coreos.com",
-        "scope": "Namespaced",
-        "names": {"kind": "PodMonitor", "plural": "podmonitors", "singular": "podmonitor"},
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "x-kubernetes-preserve-unknown-fields": True,
-                    }
-                },
-            }
-        ],
-    },
-}
 
 
 def pool(name, **more):
@@ -58,8 +35,7 @@ async def test_the_operator_needs_every_right_that_the_chart_grants(
     installed.apply(secret("closed", **mine), namespace=SYSTEM)
     # It begins anew: what it asks for when it starts counts too.
     put(installed, "argus", CHARTS["argus"], "--set", "operator.routers.tlsSecret=closed")
-    installed.apply(POD_MONITOR)
-    installed.wait_for_kind(POD_MONITOR["metadata"]["name"])
+    knows_pod_monitors(installed)
     more = {"observability": {"podMonitor": True}, "router": ROUTER}
     with studio(installed, "rights", pools=[pool("one"), pool("two")], **more) as cluster:
         made = secrets(authority, tmp_path / "routers", host, new_key())
