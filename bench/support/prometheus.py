@@ -123,6 +123,7 @@ async def prometheus(
     targets: Path | Sequence[Path | Mapping[str, Any]],
     rules: Sequence[Path] = (),
     interval: float = 1.0,
+    how: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Prometheus]:
     """A Prometheus of an empty folder's own, ended with the block.
 
@@ -132,6 +133,7 @@ async def prometheus(
             groups of targets as such a file has them.
         rules: files of rules.
         interval: seconds between scrapes, and between evaluations.
+        how: more of the scrape configuration, such as `scheme`.
 
     Raises:
         AssertionError: it ended, or did not answer in time; with its log.
@@ -141,7 +143,7 @@ async def prometheus(
     port = _free_port()
     command = [
         program,
-        f"--config.file={_configured(folder, targets, rules, interval)}",
+        f"--config.file={_configured(folder, targets, rules, interval, how)}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--query.lookback-delta=5m",
@@ -187,6 +189,7 @@ def _configured(
     targets: Path | Sequence[Path | Mapping[str, Any]],
     rules: Sequence[Path],
     interval: float,
+    how: Mapping[str, Any] | None,
 ) -> Path:
     told = [targets] if isinstance(targets, Path) else targets
     files = [str(one) for one in told if isinstance(one, Path)]
@@ -202,7 +205,7 @@ def _configured(
             "evaluation_interval": pace,
         },
         "rule_files": [str(rule) for rule in rules],
-        "scrape_configs": [{"job_name": "argus", "honor_labels": True, **found}],
+        "scrape_configs": [{"job_name": "argus", "honor_labels": True, **found, **(how or {})}],
     }
     file = folder / "prometheus.yaml"
     file.write_text(yaml.safe_dump(configuration, sort_keys=False))
