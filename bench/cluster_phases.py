@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from rich.console import Console
 from rich.table import Table
@@ -78,13 +79,23 @@ def on_a_node(tests: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
             archives = sorted(map(str, IMAGES.glob("argus-*[a-z].tar")))
             yield "images loaded", timed(SCRIPTS / "load.sh", *archives, **settings)
             pytest = (sys.executable, "-m", "pytest", "-q", "-rA")
+            on = {"ARGUS_CLUSTER_NODE": state, "ARGUS_CLUSTER_ALL": "1"}
             for name in tests:
-                file = str(TESTS / f"test_{name}.py")
-                on = {"ARGUS_CLUSTER_NODE": state, "ARGUS_CLUSTER_ALL": "1"}
-                yield name, timed(*pytest, file, **on, **settings)
+                told = Path(state) / f"{name}.xml"
+                file = (str(TESTS / f"test_{name}.py"), f"--junitxml={told}")
+                phase = timed(*pytest, *file, **on, **settings)
+                yield name, phase | ({"told": found} if (found := properties(told)) else {})
         finally:
             down = timed(SCRIPTS / "down.sh", "--wipe", **settings)
         yield "node down", down
+
+
+def properties(report: Path) -> dict[str, str]:
+    """What tests said of themselves (`record_property`); nothing where there is no report."""
+    if not report.exists():
+        return {}
+    root = ElementTree.parse(report).getroot()  # noqa: S314 - pytest wrote it
+    return {each.attrib["name"]: each.attrib["value"] for each in root.iter("property")}
 
 
 def timed(*command: str | Path, **environment: str) -> dict[str, Any]:
