@@ -10,7 +10,7 @@ from helpers import eventually
 from local_support import cluster_document, running_cluster
 from security_support import Authority
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SHOP = new_key()
 
 

@@ -46,7 +46,6 @@ async def test_request_outlives_the_worker_that_was_killed_drawing_it(tmp_path):
         assert view.pid != victim
 
 
-@pytest.mark.long
 async def test_killed_worker_comes_back_with_what_it_was_assigned(tmp_path):
     async with running_cluster(tmp_path, cluster_document("assigned")) as cluster:
         await assign_and_wait(cluster.addresses["cpu-0"], ["second"])
@@ -80,7 +79,6 @@ async def test_killed_router_comes_back_at_its_address_with_its_plan(tmp_path):
             assert await client.draw(Order(prompt="a large red circle", deadline=60))
 
 
-@pytest.mark.long
 async def test_switches_under_load_lose_no_request_and_no_memory(tmp_path):
     spec = importlib.util.spec_from_file_location("switches", SWITCHES)
     switches = importlib.util.module_from_spec(spec)

@@ -93,7 +93,6 @@ async def test_stopped_and_gone_on_with_it_ends_with_the_same(tmp_path, document
     assert judged(out) == judged(whole)
 
 
-@pytest.mark.long
 async def test_a_worker_killed_meanwhile_changes_nothing(tmp_path, document, whole):
     out = tmp_path / "robbed.json"
     command = await Command.start(tmp_path, *arguments(document, out))

@@ -178,7 +178,6 @@ async def test_http_carries_a_callers_trace_on_also_where_no_spans_are_made():
     assert [came.get("traceparent") for came in worker.came] == [PARENT, None]
 
 
-@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_spans_lead_from_the_client_over_both_fronts_to_the_worker_and_its_store(
     collector, monkeypatch, tmp_path

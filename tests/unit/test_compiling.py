@@ -184,7 +184,6 @@ def test_every_family_has_blocks_that_repeat(case):
     assert any("Block" in name for name in named)
 
 
-@pytest.mark.long
 @pytest.mark.timeout(400)
 async def test_a_worker_tells_what_was_compiled_before_it_was_ready(tmp_path, monkeypatch):
     monkeypatch.setattr("argus_worker.tuning.BACKEND", "eager")
@@ -207,7 +206,6 @@ def traced_total():
     return compiling._counts()[0]
 
 
-@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not shutil.which("g++"), reason="there is no C++ compiler here")
 def test_kernels_outlive_the_process_and_draw_the_same(folder, tmp_path, monkeypatch):
