@@ -1,6 +1,7 @@
 // GPUs by what they hold, as time goes by: a stack of steps, with the plans that moved them.
 
 import { html } from './html.mjs';
+import { bunched } from './marks.mjs';
 import { Workers } from './now.mjs';
 import { update } from './store.mjs';
 import { clock, gpus, hue, minute, rate } from './words.mjs';
@@ -70,10 +71,24 @@ function Legend({ names, cluster }) {
 }
 
 function Marks({ plans, start, end }) {
-  const marks = plans.filter((one) => one.changes && one.at >= start && one.at <= end).slice(-MARKS);
-  return html`<ul class="marks" aria-label="Plans that moved workers">${marks.map((one) => html`<li key=${one.id} style=${{ left: `${100 * (one.at - start) / (end - start)}%` }}>
-    <button aria-label=${`Plan ${one.id} at ${clock(one.at)}: ${one.reason}`} title=${one.reason} onClick=${() => update({ open: one.id })}>${one.id}</button>
-  </li>`)}</ul>`;
+  // As wide as it was drawn last; at first as on a small window, where more marks are one.
+  const width = document.querySelector('.marks')?.clientWidth || 300;
+  const moved = plans.filter((one) => one.changes && one.at >= start && one.at <= end).slice(-MARKS);
+  const placed = moved.map((one) => ({ ...one, x: width * (one.at - start) / (end - start) }));
+  const left = (x) => ({ left: `${100 * x / width}%` });
+  return html`<ul class="marks" aria-label="Plans that moved workers">
+    ${placed.map((one) => html`<li key=${`line ${one.id}`} class="line" aria-hidden="true" style=${left(one.x)}></li>`)}
+    ${bunched(placed).map((mark) => html`<${Mark} key=${mark.plans[0].id} mark=${mark} style=${left(mark.x)} />`)}
+  </ul>`;
+}
+
+// One plan, or several that followed each other closely: then the newest opens.
+function Mark({ mark, style }) {
+  const tell = (one) => `Plan ${one.id} at ${clock(one.at)}: ${one.reason}`;
+  const told = mark.plans.map(tell).join('\n');
+  return html`<li style=${style}>
+    <button aria-label=${told} title=${told} onClick=${() => update({ open: mark.plans.at(-1).id })}>${mark.label}</button>
+  </li>`;
 }
 
 const [asked, queued] = [(one) => one.rate, (one) => one.queued];
