@@ -13,7 +13,6 @@ from math import inf
 from typing import NamedTuple, Protocol
 
 from argus_core.errors import DeadlineMissed, Exhausted, InvalidRequest, Unavailable
-from argus_core.pricing import NONE, pick
 from argus_core.spec import Level
 
 _SOONEST_RETRY = 0.05
@@ -137,45 +136,50 @@ class PricePolicy:
         In a queue that prices have not yet made short, a level that would be late is still taken
         where it is in time once all ahead are drawn at their quickest.
         """
-        ranked = sorted(candidates, key=lambda c: (-c.worth, c.completion or 0.0))
-        ruled_out = screened(ask, ranked)
-        possible = [c for c in ranked if c.level.name not in ruled_out]
+        ruled_out = screened(ask, candidates)
+        possible = [c for c in candidates if c.level.name not in ruled_out]
         if taken := _worth_most(ask, possible):
-            return _decision(ask, taken, _praise(ask, taken, possible), ranked, ruled_out)
+            return _decision(ask, taken, _praise(ask, taken, possible), candidates, ruled_out)
         if taken := _squeezed(ask, possible):
             why = f"{taken.level.name} is in time if all ahead are drawn at their quickest"
-            return _decision(ask, taken, why, ranked, ruled_out)
+            return _decision(ask, taken, why, candidates, ruled_out)
         trial = _trial(possible)
         if trial is None:
-            raise _refusal(ask, ranked, possible)
+            raise _refusal(ask, _ranked(candidates), possible)
         why = f"a worker is free and how long {trial.level.name} takes is not known well yet"
-        return _decision(ask, trial, why, ranked, ruled_out)
+        return _decision(ask, trial, why, candidates, ruled_out)
 
 
 def _worth_most(ask: Ask, possible: Sequence[Candidate]) -> Candidate | None:
     """Of those that leave room for others and for themselves; where none does, the quickest."""
-    for room in (ask.room, ask.strained):
-        roomy = [c for c in possible if c.seconds <= room]
-        order = sorted(roomy, key=lambda c: c.completion or 0.0)
-        seconds = [c.seconds for c in order]
-        taken = pick(
-            [c.quality + c.legacy for c in order],
-            seconds,
-            seconds,
-            queue_of=range(len(order)),
-            waits=[(c.wait or 0.0) + c.overrun for c in order],
-            prices=[c.price for c in order],
-            remaining=ask.remaining,
-        )
-        if taken != NONE:
-            return order[taken]
+    for room in dict.fromkeys((ask.room, ask.strained)):
+        if taken := _dearest(ask, possible, room):
+            return taken
     in_time = [c for c in possible if _spare(ask, c) >= 0]
-    return min(in_time, key=lambda c: c.seconds, default=None)
+    return min(in_time, key=_quick, default=None)
+
+
+def _dearest(ask: Ask, possible: Sequence[Candidate], room: float) -> Candidate | None:
+    """Worth most of those that take no more than `room` and are in time even if they take long."""
+    taken, best, soonest = None, -inf, inf
+    for c in possible:
+        wait, seconds = c.wait or 0.0, c.seconds
+        if seconds > room or wait + max(seconds, c.longest) > ask.remaining:
+            continue
+        worth, completion = c.worth, wait + seconds
+        if worth > best or (worth == best and completion < soonest):
+            taken, best, soonest = c, worth, completion
+    return taken
 
 
 def _squeezed(ask: Ask, possible: Sequence[Candidate]) -> Candidate | None:
     quick = [c for c in possible if _least_completion(c) <= ask.remaining]
-    return min(quick, key=lambda c: c.seconds, default=None)
+    return min(quick, key=_quick, default=None)
+
+
+def _quick(candidate: Candidate) -> tuple[float, float]:
+    """Sorts the quickest first; of those as quick the one that is worth most."""
+    return candidate.seconds, -candidate.worth
 
 
 def _least_completion(candidate: Candidate) -> float:
@@ -236,17 +240,22 @@ def _trial(possible: Sequence[Candidate]) -> Candidate | None:
 
     Without it an estimate that is too high would never be corrected, as nothing is run by it.
     """
-    quickest = min(possible, key=lambda c: c.seconds, default=None)
+    quickest = min(possible, key=_quick, default=None)
     if quickest is None or quickest.fresh or quickest.wait:
         return None
     return quickest
+
+
+def _ranked(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Best first; of those worth the same the one done first."""
+    return sorted(candidates, key=lambda c: (-c.worth, c.completion or 0.0))
 
 
 def _decision(
     ask: Ask,
     taken: Candidate,
     reason: str,
-    ranked: Sequence[Candidate],
+    candidates: Sequence[Candidate],
     ruled_out: Mapping[str, str],
 ) -> Decision:
     def rejected(candidate: Candidate) -> str:
@@ -264,7 +273,9 @@ def _decision(
         seconds=taken.seconds,
         completion=ask.elapsed + taken.completion,
         worth=taken.worth,
-        explain=lambda: tuple(Option(candidate=c, rejected=rejected(c)) for c in ranked),
+        explain=lambda: tuple(
+            Option(candidate=c, rejected=rejected(c)) for c in _ranked(candidates)
+        ),
     )
 
 
@@ -294,9 +305,10 @@ def _praise(ask: Ask, taken: Candidate, possible: Sequence[Candidate]) -> str:
     if len(possible) == 1 or taken.legacy:
         again = f"worth {_sum(taken)}: the prompt is likely to come again"
         return f"{name} is {again if taken.legacy else 'the only level open to the request'}"
-    best = max(possible, key=lambda c: c.quality)
-    if taken.quality == best.quality:
+    if taken.quality == max([c.quality for c in possible]):
         return f"{name} is the best level open to the request, and it is in time"
+    possible = _ranked(possible)
+    best = max(possible, key=lambda c: c.quality)
     rival = max((c for c in possible if _spare(ask, c) >= 0), key=lambda c: c.quality)
     if taken.quality == rival.quality:
         return f"{name} is the best level in time; {best.level.name} is not"

@@ -100,11 +100,11 @@ class Asking:
         self._waiting.append(one)
         if self._timer is None:
             self._timer = loop.call_later(_MOMENT, self._send)
+        late = loop.call_at(one.until, _refuse, one, "DEADLINE_EXCEEDED")
         try:
-            async with asyncio.timeout_at(one.until):
-                return await one.answer
-        except TimeoutError as error:
-            raise Refused("DEADLINE_EXCEEDED") from error
+            return await one.answer
+        finally:
+            late.cancel()
 
     def _send(self) -> None:
         """Ask for those who wait."""

@@ -44,6 +44,9 @@ class Crew:
     """A name for those that share its workers, see `argus_core.kin`."""
     kin_slots: Mapping[str, int]
     """Requests that the workers of all of these take at once."""
+    alike: frozenset[str]
+    """Variants for whose holders the same counts, whichever of them draws: they hold the same, and
+    each variant of theirs is held on one GPU type only."""
 
 
 def crew_of(variants: Sequence[str], members: Sequence[Member]) -> Crew:
@@ -55,20 +58,27 @@ def crew_of(variants: Sequence[str], members: Sequence[Member]) -> Crew:
     for member, held in zip(members, known, strict=True):
         if held:
             slots[shared[held[0]]] += member.slots
+    gpu_types = {v: Counter(m.gpu_type for m in mine) for v, mine in holding.items()}
+    loadouts = {v: list(dict.fromkeys(m.loadout for m in mine)) for v, mine in holding.items()}
     return Crew(
         members=members,
         holders={v: [m.worker for m in mine] for v, mine in holding.items()},
         slots={v: sum(m.slots for m in mine) for v, mine in holding.items()},
         all_slots=sum(m.slots for m in members),
-        gpu_types={v: Counter(m.gpu_type for m in mine) for v, mine in holding.items()},
+        gpu_types=gpu_types,
         shares={v: _shares(v, holding) for v in variants},
         common={v: _common(mine) for v, mine in holding.items()},
         teams={
             v: next(o for o, theirs in holding.items() if theirs == m) for v, m in holding.items()
         },
-        loadouts={v: list(dict.fromkeys(m.loadout for m in mine)) for v, mine in holding.items()},
+        loadouts=loadouts,
         kin=shared,
         kin_slots={v: slots[shared[v]] for v in variants},
+        alike=frozenset(
+            variant
+            for variant, held in loadouts.items()
+            if len(held) == 1 and all(len(gpu_types.get(o, ())) <= 1 for o in held[0])
+        ),
     )
 
 

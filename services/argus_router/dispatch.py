@@ -123,10 +123,13 @@ class Dispatcher:
 
     def _pump(self) -> None:
         """Bind what waits to the workers that are free, the least versatile of them first."""
-        if len(self.queues):
+        queues = self.queues
+        if len(queues):
             free = [worker for worker in self.fleet if worker.free]
             for worker in sorted(free, key=lambda w: (len(w.loadout), -w.free, w.address)):
-                while worker.free and (job := self.waiting.next(worker)) is not None:
+                while len(queues) and worker.free:
+                    if (job := self.waiting.next(worker)) is None:
+                        break
                     self._bind(job, worker)
         self._expect()
         self.looked()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
@@ -16,7 +17,10 @@ from argus_router.gate import AUTHORIZATION, Gate, values
 from argus_router.request import TENANT
 from argus_router.service import Service
 from argus_router.wire import request_of
-from argus_rpc.limits import Limits, within
+from argus_rpc.limits import Limits
+from argus_rpc.patience import Patience
+
+log = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -25,7 +29,8 @@ class Images(ImageServiceServicer):
     """Translates; decides nothing."""
 
     def __init__(self, service: Service, gate: Gate, limits: Limits) -> None:
-        self._service, self._gate, self._limits = service, gate, limits
+        self._service, self._gate = service, gate
+        self._taking = Patience(limits.take)
 
     async def Generate(  # noqa: N802 - the proto's name
         self, request: images_pb2.GenerateRequest, context: Context
@@ -33,9 +38,10 @@ class Images(ImageServiceServicer):
         """See the proto."""
         asked = request_of(request, self._tenant(context))
         events = self._service.draw(asked, call_deadline=context.time_remaining())
+        cut = partial(self._cut, context, asyncio.current_task())
         async with aclosing(events):
             async for event in events:
-                with within(self._limits.take, partial(_cut, context)):
+                with self._taking.wait(cut):
                     yield event
 
     async def DescribeCluster(  # noqa: N802 - the proto's name
@@ -50,10 +56,12 @@ class Images(ImageServiceServicer):
         told = context.invocation_metadata() or ()
         return self._gate.tenant(values(told, AUTHORIZATION), values(told, TENANT))
 
-
-def _cut(context: Context) -> None:
-    """Have a client that took nothing hear why its call is over, once it takes something."""
-    told = context.abort(grpc.StatusCode.CANCELLED, "the answer was not taken in time")
-    task = asyncio.ensure_future(told)
-    # It always ends in an error of gRPC's own, which nobody waits for.
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    def _cut(self, context: Context, writing: asyncio.Task[Any] | None) -> None:
+        """End a call that its client takes nothing of; it hears why, once it takes something."""
+        log.warning("a client took nothing for %g s; it is cut off", self._taking.seconds)
+        assert writing is not None, "only tasks have clients"
+        writing.cancel()
+        told = context.abort(grpc.StatusCode.CANCELLED, "the answer was not taken in time")
+        task = asyncio.ensure_future(told)
+        # It always ends in an error of gRPC's own, which nobody waits for.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from typing import Protocol
 
 from argus_core.choice import Decision
@@ -86,6 +87,8 @@ class Job:
     keeping: Keeping | None = None
     state: JobState = JobState.WAITING
     decision: Decision | None = None
+    decided: float = -inf
+    """When that was, if it could have begun at once then."""
     quickest: Mapping[str, int] = field(default_factory=dict)
     """By variant: the quickest level open to it, an index into the ladder."""
     expected: float = 0.0

@@ -34,6 +34,8 @@ from argus_router.view import View, left
 
 _CREDIT = 8
 """Images at the dearest level that a tenant may have before others, if it had less than they."""
+_JUST_NOW = 0.005
+"""Seconds for which a decision holds where nothing else waits."""
 UNDECIDED = ""
 """Queue of jobs whose level waits for a worker to hold its variant."""
 
@@ -54,6 +56,8 @@ class Waiting:
         self._limit, self._door = limit, Door(limit=limit)
         self.tenants = Tenants(spec)
         self._variants = [variant.name for variant in spec.variants]
+        self._changed = -inf
+        """When the plan or the workers last did."""
         self.outlook = Outlook(spec, fetches)
         self.queues: Queues[Job] = Queues(
             limit=limit,
@@ -65,6 +69,7 @@ class Waiting:
     def apply(self, plan: cluster_pb2.Plan) -> None:
         """A plan is in force."""
         self.outlook.prices.apply(plan)
+        self._changed = self._clock()
 
     def meet(self, workers: Iterable[Worker]) -> None:
         """The workers are these now: decide anew what waits for a variant that nobody holds."""
@@ -72,6 +77,7 @@ class Waiting:
         self.outlook.meet(workers, self.queues)
         if self.outlook.crew is before:
             return
+        self._changed = self._clock()
         holders = self.outlook.crew.holders
         for variant in self.queues.variants():
             if not holders.get(variant):
@@ -139,12 +145,26 @@ class Waiting:
         while (entry := self.queues.pop(worker.loadout)) is not None:
             job = entry.item
             try:
-                self._take(job, self._decide(job, worker, self._look(), may_try=True))
+                if self._holds(job):
+                    self._take(job, job.settled)
+                else:
+                    self._take(job, self._decide(job, worker, self._look(), may_try=True))
             except ArgusError as error:
                 self._elsewhere(job, error)
             else:
                 return job
         return self._take_over(worker)
+
+    def _holds(self, job: Job) -> bool:
+        """Whether a job's turn has come so soon that its decision would be the same again.
+
+        Nothing else waits, it was decided just now and could have begun then, and what counted for
+        those who may draw it counts for each of them.
+        """
+        oldest = max(self._clock() - _JUST_NOW, self._changed)
+        if len(self.queues) or job.starts or job.decided <= oldest:
+            return False
+        return job.settled.level.variant in self.outlook.crew.alike
 
     def _beside(self, worker: Worker, drawing: Sequence[Job]) -> Job | None:
         """What a worker shall draw beside what it draws: whoever's turn it is, or nobody.
@@ -313,6 +333,8 @@ class Waiting:
             self._queue(job, UNDECIDED, NONE)
             return
         level = job.decision.level
+        taken = candidates[index(level)]
+        job.decided = self._clock() if taken.wait == 0 else -inf
         self._queue(job, level.variant, index(level))
 
     def _queue(self, job: Job, variant: str, level: int) -> None:

@@ -21,6 +21,7 @@ from argus_core.errors import ArgusError, InvalidRequest
 from argus_rpc import tracing
 from argus_rpc.decode import Malformed, strict
 from argus_rpc.errors import to_status, trailing_metadata
+from argus_rpc.patience import Patience
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Boundary(grpc.aio.ServerInterceptor):
 
     def __init__(self, *, message_within: float | None = None) -> None:
         """`message_within`: seconds from a call's beginning; None for as long as it likes."""
-        self._within = message_within
+        self._patience = None if message_within is None else Patience(message_within)
         self._wrapped: dict[str, tuple[Any, Any]] = {}
         """By method: its handler, which is the same for every call, and what it became."""
 
@@ -62,24 +63,24 @@ class Boundary(grpc.aio.ServerInterceptor):
         wrapped = handler._replace(
             request_deserializer=strict(handler.request_deserializer, descriptor)
         )
-        within = self._within
+        patience = self._patience
         if handler.response_streaming:
-            stream = _guard_stream(handler.unary_stream, method, within)
-            if within is None:
+            stream = _guard_stream(handler.unary_stream, method, patience)
+            if patience is None:
                 return wrapped._replace(unary_stream=stream)
             return wrapped._replace(request_streaming=True, unary_stream=None, stream_stream=stream)
-        unary = _guard_unary(handler.unary_unary, method, within)
-        if within is None:
+        unary = _guard_unary(handler.unary_unary, method, patience)
+        if patience is None:
             return wrapped._replace(unary_unary=unary)
         return wrapped._replace(request_streaming=True, unary_unary=None, stream_unary=unary)
 
 
 def _guard_unary(
-    behaviour: Callable[[Any, Context], Awaitable[Message]], method: str, within: float | None
+    behaviour: Callable[[Any, Context], Awaitable[Message]], method: str, patience: Patience | None
 ) -> Callable[[Any, Context], Awaitable[Message]]:
     async def guarded(came: object, context: Context) -> Message:
         try:
-            request = came if within is None else await _first(context, within)
+            request = came if patience is None else await _first(context, patience)
             if isinstance(request, Malformed):
                 raise request.error
             tracing.came_with(context.invocation_metadata())
@@ -91,11 +92,13 @@ def _guard_unary(
 
 
 def _guard_stream(
-    behaviour: Callable[[Any, Context], AsyncIterator[Message]], method: str, within: float | None
+    behaviour: Callable[[Any, Context], AsyncIterator[Message]],
+    method: str,
+    patience: Patience | None,
 ) -> Callable[[Any, Context], AsyncIterator[Message]]:
     async def guarded(came: object, context: Context) -> AsyncIterator[Message]:
         try:
-            request = came if within is None else await _first(context, within)
+            request = came if patience is None else await _first(context, patience)
             if isinstance(request, Malformed):
                 raise request.error
             tracing.came_with(context.invocation_metadata())
@@ -107,14 +110,19 @@ def _guard_stream(
     return guarded
 
 
-async def _first(context: Context, within: float) -> object:
+async def _first(context: Context, patience: Patience) -> object:
     """The message of a call that is taken as a stream of them."""
-    try:
-        async with asyncio.timeout(within):
+    task = asyncio.current_task()
+    assert task is not None, "only tasks have calls"
+    cancelled = task.cancelling()
+    with patience.wait(task.cancel) as wait:
+        try:
             request: object = await context.read()
-    except TimeoutError as error:
-        late = f"must come within {within:g} s of the call's beginning"
-        raise InvalidRequest.one("message", late) from error
+        except asyncio.CancelledError as error:
+            if not wait.over or task.uncancel() > cancelled:
+                raise
+            late = f"must come within {patience.seconds:g} s of the call's beginning"
+            raise InvalidRequest.one("message", late) from error
     if request is grpc.aio.EOF:
         raise InvalidRequest.one("message", "is missing")
     return request

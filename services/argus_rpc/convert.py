@@ -7,12 +7,17 @@ from datetime import UTC, datetime
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+_SECOND = 10**9
+
 
 def duration(seconds: float) -> Duration:
     """The Duration of so many seconds, to the nanosecond; may be negative."""
-    message = Duration()
-    message.FromNanoseconds(round(seconds * 1e9))
-    return message
+    whole, nanos = divmod(round(abs(seconds) * 1e9), _SECOND)
+    return (
+        Duration(seconds=whole, nanos=nanos)
+        if seconds >= 0
+        else Duration(seconds=-whole, nanos=-nanos)
+    )
 
 
 def seconds(message: Duration) -> float:

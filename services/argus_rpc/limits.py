@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -31,27 +29,6 @@ class Limits:
     """For a request's body, from the end of its head; over gRPC for its message."""
     take: float = 30.0
     """For taking a piece of an answer, or an event of a stream."""
-
-
-@contextmanager
-def within(seconds: float, then: Callable[[], None]) -> Iterator[None]:
-    """Cancel the task that does not come back in so many seconds, and do `then`.
-
-    It is writing to a client that takes nothing.
-    """
-    task = asyncio.current_task()
-    assert task is not None, "only tasks have clients"
-
-    def cut() -> None:
-        log.warning("a client took nothing for %g s; it is cut off", seconds)
-        task.cancel()
-        then()
-
-    timer = asyncio.get_running_loop().call_later(seconds, cut)
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 async def pour(

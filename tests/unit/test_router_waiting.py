@@ -228,3 +228,35 @@ def test_more_that_wait_never_move_a_prompt_up_the_ladder(qualities, count):
             break
     seconds = [job.settled.seconds for job in taken]
     assert seconds == sorted(seconds, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "loadouts", [[BOTH], [BOTH, BOTH], [("large",), ("tiny",)], [BOTH, ("tiny",)]]
+)
+def test_what_was_decided_just_now_would_be_decided_again(loadouts):
+    told = []
+    for again in (False, True):
+        stage = Rehearsal(*loadouts, slots=2)
+        if again:
+            stage.waiting._holds = lambda _job: False
+        jobs = arrivals(stage, rate=1.2, seconds=40)
+        stage.run()
+        told.append([(job.worker, job.began, job.expected, job.settled) for job in jobs])
+    assert told[0] == told[1]
+
+
+def test_a_decision_holds_only_where_nothing_else_waits_and_nothing_has_changed():
+    stage, kept = Rehearsal(("large",), slots=2), []
+    stage.now, stage.workers[0].warming = 1.0, False
+    holds = stage.waiting._holds
+    stage.waiting._holds = lambda job: kept.append(holds(job)) or kept[-1]
+    stage.ask()
+    assert kept == [True]
+    stage.ask(count=2)
+    assert kept == [True, False]
+    stage.run()
+    stage.hold(0)
+    stage.ask()
+    assert kept == [True, False, False]
+    stage.hold(0, "large")
+    assert kept == [True, False, False, False]
