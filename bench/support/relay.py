@@ -49,6 +49,7 @@ class Relay(ImageServiceServicer):
         )
         if request.without_progress:
             execute.progress_interval.seconds = 1
+            yield images_pb2.GenerateResponse(accepted=images_pb2.Accepted())
         async for event in next(self._workers).Execute(execute, timeout=_PATIENCE):
             kind = event.WhichOneof("event")
             if kind == "started":

@@ -92,7 +92,7 @@ async def attempt(
         stub: the worker to ask.
         remaining: seconds until the deadline; the call ends then.
         patience: seconds for which the worker may tell nothing.
-        began: called when the worker says that it has begun.
+        began: called when the worker first tells of it, and so has begun.
         heard: called whenever it says anything.
         freed: called when the last step is done, and the worker's slot is free again.
 
@@ -105,11 +105,11 @@ async def attempt(
         async for event in events:
             kind = event.WhichOneof("event")
             heard()
-            if kind == "result":
-                return Drawn(event.result)
             if not begun:
                 begun = True
                 began()
+            if kind == "result":
+                return Drawn(event.result)
             if kind == "progress" and event.progress.step == event.progress.steps:
                 freed()
             # Of two attempts only the one that is further is told of.

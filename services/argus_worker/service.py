@@ -47,6 +47,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         """`drawn` hears of every image that is done."""
         self._worker, self._name, self._scorer, self._shelf = worker, name, scorer, shelf
         self._drawn = drawn
+        self._started = worker_pb2.ExecuteResponse(started=worker_pb2.ExecuteStarted(worker=name))
 
     async def Execute(  # type: ignore[override]  # noqa: N802 - gRPC's names
         self, request: worker_pb2.ExecuteRequest, context: Context
@@ -123,9 +124,9 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
                 raise DeadlineMissed("the deadline passed while drawing") from error
             match event:
                 case Started():
-                    started = worker_pb2.ExecuteStarted(worker=self._name)
                     told = clock()
-                    yield worker_pb2.ExecuteResponse(started=started)
+                    if not apart:
+                        yield self._started
                 case Progress():
                     tracing.moment("step", step=event.step)
                     frees = event.step == event.steps and pixels >= FREES_PIXELS

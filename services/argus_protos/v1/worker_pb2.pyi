@@ -210,7 +210,7 @@ class ExecuteResponse(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def started(self) -> Global___ExecuteStarted:
-        """Once, when the first step begins."""
+        """Once, when the first step begins; not at all where there is a progress_interval."""
 
     @_builtins.property
     def progress(self) -> Global___ExecuteProgress:
