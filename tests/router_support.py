@@ -37,6 +37,7 @@ from argus_router.waiting import Waiting, too_late
 from argus_rpc.channel import open_channel
 from argus_rpc.convert import duration
 from argus_rpc.server import Server
+from argus_worker.many import Many
 from helpers import eventually
 
 READY = cluster_pb2.WORKER_PHASE_READY
@@ -220,6 +221,8 @@ class ScriptedWorker(WorkerServiceServicer):
             slots=slots,
             latent_spaces={variant: space_of(variant) for variant in variants},
         )
+        self.old = False
+        """Whether it is of a version that takes one image a call."""
         self.missing: set[str] = set()
         """Keys of latents that its store does not have."""
         self.scored: list[worker_pb2.ScoreRequest] = []
@@ -278,6 +281,12 @@ class ScriptedWorker(WorkerServiceServicer):
         except (asyncio.CancelledError, GeneratorExit):
             call.cancelled = True
             raise
+
+    async def ExecuteMany(self, requests, context):
+        if self.old:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "what is that?")
+        async for message in Many(self.Execute).serve(requests, context):
+            yield message
 
     async def Score(self, request, context):
         """The last image has 0.9, each before it a tenth less."""

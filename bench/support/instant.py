@@ -20,6 +20,7 @@ from argus_protos.v1.worker_pb2_grpc import (
 )
 from argus_rpc import lifecycle
 from argus_rpc.server import Server
+from argus_worker.many import Many
 
 STEPS = 3
 """That are told of, before the picture, to who wants to hear of all: five messages a call."""
@@ -58,6 +59,13 @@ class Instant(WorkerServiceServicer):
         if self._seconds:
             await asyncio.sleep(self._seconds)
         yield self._told[-1]
+
+    async def ExecuteMany(  # noqa: N802 - the proto's name
+        self, requests: AsyncIterator[worker_pb2.ExecuteManyRequest], context: Context
+    ) -> AsyncIterator[worker_pb2.ExecuteManyResponse]:
+        """See the proto."""
+        async for message in Many(self.Execute).serve(requests, context):
+            yield message
 
     async def Watch(  # noqa: N802 - the proto's name
         self, request: worker_pb2.WatchRequest, context: Context

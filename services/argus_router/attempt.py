@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import grpc
 
 from argus_core.errors import ArgusError, InvalidRequest, NotFound, NotHeld, Unavailable
 from argus_core.spec import Level
 from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_router.answer import Start
+from argus_router.fleet import Worker
 from argus_router.job import Job
+from argus_router.stream import Ended, Unsupported
 from argus_router.wire import schedule, size
-from argus_rpc import tracing
 from argus_rpc.convert import duration
-from argus_rpc.errors import from_rpc
-
-if TYPE_CHECKING:
-    from argus_protos.v1.worker_pb2_grpc import WorkerServiceAsyncStub
 
 _LOST = frozenset({"UNAVAILABLE", "CANCELLED", "INTERNAL", "UNKNOWN", "ABORTED", "DATA_LOSS"})
 """Codes that speak of the worker or the way to it, not of the request."""
@@ -77,30 +71,31 @@ Outcome = Drawn | Refused | Lost | Failed | StartMissing | LatentsRefused
 
 async def attempt(
     job: Job,
-    stub: WorkerServiceAsyncStub,
+    worker: Worker,
     *,
     remaining: float,
     patience: float,
     began: Callable[[], None],
     heard: Callable[[], None] = lambda: None,
     freed: Callable[[], None] = lambda: None,
+    alone: bool = False,
 ) -> Outcome:
     """Have a worker draw a job's image; its steps go to the job's sink.
 
     Args:
         job: a decided job.
-        stub: the worker to ask.
+        worker: to ask.
         remaining: seconds until the deadline; the call ends then.
         patience: seconds for which the worker may tell nothing.
         began: called when the worker first tells of it, and so has begun.
         heard: called whenever it says anything.
         freed: called when the last step is done, and the worker's slot is free again.
+        alone: by a call of its own.
 
     Cancelling this cancels the work at the worker.
     """
-    message = _message(job, remaining, patience)
-    call = stub.Execute(message, timeout=remaining, metadata=tracing.onward())
-    events, begun = aiter(call), False
+    message, begun, supported = _message(job, remaining, patience), False, True
+    events = worker.execute(message, timeout=remaining, alone=alone)
     try:
         async for event in events:
             kind = event.WhichOneof("event")
@@ -116,17 +111,20 @@ async def attempt(
             if kind == "progress" and event.progress.step > job.step:
                 job.step = event.progress.step
                 job.sink.progressed(job, event.progress)
-    except grpc.aio.AioRpcError as error:
+    except Unsupported:
+        worker.takes_many, supported = False, False
+    except Ended as error:
         return _verdict(error, start=job.start, begun=begun)
     finally:
-        call.cancel()
-        # A span of the call ends with its events, which are a generator whatever typing says.
-        await events.aclose()  # type: ignore[attr-defined]
+        await events.aclose()
+    if not supported:
+        return await attempt(job, worker, remaining=remaining, patience=patience, began=began,
+                             heard=heard, freed=freed, alone=True)  # fmt: skip
     return Lost(Unavailable("the worker ended the call without a result"))
 
 
-def _verdict(error: grpc.aio.AioRpcError, *, start: Start | None, begun: bool) -> Outcome:
-    meaning = from_rpc(error)
+def _verdict(error: Ended, *, start: Start | None, begun: bool) -> Outcome:
+    meaning = error.meaning
     if isinstance(meaning, NotHeld):
         return Refused(meaning)
     if isinstance(meaning, NotFound) and start is not None and not begun:
@@ -136,7 +134,7 @@ def _verdict(error: grpc.aio.AioRpcError, *, start: Start | None, begun: bool) -
     # A worker that refuses says when to come back; one that died says nothing.
     if isinstance(meaning, Unavailable) and meaning.retry_after is not None and not begun:
         return Refused(meaning)
-    return Lost(meaning) if error.code().name in _LOST else Failed(meaning, begun)
+    return Lost(meaning) if error.code in _LOST else Failed(meaning, begun)
 
 
 def _is_ours(error: InvalidRequest) -> bool:

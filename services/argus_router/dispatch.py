@@ -179,7 +179,7 @@ class Dispatcher:
             with named:
                 return await attempt(
                     job,
-                    worker.stub,
+                    worker,
                     remaining=max(0.0, job.deadline - self._clock()),
                     patience=run.patience,
                     began=lambda: self._began(job, worker),

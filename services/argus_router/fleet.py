@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,7 +24,10 @@ import grpc
 from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_protos.v1.worker_pb2_grpc import WorkerServiceStub
 from argus_router.job import Job
+from argus_router.stream import Ended, Execution, Stream
+from argus_rpc import tracing
 from argus_rpc.channel import open_channel
+from argus_rpc.errors import from_rpc
 from argus_rpc.meanwhile import call_off
 from argus_rpc.roster import Names, Roster
 
@@ -39,6 +42,10 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.05, 2.0
 """Seconds between attempts to watch: doubled each time."""
 _FIRST_REST, _LONGEST_REST = 0.02, 1.0
 """Seconds for which a worker that refused is left alone: doubled each time in a row."""
+
+
+Executing = Execution | AsyncGenerator[worker_pb2.ExecuteResponse]
+"""What a worker tells of an image, until its result; both ways raise `Ended`."""
 
 
 class Worker:
@@ -70,6 +77,9 @@ class Worker:
         self._each, self._each_at = 0.0, 0.0
         """Seconds that each image which ran all the time would have had, and when that was so."""
         self._channel: grpc.aio.Channel | None = None
+        self._stream: Stream | None = None
+        self.takes_many = True
+        """Whether it is of a version that has images over one stream, as far as is known."""
 
     @property
     def state(self) -> cluster_pb2.WorkerState | None:
@@ -81,6 +91,8 @@ class Worker:
         """Read once what is asked of it at every turn."""
         before = self._held if self._serves and self._state is not None else None
         self._state = state
+        # Who comes back may be of another version.
+        self.takes_many = self.takes_many or state is None
         self._serves = state is not None and state.phase == cluster_pb2.WORKER_PHASE_READY
         self._held = tuple(filter(None, state.loadout)) if state is not None else ()
         self._slots = max(1, state.slots) if state is not None else 1
@@ -93,6 +105,20 @@ class Worker:
         """Of its service; its channel is opened when it is first used."""
         self._channel = open_channel(self.address)
         return WorkerServiceStub(self._channel)
+
+    def execute(
+        self, request: worker_pb2.ExecuteRequest, *, timeout: float, alone: bool = False
+    ) -> Executing:
+        """Have it draw an image within so many seconds; close what is returned.
+
+        `alone` by a call of its own, as whatever is traced is.
+        """
+        metadata = tracing.onward()
+        if alone or metadata or tracing.is_on() or not self.takes_many:
+            return _alone(self.stub, request, timeout, metadata)
+        if self._stream is None:
+            self._stream = Stream(self.stub)
+        return self._stream.execute(request, timeout=timeout)
 
     @property
     def name(self) -> str:
@@ -186,6 +212,8 @@ class Worker:
 
     async def close(self) -> None:
         """Close its channel; calls still running there are cancelled."""
+        if self._stream is not None:
+            await self._stream.close()
         if self._channel is not None:
             await self._channel.close()
 
@@ -306,6 +334,30 @@ class Fleet:
                 self._roster.again()
             worker.state = None
             self._changed()
+
+
+async def _alone(
+    stub: WorkerServiceAsyncStub,
+    request: worker_pb2.ExecuteRequest,
+    timeout: float,
+    metadata: tracing.Metadata | None,
+) -> AsyncGenerator[worker_pb2.ExecuteResponse]:
+    """An image by a call of its own.
+
+    Raises:
+        Ended: it failed, or was lost.
+    """
+    call = stub.Execute(request, timeout=timeout, metadata=metadata)
+    events = aiter(call)
+    try:
+        async for event in events:
+            yield event
+    except grpc.aio.AioRpcError as error:
+        raise Ended(error.code().name, from_rpc(error)) from error
+    finally:
+        call.cancel()
+        # A span of the call ends with its events, which are a generator whatever typing says.
+        await events.aclose()  # type: ignore[attr-defined]
 
 
 async def _reports(worker: Worker) -> AsyncIterator[cluster_pb2.WorkerState]:

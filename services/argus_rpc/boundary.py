@@ -63,6 +63,9 @@ class Boundary(grpc.aio.ServerInterceptor):
         wrapped = handler._replace(
             request_deserializer=strict(handler.request_deserializer, descriptor)
         )
+        if handler.request_streaming:
+            assert handler.response_streaming, "no service has a stream of requests alone"
+            return wrapped._replace(stream_stream=_guard_streams(handler.stream_stream, method))
         patience = self._patience
         if handler.response_streaming:
             stream = _guard_stream(handler.unary_stream, method, patience)
@@ -110,6 +113,29 @@ def _guard_stream(
     return guarded
 
 
+def _guard_streams(
+    behaviour: Callable[[AsyncIterator[Any], Context], AsyncIterator[Message]], method: str
+) -> Callable[[AsyncIterator[Any], Context], AsyncIterator[Message]]:
+    """Of a call whose messages come as long as it likes: no bound is set to the first."""
+
+    async def guarded(came: AsyncIterator[Any], context: Context) -> AsyncIterator[Message]:
+        try:
+            tracing.came_with(context.invocation_metadata())
+            async for message in behaviour(_sound(came), context):
+                yield message
+        except Exception as error:  # noqa: BLE001 - the boundary is where they all end
+            await _refuse(context, error, method)
+
+    return guarded
+
+
+async def _sound(came: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in came:
+        if isinstance(request, Malformed):
+            raise request.error
+        yield request
+
+
 async def _first(context: Context, patience: Patience) -> object:
     """The message of a call that is taken as a stream of them."""
     task = asyncio.current_task()
@@ -131,14 +157,20 @@ async def _first(context: Context, patience: Patience) -> object:
 async def _refuse(context: Context, error: Exception, method: str) -> NoReturn:
     if isinstance(error, grpc.aio.AbortError):
         raise error
-    if not isinstance(error, ArgusError):
-        log.error("%s failed", method, exc_info=error)
-        error = ArgusError("internal error; the server's log tells more")
-    status = to_status(error)
+    told = known(error, method)
+    status = to_status(told)
     await context.abort(
-        getattr(grpc.StatusCode, error.code), status.message, trailing_metadata(status)
+        getattr(grpc.StatusCode, told.code), status.message, trailing_metadata(status)
     )
     raise AssertionError("abort does not return")
+
+
+def known(error: Exception, method: str) -> ArgusError:
+    """What a caller is told of an error; one that is none of ours is logged and named internal."""
+    if isinstance(error, ArgusError):
+        return error
+    log.error("%s failed", method, exc_info=error)
+    return ArgusError("internal error; the server's log tells more")
 
 
 def _request_descriptor(method: str) -> Descriptor:

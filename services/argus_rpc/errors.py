@@ -55,7 +55,11 @@ def trailing_metadata(status: status_pb2.Status) -> tuple[tuple[str, bytes]]:
 
 def from_rpc(error: grpc.RpcError) -> ArgusError:
     """The leaf that the other side raised; a bare code becomes the leaf of that code."""
-    code, message, status = error.code(), error.details() or "", _status_of(error)
+    return from_status(error.code().name, error.details() or "", _status_of(error))
+
+
+def from_status(code: str, message: str, status: status_pb2.Status | None) -> ArgusError:
+    """The leaf of a canonical code, with what a status tells besides."""
     violations, retry_after = [], None
     for detail in status.details if status else ():
         bad, retry = error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
@@ -63,13 +67,13 @@ def from_rpc(error: grpc.RpcError) -> ArgusError:
             violations = [Violation(v.field, v.description) for v in bad.field_violations]
         elif detail.Unpack(retry):
             retry_after = seconds(retry.retry_delay)
-    if code == grpc.StatusCode.INVALID_ARGUMENT:
+    if code == "INVALID_ARGUMENT":
         return InvalidRequest(violations or [Violation("request", message)])
-    if code == grpc.StatusCode.CANCELLED:
+    if code == "CANCELLED":
         # Not by us, who would not hear of it: the other side has ended with calls under way.
         return errors.Unavailable(message or "the other side ended the call", retry_after=None)
-    leaf = _LEAVES.get(code.name, ArgusError)
-    rebuilt = leaf(message or code.name)
+    leaf = _LEAVES.get(code, ArgusError)
+    rebuilt = leaf(message or code)
     if retry_after is not None or leaf is errors.Unavailable:
         rebuilt.retry_after = retry_after
     return rebuilt

@@ -129,7 +129,7 @@ class Host:
             self.worker.state, self.shelf.tally if self.shelf else None, encodings
         )
         self.worker.loaded = self.metrics.loaded
-        servicer = WorkerServicer(
+        self._servicer = WorkerServicer(
             self.worker,
             name=settings.name,
             scorer=self._scorer,
@@ -140,7 +140,7 @@ class Host:
         """Of the metrics, once they are shown; None where nobody asked for them."""
         self._server = Server(
             address=settings.address,
-            servicers=[(worker_pb2_grpc.add_WorkerServiceServicer_to_server, servicer)],
+            servicers=[(worker_pb2_grpc.add_WorkerServiceServicer_to_server, self._servicer)],
             services=[SERVICE],
         )
 
@@ -168,6 +168,7 @@ class Host:
             self._watching.cancel()
         ends = self.engine.clock() + grace
         await self.worker.stop(grace)
+        self._servicer.close()
         # What finished in time still has its last message to send.
         await self._server.stop(1.0)
         self._scorer.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -16,6 +17,7 @@ from argus_rpc.convert import duration, seconds
 from argus_worker import images
 from argus_worker.check import to_order
 from argus_worker.job import Job
+from argus_worker.many import Many
 from argus_worker.masters import Held
 from argus_worker.order import Drawn, Failed, Order, Progress, Started
 from argus_worker.scoring import Scorer
@@ -47,6 +49,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         """`drawn` hears of every image that is done."""
         self._worker, self._name, self._scorer, self._shelf = worker, name, scorer, shelf
         self._drawn = drawn
+        self._streams: set[Many] = set()
         self._started = worker_pb2.ExecuteResponse(started=worker_pb2.ExecuteStarted(worker=name))
 
     async def Execute(  # type: ignore[override]  # noqa: N802 - gRPC's names
@@ -68,6 +71,24 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
                 yield response
         finally:
             job.cancel()
+
+    async def ExecuteMany(  # type: ignore[override]  # noqa: N802
+        self, requests: AsyncIterator[worker_pb2.ExecuteManyRequest], context: Context
+    ) -> AsyncIterator[worker_pb2.ExecuteManyResponse]:
+        """Draw many images."""
+        many = Many(self.Execute)
+        self._streams.add(many)
+        try:
+            async with aclosing(many.serve(requests, context)) as told:
+                async for message in told:
+                    yield message
+        finally:
+            self._streams.discard(many)
+
+    def close(self) -> None:
+        """End the streams of many images once what is under way has been told."""
+        for many in self._streams:
+            many.close()
 
     async def _order(
         self, request: worker_pb2.ExecuteRequest, held: Held, left: float
@@ -125,7 +146,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             match event:
                 case Started():
                     told = clock()
-                    if not apart:
+                    if not apart or request.HasField("start"):
                         yield self._started
                 case Progress():
                     tracing.moment("step", step=event.step)

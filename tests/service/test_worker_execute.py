@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from PIL import Image
 
 from argus_core.errors import DeadlineMissed, InvalidRequest, NotHeld, Unavailable
-from argus_protos.v1 import cluster_pb2
+from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_rpc.convert import duration
 from argus_rpc.errors import from_rpc
 from engine_support import TINY as VARIANT
@@ -62,6 +62,23 @@ async def test_the_same_seed_draws_the_same_image_and_another_does_not(worker):
         (await collect(stub.Execute(ask(seed=seed))))[-1].result.image.data for seed in (7, 7, 8)
     ]
     assert first == again != other
+
+
+async def test_images_over_one_stream_are_those_of_calls(worker):
+    host, stub, _ = worker
+    alone = (await collect(stub.Execute(ask(seed=7))))[-1].result.image.data
+    stream = stub.ExecuteMany()
+    asked = [ask(seed=7), ask(variant="other")]
+    executions = [worker_pb2.Execution(id=n, request=one) for n, one in enumerate(asked)]
+    await stream.write(worker_pb2.ExecuteManyRequest(executions=executions))
+    events = []
+    while not any(event.response.HasField("result") for event in events):
+        events += (await stream.read()).events
+    assert [e.response.result.image.data for e in events][-1] == alone
+    assert [e.id for e in events if e.failure] == [1]
+    # A worker that stops does not wait for streams on which nothing is under way.
+    host._servicer.close()
+    assert await stream.read() is grpc.aio.EOF
 
 
 async def test_previews_come_with_every_nth_step_alone(worker):

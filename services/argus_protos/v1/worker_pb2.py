@@ -26,15 +26,15 @@ from argus_protos.v1 import cluster_pb2 as argus_dot_v1_dot_cluster__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61rgus/v1/worker.proto\x12\x08\x61rgus.v1\x1a\x16\x61rgus/v1/cluster.proto\x1a\x1egoogle/protobuf/duration.proto\"\xbc\x03\n\x0e\x45xecuteRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x04 \x01(\t\x12\x1c\n\x04size\x18\x05 \x01(\x0b\x32\x0e.argus.v1.Size\x12$\n\x08schedule\x18\x06 \x01(\x0b\x32\x12.argus.v1.Schedule\x12\x0c\n\x04seed\x18\x07 \x01(\x04\x12\x1f\n\x05start\x18\x08 \x01(\x0b\x32\x10.argus.v1.Latent\x12\x15\n\rcapture_steps\x18\t \x03(\r\x12\x1b\n\x13preview_every_steps\x18\n \x01(\r\x12%\n\x06\x66ormat\x18\x0b \x01(\x0e\x32\x15.argus.v1.ImageFormat\x12+\n\x08\x64\x65\x61\x64line\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1c\n\x04keep\x18\r \x01(\x0b\x32\x0e.argus.v1.Keep\x12\r\n\x05scope\x18\x0e \x01(\t\x12\x34\n\x11progress_interval\x18\x0f \x01(\x0b\x32\x19.google.protobuf.Duration\"[\n\x04Keep\x12\x11\n\tembedding\x18\x01 \x01(\x0c\x12\x0f\n\x07\x65ncoder\x18\x02 \x01(\t\x12/\n\x0ctime_to_live\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"X\n\x06Latent\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x15\n\rcompatibility\x18\x02 \x01(\t\x12\x0e\n\x04\x64\x61ta\x18\x03 \x01(\x0cH\x00\x12\r\n\x03key\x18\x04 \x01(\tH\x00\x42\n\n\x08location\"\xa1\x01\n\x0f\x45xecuteResponse\x12+\n\x07started\x18\x01 \x01(\x0b\x32\x18.argus.v1.ExecuteStartedH\x00\x12-\n\x08progress\x18\x02 \x01(\x0b\x32\x19.argus.v1.ExecuteProgressH\x00\x12)\n\x06result\x18\x03 \x01(\x0b\x32\x17.argus.v1.ExecuteResultH\x00\x42\x07\n\x05\x65vent\" \n\x0e\x45xecuteStarted\x12\x0e\n\x06worker\x18\x01 \x01(\t\"P\n\x0f\x45xecuteProgress\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\r\n\x05steps\x18\x02 \x01(\r\x12 \n\x07preview\x18\x03 \x01(\x0b\x32\x0f.argus.v1.Image\"\xa9\x02\n\rExecuteResult\x12\x1e\n\x05image\x18\x01 \x01(\x0b\x32\x0f.argus.v1.Image\x12\"\n\x08\x63\x61ptured\x18\x02 \x03(\x0b\x32\x10.argus.v1.Latent\x12(\n\x05queue\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x65ncode\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x64\x65noise\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x64\x65\x63ode\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05\x66\x65tch\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\"t\n\x0cScoreRequest\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12\x1f\n\x06images\x18\x03 \x03(\x0b\x32\x0f.argus.v1.Image\x12#\n\nreferences\x18\x04 \x03(\x0b\x32\x0f.argus.v1.Image\"q\n\rScoreResponse\x12\x0e\n\x06scores\x18\x01 \x03(\x01\x12(\n\ncomparison\x18\x02 \x01(\x0e\x32\x14.argus.v1.Comparison\x12\r\n\x05scale\x18\x03 \x01(\x01\x12\x17\n\x0fneeds_reference\x18\x04 \x01(\x08\"C\n\rAssignRequest\x12\x0f\n\x07loadout\x18\x01 \x03(\t\x12\x0f\n\x07plan_id\x18\x02 \x01(\x04\x12\x10\n\x08prefetch\x18\x03 \x03(\t\"$\n\x0e\x41ssignResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\"\x0e\n\x0cWatchRequest\"5\n\rWatchResponse\x12$\n\x05state\x18\x01 \x01(\x0b\x32\x15.argus.v1.WorkerState*r\n\nComparison\x12\x1a\n\x16\x43OMPARISON_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43OMPARISON_DIFFERENCE\x10\x01\x12\x12\n\x0e\x43OMPARISON_WIN\x10\x02\x12\x19\n\x15\x43OMPARISON_SIMILARITY\x10\x03\x32\x84\x02\n\rWorkerService\x12@\n\x07\x45xecute\x12\x18.argus.v1.ExecuteRequest\x1a\x19.argus.v1.ExecuteResponse0\x01\x12;\n\x06\x41ssign\x12\x17.argus.v1.AssignRequest\x1a\x18.argus.v1.AssignResponse\x12:\n\x05Watch\x12\x16.argus.v1.WatchRequest\x1a\x17.argus.v1.WatchResponse0\x01\x12\x38\n\x05Score\x12\x16.argus.v1.ScoreRequest\x1a\x17.argus.v1.ScoreResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61rgus/v1/worker.proto\x12\x08\x61rgus.v1\x1a\x16\x61rgus/v1/cluster.proto\x1a\x1egoogle/protobuf/duration.proto\"\xbc\x03\n\x0e\x45xecuteRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x04 \x01(\t\x12\x1c\n\x04size\x18\x05 \x01(\x0b\x32\x0e.argus.v1.Size\x12$\n\x08schedule\x18\x06 \x01(\x0b\x32\x12.argus.v1.Schedule\x12\x0c\n\x04seed\x18\x07 \x01(\x04\x12\x1f\n\x05start\x18\x08 \x01(\x0b\x32\x10.argus.v1.Latent\x12\x15\n\rcapture_steps\x18\t \x03(\r\x12\x1b\n\x13preview_every_steps\x18\n \x01(\r\x12%\n\x06\x66ormat\x18\x0b \x01(\x0e\x32\x15.argus.v1.ImageFormat\x12+\n\x08\x64\x65\x61\x64line\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1c\n\x04keep\x18\r \x01(\x0b\x32\x0e.argus.v1.Keep\x12\r\n\x05scope\x18\x0e \x01(\t\x12\x34\n\x11progress_interval\x18\x0f \x01(\x0b\x32\x19.google.protobuf.Duration\"[\n\x04Keep\x12\x11\n\tembedding\x18\x01 \x01(\x0c\x12\x0f\n\x07\x65ncoder\x18\x02 \x01(\t\x12/\n\x0ctime_to_live\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"X\n\x06Latent\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x15\n\rcompatibility\x18\x02 \x01(\t\x12\x0e\n\x04\x64\x61ta\x18\x03 \x01(\x0cH\x00\x12\r\n\x03key\x18\x04 \x01(\tH\x00\x42\n\n\x08location\"\xa1\x01\n\x0f\x45xecuteResponse\x12+\n\x07started\x18\x01 \x01(\x0b\x32\x18.argus.v1.ExecuteStartedH\x00\x12-\n\x08progress\x18\x02 \x01(\x0b\x32\x19.argus.v1.ExecuteProgressH\x00\x12)\n\x06result\x18\x03 \x01(\x0b\x32\x17.argus.v1.ExecuteResultH\x00\x42\x07\n\x05\x65vent\" \n\x0e\x45xecuteStarted\x12\x0e\n\x06worker\x18\x01 \x01(\t\"P\n\x0f\x45xecuteProgress\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\r\n\x05steps\x18\x02 \x01(\r\x12 \n\x07preview\x18\x03 \x01(\x0b\x32\x0f.argus.v1.Image\"\xa9\x02\n\rExecuteResult\x12\x1e\n\x05image\x18\x01 \x01(\x0b\x32\x0f.argus.v1.Image\x12\"\n\x08\x63\x61ptured\x18\x02 \x03(\x0b\x32\x10.argus.v1.Latent\x12(\n\x05queue\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x65ncode\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x64\x65noise\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x64\x65\x63ode\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05\x66\x65tch\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\"P\n\x12\x45xecuteManyRequest\x12\'\n\nexecutions\x18\x01 \x03(\x0b\x32\x13.argus.v1.Execution\x12\x11\n\tcancelled\x18\x02 \x03(\x04\"B\n\tExecution\x12\n\n\x02id\x18\x01 \x01(\x04\x12)\n\x07request\x18\x02 \x01(\x0b\x32\x18.argus.v1.ExecuteRequest\"?\n\x13\x45xecuteManyResponse\x12(\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.argus.v1.ExecutionEvent\"g\n\x0e\x45xecutionEvent\x12\n\n\x02id\x18\x01 \x01(\x04\x12-\n\x08response\x18\x02 \x01(\x0b\x32\x19.argus.v1.ExecuteResponseH\x00\x12\x11\n\x07\x66\x61ilure\x18\x03 \x01(\x0cH\x00\x42\x07\n\x05\x65vent\"t\n\x0cScoreRequest\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12\x1f\n\x06images\x18\x03 \x03(\x0b\x32\x0f.argus.v1.Image\x12#\n\nreferences\x18\x04 \x03(\x0b\x32\x0f.argus.v1.Image\"q\n\rScoreResponse\x12\x0e\n\x06scores\x18\x01 \x03(\x01\x12(\n\ncomparison\x18\x02 \x01(\x0e\x32\x14.argus.v1.Comparison\x12\r\n\x05scale\x18\x03 \x01(\x01\x12\x17\n\x0fneeds_reference\x18\x04 \x01(\x08\"C\n\rAssignRequest\x12\x0f\n\x07loadout\x18\x01 \x03(\t\x12\x0f\n\x07plan_id\x18\x02 \x01(\x04\x12\x10\n\x08prefetch\x18\x03 \x03(\t\"$\n\x0e\x41ssignResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\"\x0e\n\x0cWatchRequest\"5\n\rWatchResponse\x12$\n\x05state\x18\x01 \x01(\x0b\x32\x15.argus.v1.WorkerState*r\n\nComparison\x12\x1a\n\x16\x43OMPARISON_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43OMPARISON_DIFFERENCE\x10\x01\x12\x12\n\x0e\x43OMPARISON_WIN\x10\x02\x12\x19\n\x15\x43OMPARISON_SIMILARITY\x10\x03\x32\xd4\x02\n\rWorkerService\x12@\n\x07\x45xecute\x12\x18.argus.v1.ExecuteRequest\x1a\x19.argus.v1.ExecuteResponse0\x01\x12N\n\x0b\x45xecuteMany\x12\x1c.argus.v1.ExecuteManyRequest\x1a\x1d.argus.v1.ExecuteManyResponse(\x01\x30\x01\x12;\n\x06\x41ssign\x12\x17.argus.v1.AssignRequest\x1a\x18.argus.v1.AssignResponse\x12:\n\x05Watch\x12\x16.argus.v1.WatchRequest\x1a\x17.argus.v1.WatchResponse0\x01\x12\x38\n\x05Score\x12\x16.argus.v1.ScoreRequest\x1a\x17.argus.v1.ScoreResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'argus_protos.v1.worker_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_COMPARISON']._serialized_start=1712
-  _globals['_COMPARISON']._serialized_end=1826
+  _globals['_COMPARISON']._serialized_start=2032
+  _globals['_COMPARISON']._serialized_end=2146
   _globals['_EXECUTEREQUEST']._serialized_start=92
   _globals['_EXECUTEREQUEST']._serialized_end=536
   _globals['_KEEP']._serialized_start=538
@@ -49,18 +49,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXECUTEPROGRESS']._serialized_end=999
   _globals['_EXECUTERESULT']._serialized_start=1002
   _globals['_EXECUTERESULT']._serialized_end=1299
-  _globals['_SCOREREQUEST']._serialized_start=1301
-  _globals['_SCOREREQUEST']._serialized_end=1417
-  _globals['_SCORERESPONSE']._serialized_start=1419
-  _globals['_SCORERESPONSE']._serialized_end=1532
-  _globals['_ASSIGNREQUEST']._serialized_start=1534
-  _globals['_ASSIGNREQUEST']._serialized_end=1601
-  _globals['_ASSIGNRESPONSE']._serialized_start=1603
-  _globals['_ASSIGNRESPONSE']._serialized_end=1639
-  _globals['_WATCHREQUEST']._serialized_start=1641
-  _globals['_WATCHREQUEST']._serialized_end=1655
-  _globals['_WATCHRESPONSE']._serialized_start=1657
-  _globals['_WATCHRESPONSE']._serialized_end=1710
-  _globals['_WORKERSERVICE']._serialized_start=1829
-  _globals['_WORKERSERVICE']._serialized_end=2089
+  _globals['_EXECUTEMANYREQUEST']._serialized_start=1301
+  _globals['_EXECUTEMANYREQUEST']._serialized_end=1381
+  _globals['_EXECUTION']._serialized_start=1383
+  _globals['_EXECUTION']._serialized_end=1449
+  _globals['_EXECUTEMANYRESPONSE']._serialized_start=1451
+  _globals['_EXECUTEMANYRESPONSE']._serialized_end=1514
+  _globals['_EXECUTIONEVENT']._serialized_start=1516
+  _globals['_EXECUTIONEVENT']._serialized_end=1619
+  _globals['_SCOREREQUEST']._serialized_start=1621
+  _globals['_SCOREREQUEST']._serialized_end=1737
+  _globals['_SCORERESPONSE']._serialized_start=1739
+  _globals['_SCORERESPONSE']._serialized_end=1852
+  _globals['_ASSIGNREQUEST']._serialized_start=1854
+  _globals['_ASSIGNREQUEST']._serialized_end=1921
+  _globals['_ASSIGNRESPONSE']._serialized_start=1923
+  _globals['_ASSIGNRESPONSE']._serialized_end=1959
+  _globals['_WATCHREQUEST']._serialized_start=1961
+  _globals['_WATCHREQUEST']._serialized_end=1975
+  _globals['_WATCHRESPONSE']._serialized_start=1977
+  _globals['_WATCHRESPONSE']._serialized_end=2030
+  _globals['_WORKERSERVICE']._serialized_start=2149
+  _globals['_WORKERSERVICE']._serialized_end=2489
 # @@protoc_insertion_point(module_scope)

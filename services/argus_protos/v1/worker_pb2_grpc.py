@@ -40,6 +40,11 @@ class WorkerServiceStub:
                 request_serializer=argus_dot_v1_dot_worker__pb2.ExecuteRequest.SerializeToString,
                 response_deserializer=argus_dot_v1_dot_worker__pb2.ExecuteResponse.FromString,
                 _registered_method=True)
+        self.ExecuteMany = channel.stream_stream(
+                '/argus.v1.WorkerService/ExecuteMany',
+                request_serializer=argus_dot_v1_dot_worker__pb2.ExecuteManyRequest.SerializeToString,
+                response_deserializer=argus_dot_v1_dot_worker__pb2.ExecuteManyResponse.FromString,
+                _registered_method=True)
         self.Assign = channel.unary_unary(
                 '/argus.v1.WorkerService/Assign',
                 request_serializer=argus_dot_v1_dot_worker__pb2.AssignRequest.SerializeToString,
@@ -65,6 +70,15 @@ class WorkerServiceServicer:
         """Draws one image. Close the stream to cancel; work ends at the next step.
         UNAVAILABLE with RetryInfo while draining, loading or full; FAILED_PRECONDITION where the
         variant is not held; RESOURCE_EXHAUSTED where the image does not fit the memory.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExecuteMany(self, request_iterator, context):
+        """Draws many images over one stream, each as `Execute` does; a message costs a part of what a call
+        costs. What ends one of them ends no other; closing the stream cancels all. A request's deadline
+        is its own. Workers of earlier versions answer UNIMPLEMENTED: then call `Execute`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,6 +115,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.Execute,
                     request_deserializer=argus_dot_v1_dot_worker__pb2.ExecuteRequest.FromString,
                     response_serializer=argus_dot_v1_dot_worker__pb2.ExecuteResponse.SerializeToString,
+            ),
+            'ExecuteMany': grpc.stream_stream_rpc_method_handler(
+                    servicer.ExecuteMany,
+                    request_deserializer=argus_dot_v1_dot_worker__pb2.ExecuteManyRequest.FromString,
+                    response_serializer=argus_dot_v1_dot_worker__pb2.ExecuteManyResponse.SerializeToString,
             ),
             'Assign': grpc.unary_unary_rpc_method_handler(
                     servicer.Assign,
@@ -146,6 +165,33 @@ class WorkerService:
             '/argus.v1.WorkerService/Execute',
             argus_dot_v1_dot_worker__pb2.ExecuteRequest.SerializeToString,
             argus_dot_v1_dot_worker__pb2.ExecuteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExecuteMany(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/argus.v1.WorkerService/ExecuteMany',
+            argus_dot_v1_dot_worker__pb2.ExecuteManyRequest.SerializeToString,
+            argus_dot_v1_dot_worker__pb2.ExecuteManyResponse.FromString,
             options,
             channel_credentials,
             insecure,

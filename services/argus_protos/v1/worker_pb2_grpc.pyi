@@ -38,6 +38,11 @@ class WorkerServiceStub:
     UNAVAILABLE with RetryInfo while draining, loading or full; FAILED_PRECONDITION where the
     variant is not held; RESOURCE_EXHAUSTED where the image does not fit the memory.
     """
+    ExecuteMany: _grpc.StreamStreamMultiCallable[_worker_pb2.ExecuteManyRequest, _worker_pb2.ExecuteManyResponse]
+    """Draws many images over one stream, each as `Execute` does; a message costs a part of what a call
+    costs. What ends one of them ends no other; closing the stream cancels all. A request's deadline
+    is its own. Workers of earlier versions answer UNIMPLEMENTED: then call `Execute`.
+    """
     Assign: _grpc.UnaryUnaryMultiCallable[_worker_pb2.AssignRequest, _worker_pb2.AssignResponse]
     """Changes the loadout: new work is refused, running work finishes, then the variants named
     are loaded. Returns when the assignment is accepted; Watch tells how it goes. Assigning
@@ -59,6 +64,11 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Draws one image. Close the stream to cancel; work ends at the next step.
     UNAVAILABLE with RetryInfo while draining, loading or full; FAILED_PRECONDITION where the
     variant is not held; RESOURCE_EXHAUSTED where the image does not fit the memory.
+    """
+    ExecuteMany: _aio.StreamStreamMultiCallable[_worker_pb2.ExecuteManyRequest, _worker_pb2.ExecuteManyResponse]  # type: ignore[assignment]
+    """Draws many images over one stream, each as `Execute` does; a message costs a part of what a call
+    costs. What ends one of them ends no other; closing the stream cancels all. A request's deadline
+    is its own. Workers of earlier versions answer UNIMPLEMENTED: then call `Execute`.
     """
     Assign: _aio.UnaryUnaryMultiCallable[_worker_pb2.AssignRequest, _worker_pb2.AssignResponse]  # type: ignore[assignment]
     """Changes the loadout: new work is refused, running work finishes, then the variants named
@@ -84,6 +94,17 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Draws one image. Close the stream to cancel; work ends at the next step.
         UNAVAILABLE with RetryInfo while draining, loading or full; FAILED_PRECONDITION where the
         variant is not held; RESOURCE_EXHAUSTED where the image does not fit the memory.
+        """
+
+    @_abc_1.abstractmethod
+    def ExecuteMany(
+        self,
+        request_iterator: _MaybeAsyncIterator[_worker_pb2.ExecuteManyRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_worker_pb2.ExecuteManyResponse], _abc.AsyncIterator[_worker_pb2.ExecuteManyResponse]]:
+        """Draws many images over one stream, each as `Execute` does; a message costs a part of what a call
+        costs. What ends one of them ends no other; closing the stream cancels all. A request's deadline
+        is its own. Workers of earlier versions answer UNIMPLEMENTED: then call `Execute`.
         """
 
     @_abc_1.abstractmethod
