@@ -59,14 +59,14 @@ class ObedientWorker(ScriptedWorker):
 
 
 @asynccontextmanager
-async def controlled(mode):
+async def controlled(mode, *, interval=0.2):
     """A router, `cpu-0` with large and `cpu-1` with tiny, and a loop that looks often."""
     cluster = cluster_of(seconds=SLOW)
     placed = seats(spread_cluster(cluster.spec))
     loadouts = {seat.worker: loadout for seat, loadout in placed.items()}
     workers = [ObedientWorker(name, *loadout) for name, loadout in loadouts.items()]
     async with staged(*workers, cluster=cluster) as stage:
-        planning = Planning(mode=mode, interval=0.2, steady=1.0)
+        planning = Planning(mode=mode, interval=interval, steady=1.0)
         control = Control(cluster.spec, {s.worker: s for s in placed}, loadouts, planning)
         control.router_is_up(stage.grpc)
         control.crew.meet({worker.state.worker: worker.address for worker in workers})

@@ -5,6 +5,7 @@ task takes a turn every interval, in a thread, as a plan may take half a second;
 switch, a few at a time, whenever a worker's state or the plan has changed. Only the turn touches
 the loop's own state. Invariants:
 
+- a turn comes before its time where a report tells of a leap of the load, and workers are nimble;
 - without a plan nobody is moved but who holds nothing, and whoever is pinned never is;
 - moves that were planned and have yet to be made are part of what stands: the next plan undoes them
   only where that gains as much as any other change must;
@@ -101,6 +102,7 @@ class Control:
         rules = rules_of(spec, planning)
         self._loop = control.ControlLoop(rules, rng=Random(), clock=time.monotonic)
         self._reports: deque[LoadReport] = deque(maxlen=_REPORTS)
+        self._heard = asyncio.Event()
         self.outcomes, self._queues = Outcomes(), Queues()
         self.history = history or History()
         """What was planned and why; routers are told of it."""
@@ -126,8 +128,7 @@ class Control:
         for name, line in list(self.lines.items()):
             if addresses.get(name) != line.address:
                 self._hang_up(self.lines.pop(name))
-        follows = self._planning.mode is not Mode.OFF or not self.crew.obeys
-        interval = min(max(self._planning.interval / 2, 0.1), 300.0) if follows else None
+        interval = self._between_reports()
         for name, address in addresses.items():
             if name not in self.lines:
                 self.lines[name] = line = RouterLine(name, address, self, interval=interval)
@@ -164,6 +165,7 @@ class Control:
         if self._planning.mode is not Mode.OFF:
             self._metrics.heard()
         self._reports.append(_load_report(report, now, time.time()))
+        self._heard.set()
         self._queues.hear(report, now)
         if (fared := self.outcomes.add(report, now)) is not None:
             self.history.fare(fared.met, fared.missed, now)
@@ -195,17 +197,38 @@ class Control:
         task.add_done_callback(self._hanging_up.discard)
 
     async def _turn(self) -> None:
-        await asyncio.sleep(self._planning.interval)
+        try:
+            async with asyncio.timeout(self._planning.interval):
+                await self._leap()
+        except TimeoutError:
+            pass  # It is time for a turn anyway.
         await self._look()
         self._metrics.turned()
 
+    async def _leap(self) -> None:
+        """Wait until a report tells of a load that has leapt beyond what is planned for."""
+        while True:
+            await self._heard.wait()
+            self._heard.clear()
+            self._take_in()
+            if self._loop.leapt(time.monotonic()):
+                return
+
+    def _take_in(self) -> None:
+        """Have the loop know of what has been reported."""
+        now = time.monotonic()
+        while self._reports:
+            self._loop.observe(self._reports.popleft(), now)
+
     async def _look(self) -> None:
-        reports = [self._reports.popleft() for _ in range(len(self._reports))]
-        if not reports and self.outcomes.newest is None:
+        self._take_in()
+        if self.outcomes.newest is None:
             return
         self.switches.hear(self.crew.states)
         crew, switch_seconds = self._held(), dict(self.switches.seconds)
-        plan = await asyncio.to_thread(self._decide, reports, crew, switch_seconds)
+        plan = await asyncio.to_thread(self._decide, crew, switch_seconds)
+        for line in self.lines.values():
+            line.interval = self._between_reports()
         self._metrics.took(self._loop.measured.beliefs)
         if plan is None or self.paused:
             return
@@ -225,12 +248,15 @@ class Control:
         self._set(message, record_of(message, plan, inputs, followed=True))
         self._moved.set()
 
-    def _decide(
-        self, reports: list[LoadReport], crew: control.Crew, switch_seconds: Mapping[str, float]
-    ) -> Plan | None:
+    def _between_reports(self) -> float | None:
+        """Seconds; None where nobody reads them."""
+        if self._planning.mode is Mode.OFF and self.crew.obeys:
+            return None
+        glance = self._loop.glance if self._planning.mode is Mode.AUTOMATIC else None
+        return min(max(glance or self._planning.interval / 2, 0.1), 300.0)
+
+    def _decide(self, crew: control.Crew, switch_seconds: Mapping[str, float]) -> Plan | None:
         now = time.monotonic()
-        for report in reports:
-            self._loop.observe(report, now)
         return self._loop.turn(crew, costs_of(self._spec), now, switch_seconds=switch_seconds)
 
     async def _roll_out(self) -> None:

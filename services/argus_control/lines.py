@@ -62,9 +62,9 @@ class RouterLine:
     """See the module. `open` once, `close` once."""
 
     def __init__(self, name: str, address: str, desk: Desk, *, interval: float | None) -> None:
-        """`interval` is between two reports, in seconds; None asks for none."""
+        """`interval` is between two reports, in seconds; None asks for none, and stays so."""
         self.name, self.address = name, address
-        self._desk, self._interval = desk, interval
+        self._desk, self.interval = desk, interval
         self._untold = asyncio.Event()
         self._untold.set()
         self._unrecorded = asyncio.Event()
@@ -80,7 +80,7 @@ class RouterLine:
     def open(self) -> None:
         """Begin."""
         steps = {"telling it the plan": self._tell, "telling it the history": self._record}
-        if self._interval is not None:
+        if self.interval is not None:
             steps["following its load"] = self._follow
         self._tasks = [
             asyncio.create_task(forever(f"{self.name}: {what}", step))
@@ -100,13 +100,15 @@ class RouterLine:
         self._unrecorded.set()
 
     async def _follow(self) -> None:
-        assert self._interval is not None
+        interval = self.interval
+        assert interval is not None
         async with (
             self._client() as client,
-            aclosing(client.watch_load(interval=self._interval)) as reports,
+            aclosing(client.watch_load(interval=interval)) as reports,
         ):
-            while True:
-                async with asyncio.timeout(self._interval + _CALL):
+            # Whoever changes the interval has the next report be the last at the old one.
+            while interval == self.interval:
+                async with asyncio.timeout(interval + _CALL):
                     report = await anext(reports)
                 self._desk.hear(report)
                 if report.plan_id != self._desk.plan.id:

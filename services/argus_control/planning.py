@@ -17,7 +17,7 @@ from argus_protos.v1 import cluster_pb2
 from argus_rpc.convert import seconds
 
 SWITCH = 5.0
-"""Seconds that a worker loads a variant, until one has been seen to."""
+"""Seconds that a worker loads a variant, until one has been seen to, or to begin with it sooner."""
 _WEIGHT = 0.3
 """Of a new observation."""
 
@@ -122,11 +122,16 @@ class Switches:
         for name, state in states.items():
             switch = state.last_switch
             told = switch.SerializeToString(deterministic=True)
-            if not getattr(switch, "from") or told == self._last.get(name):
+            if told == self._last.get(name):
                 continue
             self._last[name] = told
             for variant in switch.to:
-                self._learn(variant, seconds(switch.load) / len(switch.to))
+                took = seconds(switch.load) / len(switch.to)
+                if getattr(switch, "from"):
+                    self._learn(variant, took)
+                elif variant in self.seconds and variant not in self._seen:
+                    # Whoever begins with it reads it from the disk: a switch will take no longer.
+                    self.seconds[variant] = min(self.seconds[variant], took)
 
     def _learn(self, variant: str, took: float) -> None:
         if variant not in self.seconds:

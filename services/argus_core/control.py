@@ -23,6 +23,7 @@ from typing import NamedTuple
 from argus_core.measured import Costs, Measured
 from argus_core.planning.bursts import Greatest
 from argus_core.planning.decide import decide
+from argus_core.planning.leap import GLANCE, leap, nimble
 from argus_core.planning.load import Load, LoadEstimator, LoadReport, LoadRules, Verdict
 from argus_core.planning.plan import Plan
 from argus_core.planning.posting import matched
@@ -51,6 +52,8 @@ _BURSTIEST = 4.0
 """Index of dispersion that is planned for at most."""
 _GAP = 1e-3
 """Distance from the proven optimum; a fifth of what a new plan must gain to be taken."""
+_BRIEFLY = 1.5
+"""Turns for which a greater load is remembered where workers are nimble."""
 _OLD = 300.0
 """Seconds after which a plan is made anew whatever the load."""
 
@@ -125,6 +128,8 @@ class ControlLoop:
         self._planned_for: tuple[object, ...] = ()
         self._reversals = Reversals(memory=(_TURNS - 0.5) * rules.interval)
         self._greatest = Greatest(memory=max(rules.steady, _TURNS * rules.interval))
+        self._recent = Greatest(memory=min(rules.steady, _BRIEFLY * rules.interval))
+        self._nimble = nimble(rules.switch_seconds, rules.deadline)
         self.measured = Measured({level.name: level.seconds for level in rules.levels})
         """What levels take by what was drawn."""
         self.plan: Plan | None = None
@@ -157,6 +162,21 @@ class ControlLoop:
         if self._estimator.observe(report, now) is Verdict.TAKEN:
             self.measured.saw(report.work)
 
+    @property
+    def glance(self) -> float | None:
+        """Seconds after which to look for a leap of the load; None where that is of no use."""
+        return GLANCE * self._rules.interval if self._nimble else None
+
+    def leapt(self, now: float) -> float:
+        """Images a second of late, where they surely are more than is planned for; 0 elsewhere.
+
+        A turn is then wanted at once. Always 0 where workers are not nimble.
+        """
+        if not self._nimble:
+            return 0.0
+        glance = GLANCE * self._rules.interval
+        return leap(lambda seconds: self._estimator.lately(seconds, now), self.rate, glance)
+
     def turn(
         self,
         crew: Crew,
@@ -174,6 +194,7 @@ class ControlLoop:
             switch_seconds: as measured lately; None for those of the rules.
         """
         switches = self._rules.switch_seconds if switch_seconds is None else switch_seconds
+        self._nimble = nimble(switches, self._rules.deadline)
         # Until a worker that is told at the next turn may serve.
         reaction = self._rules.interval + max(switches.values(), default=0.0)
         load = self._estimator.estimate(now, ahead=reaction)
@@ -181,8 +202,12 @@ class ControlLoop:
             return None
         self.expected = load.rate
         renewed, state = self.measured.turn(now), (_kept(crew), _closed(costs))
-        wanted = self._greatest.of(load.upper(_MARGIN), now)
-        moved = abs(wanted - self.rate) > max(_MOVED * self.rate, _SURE * load.deviation)
+        leapt = self.leapt(now)
+        upper = max(load.upper(_MARGIN), leapt)
+        greatest, recent = self._greatest.of(upper, now), self._recent.of(upper, now)
+        wanted = recent if self._nimble else greatest
+        sure = 0.0 if leapt == wanted else _SURE * load.deviation
+        moved = abs(wanted - self.rate) > max(_MOVED * self.rate, sure)
         same = state == self._planned_for and not (moved or renewed)
         if same and now - self._planned_at < _OLD:
             return None

@@ -20,6 +20,9 @@ LOW, HIGH, FLOOD = 2.0, 9.0, 12.0
 """Images a second that three of four workers carry with `large`; that need three of them with
 `small`; and that need all."""
 
+NIMBLE, SLOW = dict.fromkeys(SECONDS, 0.1), dict.fromkeys(SECONDS, 3.0)
+"""Seconds of a switch, of the 8 that a request has."""
+
 
 class Cluster:
     """Workers that hold at once what they are told, a router that tells of a steady load."""
@@ -33,21 +36,27 @@ class Cluster:
         self.crew = {"p": [Held(LARGE if i % 2 == 0 else SMALL) for i in range(workers)]}
         self.now, self.sequence, self.costs = 0.0, 0, COSTS
 
-    def turn(self, rate=None, work=()):
+    def hear(self, rate, seconds, work=()):
+        """A report of so many images a second."""
+        self.now += seconds
+        self.sequence += 1
+        report = LoadReport(
+            router="r",
+            sequence=self.sequence,
+            window_end=self.now,
+            window=seconds,
+            arrivals=round(rate * seconds),
+            samples=[QUALITIES] * min(20, round(rate * seconds)),
+            work=work,
+        )
+        self.loop.observe(report, self.now)
+
+    def turn(self, rate=None, work=(), *, after=INTERVAL):
         """One turn; `rate` is of the images asked for since the last, None for no report."""
-        self.now += INTERVAL
-        if rate is not None:
-            self.sequence += 1
-            report = LoadReport(
-                router="r",
-                sequence=self.sequence,
-                window_end=self.now,
-                window=INTERVAL,
-                arrivals=round(rate * INTERVAL),
-                samples=[QUALITIES] * min(20, round(rate * INTERVAL)),
-                work=work,
-            )
-            self.loop.observe(report, self.now)
+        if rate is None:
+            self.now += after
+        elif after:
+            self.hear(rate, after, work)
         plan = self.loop.turn(self.crew, self.costs, self.now)
         if plan is not None:
             told = duties(plan, self.crew)["p"]
@@ -122,13 +131,46 @@ def test_a_steady_load_is_planned_once_and_again_when_the_plan_is_old():
 
 
 def test_workers_move_at_once_when_the_load_rises_and_back_when_it_has_been_low_for_long():
-    cluster = Cluster()
+    cluster = Cluster(switch_seconds=SLOW)
     cluster.turns(LOW, 3)
     cluster.turns(HIGH, 3)
-    assert (cluster.holding(LARGE), cluster.holding(SMALL)) == (1, 3)
+    assert cluster.holding(SMALL) >= 3
     low = [(cluster.turn(LOW), cluster.holding(LARGE))[1] for _ in range(60)]
     assert low[4] == low[0]  # The greatest load of the last minute is planned for.
     assert low[-1] == 3
+
+
+def test_nimble_workers_follow_a_leap_within_a_second_or_two():
+    cluster = Cluster(switch_seconds=NIMBLE)
+    cluster.turns(LOW, 3)
+    assert cluster.loop.glance == 1.0
+    leapt = []
+    for _ in range(4):
+        cluster.hear(FLOOD, 1.0)
+        leapt.append(cluster.loop.leapt(cluster.now))
+        if leapt[-1]:
+            cluster.turn(FLOOD, after=0.0)
+    assert leapt[0] or leapt[1]
+    assert cluster.holding(SMALL) > 1
+    assert not cluster.loop.leapt(cluster.now)  # It is planned for now.
+    cluster.turns(LOW, 4)
+    assert cluster.holding(LARGE) == 3  # It costs little to go back.
+
+
+def test_a_load_as_planned_is_no_leap():
+    cluster = Cluster(switch_seconds=NIMBLE)
+    cluster.turns(HIGH, 3)
+    for rate in (HIGH, HIGH + 2, HIGH, HIGH + 3):
+        cluster.hear(rate, 1.0)
+        assert not cluster.loop.leapt(cluster.now)
+
+
+def test_who_loads_for_long_waits_for_the_turn():
+    cluster = Cluster(switch_seconds=SLOW)
+    cluster.turns(LOW, 3)
+    cluster.hear(10 * FLOOD, 1.0)
+    assert cluster.loop.glance is None
+    assert not cluster.loop.leapt(cluster.now)
 
 
 def test_the_variant_s_last_worker_goes_where_too_many_would_be_refused_for_it():

@@ -91,6 +91,15 @@ def test_switches_take_what_workers_took_and_each_counts_once():
     assert switches.seconds == {"a": 3.0, "b": 2.0}
 
 
+def test_until_a_switch_is_seen_one_takes_no_longer_than_a_worker_s_first_load():
+    switches = Switches(["a", "b"])
+    for name, took in (("v", 1.0), ("w", 2.0), ("u", 99.0)):
+        switches.hear({name: switched(["b"], took, before=())})
+    assert switches.seconds == {"a": SWITCH, "b": 1.0}
+    switches.hear({"w": switched(["b"], 3.0)})
+    assert switches.seconds["b"] == 3.0
+
+
 def test_levels_that_the_router_will_not_serve_are_closed():
     def level(name, variant, **more):
         return {"name": name, "variant": variant, "steps": 8, "quality": 1.0} | more

@@ -43,9 +43,10 @@ def burst_of(counts: Sequence[Count], length: float) -> float:
             seconds -= counts[start].length
             start += 1
         if seconds >= length:
-            best = max(best, _surely(arrivals, seconds))
-    return best or (_surely(arrivals, seconds) if seconds > 0 else 0.0)
+            best = max(best, surely(arrivals, seconds))
+    return best or (surely(arrivals, seconds) if seconds > 0 else 0.0)
 
 
-def _surely(arrivals: float, seconds: float) -> float:
+def surely(arrivals: float, seconds: float) -> float:
+    """The rate of so many arrivals, a Poisson count's standard deviation taken off."""
     return max(0.0, arrivals - sqrt(max(0.0, arrivals))) / seconds

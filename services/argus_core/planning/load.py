@@ -175,6 +175,13 @@ class LoadEstimator:
             routers=sum(1 for r in self._routers.values() if self._lives(r, now)),
         )
 
+    def lately(self, seconds: float, now: float) -> float:
+        """Arrivals within so many seconds up to the newest report's end; 0 before the first."""
+        newest = max((r.arrivals.newest for r in self._routers.values()), default=now)
+        routers = self._routers.values()
+        since = newest - seconds
+        return sum(_arrivals(r, since, newest, lives=self._lives(r, now)) for r in routers)
+
     def _judge(self, report: LoadReport, now: float) -> Verdict:
         known = self._routers.get(report.router)
         crowded = known is None and len(self._routers) >= self._rules.most_routers

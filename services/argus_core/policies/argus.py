@@ -137,6 +137,10 @@ class Argus(Plain):
         comes = remaining >= self.setting.deadline
         return level if not comes or self._let_in(seconds, remaining, floor) else REFUSE
 
+    def alarmed(self, floor: Floor) -> bool:
+        """Where the load has leapt beyond the plan, and workers are quick enough to follow."""
+        return self._steering.leapt(floor.now)
+
     def retry_after(self, prompt: Prompt, floor: Floor) -> float:
         """When a place was promised; never, where none was."""
         del prompt, floor

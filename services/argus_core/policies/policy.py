@@ -169,6 +169,9 @@ class Policy(Protocol):
             floor: as it is now.
         """
 
+    def alarmed(self, floor: Floor) -> bool:
+        """Whether the control loop's turn is wanted at once; asked after each arrival."""
+
     def place(self, prompt: Prompt, remaining: float, floor: Floor) -> int:
         """A request has arrived, with so many seconds left: its level, or `REFUSE`."""
 
@@ -212,6 +215,11 @@ class Plain:
         """All stays as it is."""
         del crew, floor
         return None
+
+    def alarmed(self, floor: Floor) -> bool:
+        """Turns come as they come."""
+        del floor
+        return False
 
     def bind(self, prompt: Prompt, level: int, remaining: float, duty: Duty, floor: Floor) -> int:
         """The level it was placed at; nothing is drawn that would be late anyway."""

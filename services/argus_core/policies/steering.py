@@ -59,9 +59,18 @@ class Steering:
 
     def turn(self, crew: Sequence[Duty | None], costs: Costs, now: float) -> list[Duty] | None:
         """Report what came, and plan where something has moved; None to leave all as it is."""
-        self._report(now)
+        if now > self._reported:
+            self._report(now)
         plan = self.loop.turn(self._crew(crew), costs, now)
         return None if plan is None else self._duties(plan, crew)
+
+    def leapt(self, now: float) -> bool:
+        """Whether a turn is wanted at once; a prompt has just come."""
+        glance = self.loop.glance
+        if glance is None or now - self._reported < glance:
+            return False
+        self._report(now)
+        return self.loop.leapt(now) > 0
 
     def _report(self, now: float) -> None:
         self._sequence += 1

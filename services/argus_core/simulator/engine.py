@@ -89,6 +89,7 @@ class _Run:
         self._packed = [best_batch(level, scenario.deadline)[1] for level in scenario.levels]
         self._batch_sizes = [len(batches) for batches in self._batches]
         self._steals = _overrides(policy, "steal")
+        self._alarms = _overrides(policy, "alarmed")
         self._judges = scenario.prompts.confidence if _overrides(policy, "after") else {}
         self._in_play = 0
         self._to_come = len(scenario.arrivals)
@@ -161,6 +162,8 @@ class _Run:
         self._to_come -= 1
         self._tries[request] += 1
         level = self._policy.place(self._prompt[request], deadline, floor)
+        if self._alarms and self._policy.alarmed(floor):
+            self._turn()
         if level == REFUSE:
             self._refuse(request)
             return
@@ -356,14 +359,19 @@ class _Run:
                 return True
         return False
 
-    def _tick(self, _: int) -> None:
-        """The control loop's turn."""
-        scenario, crew = self._scenario, self._crew
+    def _turn(self) -> None:
+        """The control loop looks, and decides."""
+        crew = self._crew
         told = [None if lost else d for d, lost in zip(crew.told, crew.lost, strict=True)]
         orders = self._policy.tick(told, self._floor)
         if orders is not None:
             self._orders.append(orders)
-            self._at(self._floor.now + scenario.delay, self._obey, 0)
+            self._at(self._floor.now + self._scenario.delay, self._obey, 0)
+
+    def _tick(self, _: int) -> None:
+        """The control loop's turn, and its next."""
+        scenario = self._scenario
+        self._turn()
         in_play = self._in_play and self._floor.now <= self._last_deadline
         if in_play or self._to_come:
             self._at(self._floor.now + scenario.interval, self._tick, 0)
