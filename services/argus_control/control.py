@@ -29,6 +29,7 @@ from argus_control.lines import Reach, RouterLine, forever
 from argus_control.metrics import ClusterMetrics, Metrics
 from argus_control.mode import Mode
 from argus_control.outcomes import Outcomes
+from argus_control.pacing import Pacing
 from argus_control.planning import Planning, Switches, costs_of, order_of, rules_of
 from argus_control.plans import Seat, make_plan, plan_message
 from argus_control.records import Queues, as_is, inputs_of, record_of
@@ -68,6 +69,7 @@ class Control:
         before_assign: Callable[[str, Loadout], Awaitable[None]] = _nothing,
         on_change: Callable[[], None] = lambda: None,
         metrics: ClusterMetrics | None = None,
+        pacing: Pacing | None = None,
     ) -> None:
         """Nothing happens before `run`.
 
@@ -83,13 +85,18 @@ class Control:
             before_assign: awaited before a worker is told what to hold.
             on_change: hears when a worker's state or the plan has changed.
             metrics: told of all this; None where nobody watches.
+            pacing: of all who ask workers and routers in this process; None where nobody else does.
         """
         self._metrics = metrics or Metrics(CollectorRegistry()).of("", "")
         self._spec, self.seats, self._planning = spec, seats, planning
         self._before_assign, self._on_change = before_assign, on_change
         self._moved = asyncio.Event()
         self._first = dict(loadouts)
-        self.crew = Crew(loadouts, order_of(spec), self._crew_changed, obeys=obeys)
+        self.pacing = pacing or Pacing()
+        """Of all who ask in vain."""
+        self.crew = Crew(
+            loadouts, order_of(spec), self._crew_changed, obeys=obeys, pacing=self.pacing
+        )
         self.pins: dict[str, Loadout] = {}
         """Workers that shall hold what they hold here, whatever the plan."""
         self.paused = False
@@ -152,7 +159,7 @@ class Control:
         try:
             async with asyncio.TaskGroup() as group:
                 for name, step in steps.items():
-                    group.create_task(forever(name, step))
+                    group.create_task(forever(name, step, self.pacing))
                 await asyncio.Event().wait()
         finally:
             self.routers_are({})

@@ -18,6 +18,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from argus_client import workers
+from argus_control.pacing import Pacing
 from argus_core.errors import ArgusError, Unavailable
 from argus_core.spread import Loadout
 from argus_core.states import WorkerPhase
@@ -29,9 +30,7 @@ log = logging.getLogger(__name__)
 _SILENCE = 25.0
 """Seconds without a state, of which there is one every ten, after which a worker is lost."""
 _PAUSE = 0.5
-"""Seconds before a worker is asked again that did not answer."""
-_A_SECOND = 100
-"""Workers that are asked again in a second at most: where all are away, to ask costs as well."""
+"""Seconds before a worker is asked again that did not answer, at least."""
 _TELL = 5.0
 """Seconds that a worker may take to accept an assignment."""
 
@@ -55,14 +54,19 @@ class Crew:
         on_change: Callable[[], None],
         *,
         obeys: bool = True,
+        pacing: Pacing | None = None,
     ) -> None:
-        """`order` is the variants' own; `on_change` hears of every new phase and loadout."""
+        """`order` is the variants' own; `on_change` hears of every new phase and loadout.
+
+        `pacing` is of all who ask workers in this process; None where nobody else does.
+        """
         self.loadouts = loadouts
         self.pinned: set[str] = set()
         """Workers that somebody else has assigned."""
         self.states: dict[str, cluster_pb2.WorkerState] = {}
         """Of those that are not lost."""
         self._order, self._on_change = order, on_change
+        self._pacing = pacing or Pacing()
         self.obeys = obeys
         """Whether workers that somebody else assigns stay so."""
         self._addresses: dict[str, str] = {}
@@ -151,7 +155,7 @@ class Crew:
                 self._orders[name] = _Orders(may_hold=(self.loadouts[name],))
             if known is not None:
                 self._on_change()
-            await asyncio.sleep(pause(len(self._addresses)))
+            await self._pacing.rest(_PAUSE)
 
     def _hear(self, name: str, state: cluster_pb2.WorkerState) -> None:
         before, self.states[name] = self.states.get(name), state
@@ -164,11 +168,6 @@ class Crew:
             self.loadouts[name] = assigned
         if before is None or _gist(before) != _gist(state):
             self._on_change()
-
-
-def pause(workers: int) -> float:
-    """Seconds before one of so many workers is asked again that did not answer."""
-    return max(_PAUSE, workers / _A_SECOND)
 
 
 def _gist(state: cluster_pb2.WorkerState) -> tuple[object, ...]:

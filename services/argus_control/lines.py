@@ -20,6 +20,7 @@ from typing import Protocol
 from argus_client import AsyncClient, Tls
 from argus_client.retry import Retry
 from argus_control.history import History
+from argus_control.pacing import Pacing
 from argus_protos.v1 import cluster_pb2, control_pb2
 from argus_rpc.meanwhile import call_off
 
@@ -50,6 +51,8 @@ class Desk(Protocol):
     """Likewise."""
     reach: Reach
     """How routers are reached."""
+    pacing: Pacing
+    """Of all who ask in vain."""
 
     def hear(self, report: control_pb2.LoadReport) -> None:
         """A router tells of its load; `plan` may change by it."""
@@ -83,7 +86,7 @@ class RouterLine:
         if self.interval is not None:
             steps["following its load"] = self._follow
         self._tasks = [
-            asyncio.create_task(forever(f"{self.name}: {what}", step))
+            asyncio.create_task(forever(f"{self.name}: {what}", step, self._desk.pacing))
             for what, step in steps.items()
         ]
 
@@ -162,9 +165,11 @@ class RouterLine:
         )
 
 
-async def forever(name: str, step: Callable[[], Awaitable[None]]) -> None:
+async def forever(
+    name: str, step: Callable[[], Awaitable[None]], pacing: Pacing | None = None
+) -> None:
     """Do a step again and again; log a failure once, until it succeeds or fails otherwise."""
-    trouble, pause = "", _PAUSE
+    trouble, pause, pacing = "", _PAUSE, pacing or Pacing()
     while True:
         try:
             await step()
@@ -172,7 +177,7 @@ async def forever(name: str, step: Callable[[], Awaitable[None]]) -> None:
             if trouble != repr(error):
                 trouble = repr(error)
                 log.warning("%s failed, and is tried again: %r", name, error)
-            await asyncio.sleep(pause)
+            await pacing.rest(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
         else:
             trouble, pause = "", _PAUSE

@@ -8,8 +8,10 @@ from __future__ import annotations
 import time
 from collections import Counter as Count
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.metrics import MetricWrapperBase
 
 from argus_core.measured import Belief
 from argus_core.states import WorkerPhase
@@ -18,12 +20,33 @@ LOST = "lost"
 """The phase of a worker that is not heard."""
 _PHASES = (*WorkerPhase, LOST)
 _WHERE = ("namespace", "cluster")
+_Metric = TypeVar("_Metric", bound=MetricWrapperBase)
+
+
+class Series:
+    """Remembers which series are whose, so that to forget a cluster takes no look at all others."""
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[str, ...], set[tuple[MetricWrapperBase, tuple[str, ...]]]] = {}
+
+    def of(self, metric: _Metric, *labels: str) -> _Metric:
+        """The series of these labels, the first two being namespace and cluster."""
+        self._of.setdefault(labels[:2], set()).add((metric, labels))
+        return metric.labels(*labels)
+
+    def forget(self, namespace: str, cluster: str) -> None:
+        """Take away all series of a cluster."""
+        for metric, labels in self._of.pop((namespace, cluster), ()):
+            metric.remove(*labels)
 
 
 class Metrics:
     """Of all clusters of a process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.series = Series()
+        """Of these metrics, and of others that are told by cluster."""
+
         def gauge(name: str, documentation: str, *labels: str) -> Gauge:
             return Gauge(name, documentation, [*_WHERE, *labels], registry=registry)
 
@@ -72,18 +95,7 @@ class Metrics:
 
     def forget(self, namespace: str, cluster: str) -> None:
         """A cluster is gone."""
-        for metric in (
-            self.workers,
-            self.switching_since,
-            self.turned_at,
-            self.interval,
-            self.heard_at,
-            self.plan,
-            self.planned_at,
-            self.seconds,
-            self.assignments,
-        ):
-            metric.remove_by_labels({"namespace": namespace, "cluster": cluster})
+        self.series.forget(namespace, cluster)
 
 
 class ClusterMetrics:
@@ -98,15 +110,16 @@ class ClusterMetrics:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._metrics, self._where, self._clock = metrics, (namespace, cluster), clock
+        self._series = metrics.series
         self._switching: dict[str, float] = {}
         """Since when, by worker."""
 
     def begun(self, *, interval: float | None) -> None:
         """The loop begins, with so many seconds between its turns; None for one that has none."""
-        self._metrics.assignments.labels(*self._where)
+        self._series.of(self._metrics.assignments, *self._where)
         self.crew(())
         if interval is not None:
-            self._metrics.interval.labels(*self._where).set(interval)
+            self._series.of(self._metrics.interval, *self._where).set(interval)
             self.turned()
             self.heard()
 
@@ -115,25 +128,25 @@ class ClusterMetrics:
         phases = tuple(phases)
         counted = Count(LOST if phase is None else phase.value for _, phase in phases)
         for name in _PHASES:
-            self._metrics.workers.labels(*self._where, name).set(counted[name])
+            self._series.of(self._metrics.workers, *self._where, name).set(counted[name])
         now = self._clock()
         moving = [n for n, p in phases if p in (WorkerPhase.DRAINING, WorkerPhase.LOADING)]
         self._switching = {name: self._switching.get(name, now) for name in moving}
         since = min(self._switching.values(), default=0.0)
-        self._metrics.switching_since.labels(*self._where).set(since)
+        self._series.of(self._metrics.switching_since, *self._where).set(since)
 
     def turned(self) -> None:
         """The load was looked at."""
-        self._metrics.turned_at.labels(*self._where).set(self._clock())
+        self._series.of(self._metrics.turned_at, *self._where).set(self._clock())
 
     def heard(self) -> None:
         """A router told of its load."""
-        self._metrics.heard_at.labels(*self._where).set(self._clock())
+        self._series.of(self._metrics.heard_at, *self._where).set(self._clock())
 
     def planned(self, plan: int, made_at: float) -> None:
         """Routers are told this plan."""
-        self._metrics.plan.labels(*self._where).set(plan)
-        self._metrics.planned_at.labels(*self._where).set(made_at)
+        self._series.of(self._metrics.plan, *self._where).set(plan)
+        self._series.of(self._metrics.planned_at, *self._where).set(made_at)
 
     def took(self, beliefs: Iterable[Belief]) -> None:
         """What images take, and are planned with."""
@@ -142,8 +155,8 @@ class ClusterMetrics:
             for source, value in told.items():
                 if value is not None:
                     where = (*self._where, one.level, one.gpu_type, source)
-                    self._metrics.seconds.labels(*where).set(value)
+                    self._series.of(self._metrics.seconds, *where).set(value)
 
     def assigned(self) -> None:
         """A worker took to another loadout."""
-        self._metrics.assignments.labels(*self._where).inc()
+        self._series.of(self._metrics.assignments, *self._where).inc()

@@ -51,6 +51,17 @@ def test_loop_that_does_not_plan_tells_of_no_turns(watched):
     assert watched.told("assignments_total") == 0
 
 
+def test_to_forget_a_cluster_leaves_the_others(watched):
+    other = watched.all.of("here", "other")
+    for one in (watched.one, other):
+        one.planned(7, 999.0)
+    watched.all.forget(*WHERE.values())
+    assert watched.told("plan_id") is None
+    assert watched.registry.get_sample_value(
+        "argus_control_plan_id", {"namespace": "here", "cluster": "other"}
+    )
+
+
 def test_cluster_that_is_gone_is_told_of_no_more(watched):
     watched.one.begun(interval=10.0)
     watched.one.planned(7, 999.0)
