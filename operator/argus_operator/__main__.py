@@ -76,6 +76,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 return
             if not await _done(lease.acquire(), unless=stopping):
                 return
+            gateway.may_write = lambda: lease.in_force
             metrics.leader.set(1)
             office = Office(gateway, settings, metrics, heartbeats)
             try:

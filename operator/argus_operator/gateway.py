@@ -7,6 +7,7 @@ here, which a caller can do something about.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -47,6 +48,8 @@ class Gateway:
         self._api = api
         self.requests: Counter | None = None
         """Counts requests by method and kind."""
+        self.may_write: Callable[[], bool] = lambda: True
+        """Asked before anything is written; where it says no, nothing is."""
 
     @classmethod
     async def connect(cls, kubeconfig: str | None = None) -> Self:
@@ -58,6 +61,9 @@ class Gateway:
             config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
         except config.ConfigException:
             await config.load_kube_config(kubeconfig, client_configuration=settings)  # type: ignore[no-untyped-call]
+        # Else aiohttp has a thread read ~/.netrc, and another the environment's proxies, for every
+        # request: of the few threads in which plans are made, so that a lease would wait for those.
+        settings.client_session_kwargs = {"trust_env": False}
         return cls(client.ApiClient(settings))
 
     async def __aenter__(self) -> Self:
@@ -77,6 +83,8 @@ class Gateway:
         self, kind: Kind, namespace: str | None, *, selector: str = "", fields: str = ""
     ) -> list[Object]:
         """All objects of a kind that the labels and the fields select, asked for live."""
+        # In a list the API server leaves out of which kind each object is.
+        of_kind = {"apiVersion": kind.api_version, "kind": kind.name}
         found: list[Object] = []
         token = ""
         while True:
@@ -84,7 +92,7 @@ class Gateway:
             query |= {"continue": token}
             query = {key: value for key, value in query.items() if value}
             page = await self._call("GET", kind, kind.path(namespace), query=query)
-            found += page.get("items", [])
+            found += [{**of_kind, **item} for item in page.get("items", [])]
             token = page.get("metadata", {}).get("continue", "")
             if not token:
                 return found
@@ -146,6 +154,8 @@ class Gateway:
         content: str = "application/json",
         query: dict[str, str] | None = None,
     ) -> Object:
+        if method != "GET" and not self.may_write():
+            raise Unavailable(f"{method} {path}: not asked for, as the lease may be another's")
         if self.requests is not None:
             self.requests.labels(method=method, kind=kind.name).inc()
         try:

@@ -2,7 +2,7 @@
 
 Times are this process's own: whoever waits takes a lease over only once it has seen it unchanged
 for as long as the holder promised to renew it, so clocks need not agree. Who cannot renew in time
-stops acting before another may begin.
+stops acting before another may begin: its time runs from before it asked, not from the answer.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from argus_operator.kinds import LEASE
 
 log = logging.getLogger(__name__)
 
-DURATION = 15
+DURATION = 30
 """Seconds without a renewal after which another may take it."""
 _RENEW = 3.0
 """Seconds between renewals."""
-_GIVE_UP = 10.0
-"""Seconds without a renewal after which the holder stops acting."""
+_GIVE_UP = 20.0
+"""Seconds without a renewal after which the holder stops acting: an API server may be busy for a
+while, and to look at all anew would be no help to it."""
 
 
 class Lease:
@@ -35,7 +36,14 @@ class Lease:
         self._namespace, self._name, self._identity = namespace, name, identity
         self._seen: tuple[Any, float] = (None, 0.0)
         self._standing: dict[str, Any] = {}
+        self._renewed = 0.0
+        """When that was asked for which has made it ours, or kept it so."""
         self.held = False
+
+    @property
+    def in_force(self) -> bool:
+        """Whether one may act now: also when this process has stood still, and `keep` with it."""
+        return self.held and time.monotonic() - self._renewed <= _GIVE_UP
 
     async def acquire(self) -> None:
         """Return once it is ours, however long that takes."""
@@ -50,10 +58,9 @@ class Lease:
         Raises:
             Unavailable: it is lost, or could not be renewed in time: act no more.
         """
-        renewed = time.monotonic()
         while True:
             await asyncio.sleep(_RENEW)
-            left = _GIVE_UP - (time.monotonic() - renewed)
+            left = _GIVE_UP - (time.monotonic() - self._renewed)
             try:
                 async with asyncio.timeout(max(left, 0.1)):
                     ours = await self._try()
@@ -62,9 +69,7 @@ class Lease:
             if ours is False:
                 self.held = False
                 raise Unavailable("another operator holds the lease")
-            if ours:
-                renewed = time.monotonic()
-            elif time.monotonic() - renewed > _GIVE_UP:
+            if not self.in_force:
                 self.held = False
                 raise Unavailable("the lease could not be renewed in time")
 
@@ -82,12 +87,14 @@ class Lease:
 
     async def _try(self) -> bool | None:
         """Take or renew it; False where another holds it, None where nobody answered."""
+        began = time.monotonic()
         try:
             found = await self._gateway.get(LEASE, self._namespace, self._name)
             if found is None:
                 self._standing = await self._gateway.create(
                     LEASE, self._namespace, self._spelled(None)
                 )
+                self._renewed = began
                 return True
             if not self._may_take(found["spec"]):
                 return False
@@ -99,6 +106,7 @@ class Lease:
         except Unavailable as error:
             log.warning("the lease could not be read or written: %s", error)
             return None
+        self._renewed = began
         return True
 
     def _may_take(self, spec: dict[str, Any]) -> bool:
