@@ -87,6 +87,9 @@ class FiguresReason(StrEnum):
     REFUSED = "ProfileRefused"
 
 
+_LONGEST = 4000
+"""Characters of a message: the definition has a bound, and what others write may have none."""
+
 Reason = ReadyReason | PlanReason | BudgetReason | SloReason | ProgressReason | FiguresReason
 REASONS = (ReadyReason, PlanReason, BudgetReason, SloReason, ProgressReason, FiguresReason)
 
@@ -131,7 +134,7 @@ def _written(
         "type": condition.type.value,
         "status": status,
         "reason": condition.reason.value,
-        "message": condition.message,
+        "message": condition.message[:_LONGEST],
         "lastTransitionTime": since,
         "observedGeneration": generation,
     }

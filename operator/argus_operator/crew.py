@@ -19,6 +19,7 @@ from argus_control.history import History
 from argus_control.lines import Reach
 from argus_control.metrics import ClusterMetrics
 from argus_control.mode import Mode
+from argus_control.pacing import Pacing
 from argus_control.planning import planning_of
 from argus_control.plans import Seat
 from argus_core.errors import Unavailable
@@ -62,6 +63,7 @@ class Controller:
         mark: Callable[[str, Loadout], Awaitable[None]],
         on_change: Callable[[], None],
         metrics: ClusterMetrics | None = None,
+        pacing: Pacing | None = None,
     ) -> None:
         """Nothing happens before `begin`.
 
@@ -75,6 +77,7 @@ class Controller:
             mark: awaited before a worker is told what to hold, so that its pod says so.
             on_change: hears when a worker's state or the plan has changed.
             metrics: of the control loop; None where nobody watches.
+            pacing: of all who ask in vain in this process; None where nobody else does.
         """
         spec = cluster.spec
         self.gist = gist(spec)
@@ -94,6 +97,7 @@ class Controller:
             before_assign=self._may_assign(mark),
             on_change=on_change,
             metrics=metrics,
+            pacing=pacing,
         )
         self.planned = standing is not None and standing.solver not in ("", "spread")
         self._moved_at = time.monotonic()

@@ -7,7 +7,7 @@ finalizer on anything; a cluster's deletion never waits for the operator.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -21,6 +21,20 @@ _WATCH = 300
 """Seconds after which a watch is begun anew."""
 
 
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Else kopf copies every object of every event, twice, for handlers that we do not have."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Nothing of an object is compared."""
+        return cast("kopf.BodyEssence", {})
+
+    def fetch(self, **_: Any) -> None:
+        """Nothing is known of before."""
+
+    def store(self, **_: Any) -> None:
+        """Nothing is kept."""
+
+
 def registry_of(office: Office) -> kopf.OperatorRegistry:
     """Kopf's handlers for this office."""
     registry = kopf.OperatorRegistry()
@@ -28,6 +42,7 @@ def registry_of(office: Office) -> kopf.OperatorRegistry:
     @kopf.on.startup(registry=registry)
     async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
         settings.posting.enabled = False
+        settings.persistence.diffbase_storage = _NoDiffs()
         # It says of every event that it was heard.
         logging.getLogger("kopf.objects").setLevel(logging.WARNING)
         # Looking out for new kinds takes rights to all CRDs, and there is one kind of ours.

@@ -13,6 +13,7 @@ from argus_operator.gateway import Gateway, Object, Refused
 from argus_operator.kinds import OWNED, POD_MONITOR, key_of, kind_named
 from argus_operator.objects.common import digest
 from argus_operator.overlay import covers
+from argus_operator.quarrels import Quarrels
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,9 @@ class Inventory:
         self._gateway, self._resync, self._clock = gateway, resync, clock
         self._wanted: dict[Key, bytes] = {}
         """As JSON: there may be many clusters, and it is seldom needed."""
-        self._applied: set[Key] = set()
-        """Of these, and of what was wanted before."""
+        self._applied: dict[Key, int] = {}
+        """Of these, and of what was wanted before, those that are so, with their version then."""
+        self._quarrels = Quarrels(clock)
         self._all_at = float("-inf")
         self.refusals: dict[str, str] = {}
         """By object, why the API server would not have it."""
@@ -44,8 +46,9 @@ class Inventory:
     def want(self, things: Sequence[Object]) -> None:
         """From now on there shall be these things, and no others."""
         wanted = {key_of(thing): _packed(_stamped(thing)) for thing in things}
-        same = {key for key, packed in wanted.items() if self._wanted.get(key) == packed}
-        self._applied -= wanted.keys() - same
+        for key, packed in wanted.items():
+            if self._wanted.get(key) != packed:
+                self._applied.pop(key, None)
         self._wanted = wanted
 
     async def apply(self, namespace: str, cluster: str, *, fresh: bool = False) -> None:
@@ -59,15 +62,15 @@ class Inventory:
             fresh: nobody has made anything of it yet.
         """
         due = self._clock() - self._all_at >= self._resync
-        looks = (due and not fresh) or bool(self._applied - self._wanted.keys())
+        looks = (due and not fresh) or bool(self._applied.keys() - self._wanted.keys())
         found = await self._found(namespace, cluster) if looks else {}
         if due:
             self._applied.clear()
         self.refusals = {}
         for key, packed in self._wanted.items():
             if key in found and covers(found[key], json.loads(packed)):
-                self._applied.add(key)
-            elif key not in self._applied:
+                self._applied[key] = _version(found[key])
+            elif key not in self._applied and self._quarrels.may_mend(key):
                 await self._apply(key)
         for key in found.keys() - self._wanted.keys():
             await self._take_away(key, found[key], namespace)
@@ -79,18 +82,26 @@ class Inventory:
         key = key_of(thing)
         if key not in self._applied or key not in self._wanted:
             return False
+        # What is no newer than what was written is what was there before, or just that.
+        if not deleted and 0 < _version(thing) <= self._applied[key]:
+            return False
         if not deleted and covers(thing, json.loads(self._wanted[key])):
             return False
-        self._applied.discard(key)
+        del self._applied[key]
+        self._quarrels.changed(key, _changed_by(thing))
         return True
+
+    def contested(self) -> dict[str, str]:
+        """By object that somebody changes back each time, who does; empty where none knows."""
+        return self._quarrels.told()
 
     async def _apply(self, key: Key) -> None:
         try:
-            await self._gateway.apply(json.loads(self._wanted[key]))
+            written = await self._gateway.apply(json.loads(self._wanted[key]))
         except (Refused, NotFound) as error:  # NotFound: there is no such kind
             self.refusals[" ".join(key)] = str(error)
         else:
-            self._applied.add(key)
+            self._applied[key] = _version(written)
 
     async def _found(self, namespace: str, cluster: str) -> dict[Key, Object]:
         """All that carries the cluster's label."""
@@ -105,7 +116,7 @@ class Inventory:
 
     async def _take_away(self, key: Key, thing: Object, namespace: str) -> None:
         """Delete what is not wanted, if it is the operator's."""
-        self._applied.discard(key)
+        self._applied.pop(key, None)
         if not _is_ours(thing):
             return
         kind, uid = kind_named(key[0]), thing["metadata"]["uid"]
@@ -125,6 +136,22 @@ def _stamped(thing: Object) -> Object:
     meta = thing["metadata"]
     annotations = {**meta.get("annotations", {}), names.APPLIED: digest(thing)}
     return {**thing, "metadata": {**meta, "annotations": annotations}}
+
+
+def _version(thing: Object) -> int:
+    """The greater of two of an object's is the newer; 0 where it says none that compares."""
+    version = thing["metadata"].get("resourceVersion", "")
+    return int(version) if version.isdecimal() else 0
+
+
+def _changed_by(thing: Object) -> str:
+    """Who wrote last, of those who are not the operator and write no status; empty for nobody."""
+    managers = [
+        (entry.get("time", ""), entry.get("manager", ""))
+        for entry in thing["metadata"].get("managedFields") or ()
+        if entry.get("manager") != names.FIELD_MANAGER and not entry.get("subresource")
+    ]
+    return max(managers, default=("", ""))[1]
 
 
 def _packed(thing: Object) -> bytes:

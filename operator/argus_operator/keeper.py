@@ -20,7 +20,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from argus_control.history import History
-from argus_core.errors import ArgusError, InvalidRequest, NotFound
+from argus_control.pacing import Pacing
+from argus_core.errors import ArgusError, InvalidRequest, NotFound, Unavailable
 from argus_core.spec import ArgusCluster, ClusterSpec, is_automatic, parse_stored
 from argus_core.spread import Loadout
 from argus_operator import names, report
@@ -53,10 +54,12 @@ _BUSY, _QUIET = 5.0, 60.0
 nothing has changed, up to a bound."""
 _PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 """Seconds before what failed is tried again: twice as many each time, up to a bound."""
-_TURN = 900.0
-"""Seconds that it may wait for others to have looked."""
+_LOOK = 100.0
+"""Seconds after which a look is given up and begun anew: what was applied by then stays so."""
 _PATIENCE = 120.0
 """Seconds within which a look must end, or the operator is said to hang."""
+_LATE = 30.0
+"""Seconds that the event loop may take to come back to who has slept enough."""
 
 
 class Keeper:
@@ -73,9 +76,10 @@ class Keeper:
         metrics: Metrics,
         heartbeats: Heartbeats,
         room: asyncio.Semaphore,
+        pacing: Pacing,
     ) -> None:
-        """`room` bounds how many keepers look at once."""
-        self._room = room
+        """`room` bounds how many keepers look at once, `pacing` how often all ask in vain."""
+        self._room, self._pacing = room, pacing
         self._namespace, self._name, self._uid = namespace, name, uid
         self._gateway, self._settings = gateway, settings
         self._metrics, self._heartbeats = metrics, heartbeats
@@ -104,11 +108,13 @@ class Keeper:
         try:
             while True:
                 self._woken.clear()
+                # Who waits for its turn promises nothing: however many wait, those who look do.
+                self._heartbeats.forget(who)
                 try:
                     async with self._room:
                         self._heartbeats.beat(who, within=_PATIENCE)
                         with self._metrics.reconciles.time():
-                            if not await self._look():
+                            if not await self._look_in_time():
                                 return
                 except Exception as error:
                     self._metrics.failures.inc()
@@ -116,8 +122,9 @@ class Keeper:
                         trouble = repr(error)
                         bug = None if isinstance(error, ArgusError) else error
                         log.warning("%s: %s; tried again", who, error, exc_info=bug)
-                    self._heartbeats.beat(who, within=pause + _TURN)
-                    await asyncio.sleep(pause)
+                    self._heartbeats.beat(who, within=2 * pause + _LATE)
+                    # Not all at once, when all have failed at once.
+                    await asyncio.sleep(pause * random.uniform(0.8, 1.2))
                     pause = min(2 * pause, _LONGEST_PAUSE)
                     continue
                 trouble, pause = "", _PAUSE
@@ -129,13 +136,20 @@ class Keeper:
             self._metrics.forget(self._namespace, self._name)
 
     async def _rest(self, who: str) -> None:
-        self._heartbeats.beat(who, within=2 * self._period + _TURN)
+        self._heartbeats.beat(who, within=2 * self._period + _LATE)
         await asyncio.sleep(_GAP)
         try:
             async with asyncio.timeout(self._period * random.uniform(0.8, 1.2)):
                 await self._woken.wait()
         except TimeoutError:
             return
+
+    async def _look_in_time(self) -> bool:
+        try:
+            async with asyncio.timeout(_LOOK):
+                return await self._look()
+        except TimeoutError as error:
+            raise Unavailable(f"a look has not ended within {_LOOK:g} s") from error
 
     async def _look(self) -> bool:
         """Once around; False where the cluster is gone."""
@@ -170,6 +184,7 @@ class Keeper:
                 self._said = said
             fresh = "status" not in found
             await self.inventory.apply(self._namespace, self._name, fresh=fresh)
+            await self._teller.tell_contested(self.inventory.contested())
         pods = await self._pods()
         controller = await self._controlled(found, cluster, pods, chronicle.history)
         controller.see(pods, paused=paused)
@@ -219,6 +234,7 @@ class Keeper:
             mark=self._mark,
             on_change=self.wake,
             metrics=self._metrics.control.of(self._namespace, self._name),
+            pacing=self._pacing,
         )
         if before is None:
             self._teller.told_plan = self._controller.control.plan.id

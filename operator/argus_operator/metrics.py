@@ -85,21 +85,19 @@ class Metrics:
 
     def see(self, sight: Sight) -> None:
         """Take down what was seen of a cluster."""
-        where = (sight.namespace, sight.name)
+        where, of = (sight.namespace, sight.name), self.control.series.of
         for variant in sight.spec.variants:
             wanted = sum(variant.name in worker.wanted for worker in sight.workers)
             serving = sum(
                 worker.phase == "ready" and variant.name in worker.holds for worker in sight.workers
             )
-            self._desired.labels(*where, variant.name).set(wanted)
-            self._current.labels(*where, variant.name).set(serving)
+            of(self._desired, *where, variant.name).set(wanted)
+            of(self._current, *where, variant.name).set(serving)
         for account in sight.accounts:
-            self._gpus.labels(*where, account.pool, "budget").set(account.wanted)
+            of(self._gpus, *where, account.pool, "budget").set(account.wanted)
             for state in _STATES:
-                self._gpus.labels(*where, account.pool, state).set(getattr(account, state))
+                of(self._gpus, *where, account.pool, state).set(getattr(account, state))
 
     def forget(self, namespace: str, name: str) -> None:
         """A cluster is gone."""
-        for gauge in (self._desired, self._current, self._gpus):
-            gauge.remove_by_labels({"namespace": namespace, "cluster": name})
         self.control.forget(namespace, name)

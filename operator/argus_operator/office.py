@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextvars import Context
+from functools import partial
 from typing import Any
 
+from argus_control.pacing import Pacing
 from argus_operator import names
 from argus_operator.gateway import Gateway
 from argus_operator.health import Heartbeats
@@ -34,7 +36,7 @@ class Office:
         self._gateway, self._settings = gateway, settings
         self._metrics, self._heartbeats = metrics, heartbeats
         self._keepers: dict[Key, tuple[str, Keeper, asyncio.Task[None]]] = {}
-        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._room, self._pacing = asyncio.Semaphore(_AT_ONCE), Pacing()
 
     def cluster(self, kind: str | None, thing: dict[str, Any]) -> None:
         """A cluster is there, has changed, or is gone (`DELETED`)."""
@@ -92,10 +94,11 @@ class Office:
             metrics=self._metrics,
             heartbeats=self._heartbeats,
             room=self._room,
+            pacing=self._pacing,
         )
         # In the context of kopf's handler it would keep the event, and with it the whole object.
         task = asyncio.create_task(keeper.run(), name="/".join(key), context=Context())
-        task.add_done_callback(_complain)
+        task.add_done_callback(partial(self._ended, key))
         self._keepers[key] = (uid, keeper, task)
         self._metrics.clusters.set(len(self._keepers))
 
@@ -104,8 +107,13 @@ class Office:
         task.cancel()
         self._metrics.clusters.set(len(self._keepers))
 
+    def _ended(self, key: Key, task: asyncio.Task[None]) -> None:
+        """A keeper ends only when its cluster is gone, of which an event may never tell.
 
-def _complain(task: asyncio.Task[None]) -> None:
-    """A keeper ends only when its cluster is gone; anything else is a bug of ours."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the keeper of %s ended by a bug", task.get_name(), exc_info=error)
+        Anything else is a bug of ours.
+        """
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the keeper of %s ended by a bug", task.get_name(), exc_info=error)
+        if key in self._keepers and self._keepers[key][2] is task:
+            del self._keepers[key]
+            self._metrics.clusters.set(len(self._keepers))

@@ -62,10 +62,14 @@ def _key(entry: Any, keys: tuple[str, ...]) -> tuple[Any, ...]:
 
 
 def covers(live: Any, wanted: Any) -> bool:
-    """Whether `live` says all that `wanted` says; it may say more."""
+    """Whether `live` says all that `wanted` says; it may say more.
+
+    A list without entries says nothing: the API server keeps none.
+    """
     if isinstance(wanted, dict):
         return isinstance(live, dict) and all(
-            key in live and covers(live[key], value) for key, value in wanted.items()
+            covers(live[key], value) if key in live else value == []
+            for key, value in wanted.items()
         )
     if isinstance(wanted, list):
         return (

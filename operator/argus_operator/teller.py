@@ -47,6 +47,8 @@ class Teller:
         """By worker, what it served last."""
         self._unwell: frozenset[str] = frozenset()
         """Workers whose device is."""
+        self._contested: frozenset[str] = frozenset()
+        """Objects that somebody changes back each time."""
         self.told_plan = 0
         """Id of the plan that was told of last."""
 
@@ -74,6 +76,14 @@ class Teller:
         ready = _conditions(found, [verdict.invalid(message)])
         await self._patch(found, {**standing, "conditions": [*ready, *others]})
         await self._herald.tell("InvalidDocument", message, warning=True)
+
+    async def tell_contested(self, contested: Mapping[str, str]) -> None:
+        """An event for each object that does not stay as it was written, with who changes it."""
+        for what in contested.keys() - self._contested:
+            by = f"{contested[what]} changes it" if contested[what] else "somebody changes it"
+            told = f"{what} does not stay as it was written: {by}; it is put right more seldom now"
+            await self._herald.tell("Contested", told, warning=True)
+        self._contested = frozenset(contested)
 
     async def _patch(self, found: Object, status: Mapping[str, Any]) -> bool:
         """Write the status where it differs; what it no longer says is taken away."""

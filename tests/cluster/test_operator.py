@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import urllib.request
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from argus_client import AsyncClient
 from argus_control.archive import unpack
@@ -19,6 +22,7 @@ from argus_operator.kinds import (
     SERVICE,
     STATEFUL_SET,
 )
+from argus_rpc.meanwhile import under_way
 from cluster.kubernetes import Kubernetes
 from cluster.operating import PATIENCE, Operator, document, flooded, serving, studio
 from helpers import eventually
@@ -99,6 +103,34 @@ async def test_drift_is_undone_and_what_others_own_is_kept(api_server: Kubernete
 
         found = await eventually(mended, PATIENCE, 0.2)
         assert found["metadata"]["annotations"]["mine"] == "kept"
+
+
+async def test_who_undoes_the_operators_writes_is_named_and_answered_seldom(
+    api_server: Kubernetes, tmp_path
+):
+    async with studio(api_server, "contested", tmp_path) as cluster:
+        await serving(cluster)
+        undone = 0
+
+        async def undo():
+            nonlocal undone
+            while True:
+                found = await cluster.get(DISRUPTION_BUDGET, "demo-cpu")
+                if found["spec"]["maxUnavailable"] != 2:
+                    spec = {"spec": {"maxUnavailable": 2}}
+                    await cluster.gateway.merge(DISRUPTION_BUDGET, "contested", "demo-cpu", spec)
+                    undone += 1
+                await asyncio.sleep(0.05)  # between two looks of somebody else's
+
+        async def told():
+            return [e for e in await cluster.events() if e["reason"] == "Contested"]
+
+        async with under_way(undo()):
+            (event, *_) = await eventually(told, PATIENCE, 0.2)
+        told = "PodDisruptionBudget demo-cpu does not stay as it was written"
+        assert event["message"].startswith(told)
+        assert event["type"] == "Warning"
+        assert undone <= 8
 
 
 async def test_a_smaller_budget_is_obeyed_and_told(api_server: Kubernetes, tmp_path):
@@ -182,6 +214,19 @@ async def test_an_operator_that_was_killed_goes_on_where_it_was(api_server: Kube
         # Who held something was left alone.
         assert cluster.kubelet.workers["demo-cpu-0"].told == told["demo-cpu-0"]
         assert (await cluster.status())["plan"]["id"] >= plan
+
+
+async def test_an_operator_begun_anew_writes_nothing_that_stands(api_server: Kubernetes, tmp_path):
+    """Of a thousand clusters each had been written again, by seventeen requests."""
+    async with studio(api_server, "anew", tmp_path) as cluster:
+        await serving(cluster)
+        await cluster.operator.kill()
+        await cluster.operator.start()
+        asked = await eventually(lambda: _asked(cluster), PATIENCE, 0.2)
+        assert ("PodDisruptionBudget", "GET") in asked
+        written = {kind for kind, method in asked if method == "PATCH"}
+        # What was planned may have to be told anew.
+        assert written.isdisjoint({kind.name for kind in OWNED} - {"ConfigMap"})
 
 
 async def test_the_second_operator_waits_for_the_lease_of_the_first(
@@ -293,3 +338,19 @@ async def _holds(cluster, name):
 
 def _served(worker):
     return worker is not None and list(worker.state.loadout)
+
+
+async def _asked(cluster):
+    """Kinds and methods of the operator's requests so far, once it has looked at all."""
+    url = f"http://127.0.0.1:{cluster.operator.metrics}/metrics"
+    try:
+        text = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read().decode())
+    except OSError:
+        return None
+    asked = {
+        (sample.labels["kind"], sample.labels["method"])
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "argus_operator_api_requests_total"
+    }
+    return asked if ("Pod", "GET") in asked else None

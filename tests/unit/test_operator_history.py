@@ -90,7 +90,7 @@ def config_map(text):
 
 
 def test_the_next_operator_takes_up_what_the_last_one_wrote():
-    first = Chronicle("demo", [config_map("")])
+    first = Chronicle("demo", [])
     first.history.decided(remembered(followed=True), 0.0, awaited={})
     kept = config_map(first.text(0.0))
     document = {"metadata": {"name": "demo"}, "data": {"cluster.yaml": ""}}

@@ -7,7 +7,6 @@ from argus_operator.gateway import Refused
 from argus_operator.health import Heartbeats
 from argus_operator.herald import Allowance
 from argus_operator.inventory import Inventory
-from argus_operator.lease import DURATION, Lease
 
 
 class Recorded:
@@ -127,6 +126,46 @@ async def test_drift_is_seen_and_what_others_add_is_none(gateway):
     assert inventory.saw(live, deleted=True)
 
 
+def seen(thing, version, **spec):
+    """As an event tells of it, last written by somebody's editor."""
+    managers = [
+        {"manager": "argus-operator", "time": "2026-01-01T00:00:09Z"},
+        {"manager": "editor", "time": "2026-01-01T00:00:08Z"},
+        {"manager": "controller", "time": "2026-01-01T00:00:10Z", "subresource": "status"},
+    ]
+    meta = {**thing["metadata"], "resourceVersion": str(version), "managedFields": managers}
+    return {**thing, "metadata": meta, "spec": {**thing["spec"], **spec}}
+
+
+async def test_what_was_there_before_it_was_written_is_no_drift(gateway):
+    inventory, thing = Inventory(gateway, resync=300, clock=Clock()), service("a", x=1)
+    thing["metadata"]["resourceVersion"] = "10"
+    await applied(inventory, [thing])
+    assert not inventory.saw(seen(thing, 9, x=0), deleted=False)
+    assert inventory.saw(seen(thing, 11, x=0), deleted=False)
+
+
+async def test_who_changes_an_object_back_each_time_is_named_and_answered_ever_later(gateway):
+    clock = Clock()
+    inventory, thing = Inventory(gateway, resync=1e9, clock=clock), service("a", x=1)
+    writes = []
+    for clock.now in range(600):
+        before = len(gateway.applied)
+        await applied(inventory, [thing])
+        if len(gateway.applied) > before:
+            writes.append(clock.now)
+            assert inventory.saw(seen(thing, clock.now + 1, x=2), deleted=False)
+    assert writes[:6] == [0, 1, 2, 3, 5, 9]
+    assert [later - sooner for sooner, later in zip(writes[-4:], writes[-3:], strict=False)] == [
+        60,
+        60,
+        60,
+    ]
+    assert inventory.contested() == {"Service a": "editor"}
+    clock.now += 301
+    assert inventory.contested() == {}
+
+
 async def test_one_refusal_is_told_and_holds_up_nothing_else(gateway):
     gateway.refuses["a"] = Refused("spec.x: not so")
     inventory = Inventory(gateway, resync=300, clock=Clock())
@@ -179,59 +218,3 @@ def test_who_does_not_keep_a_promise_to_be_heard_is_late():
     assert beats.late() == {"loop": 50.0}
     beats.forget("loop")
     assert beats.late() == {}
-
-
-class Leases:
-    """One Lease at the API server's place."""
-
-    def __init__(self):
-        self.held = None
-
-    async def get(self, kind, namespace, name):
-        return self.held
-
-    async def create(self, kind, namespace, thing):
-        self.held = thing
-        return thing
-
-    async def replace(self, kind, namespace, name, thing):
-        self.held = thing
-        return thing
-
-
-def lease(gateway, identity):
-    return Lease(gateway, namespace="here", name="argus", identity=identity)
-
-
-async def test_a_lease_that_is_renewed_is_nobody_elses(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr("argus_operator.lease.time.monotonic", clock)
-    gateway = Leases()
-    first, second = lease(gateway, "a"), lease(gateway, "b")
-    assert await first._try()
-    for _ in range(10):
-        clock.now += DURATION - 1
-        assert await second._try() is False
-        assert await first._try()
-    assert gateway.held["spec"]["leaseTransitions"] == 1
-
-
-async def test_a_lease_that_is_not_renewed_is_taken_over_and_then_held(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr("argus_operator.lease.time.monotonic", clock)
-    gateway = Leases()
-    first, second = lease(gateway, "a"), lease(gateway, "b")
-    await first._try()
-    assert await second._try() is False
-    clock.now += DURATION + 1
-    assert await second._try()
-    assert gateway.held["spec"]["holderIdentity"] == "b"
-    assert await first._try() is False
-
-
-async def test_a_lease_that_was_given_back_is_free_at_once():
-    gateway = Leases()
-    first = lease(gateway, "a")
-    await first.acquire()
-    await first.release()
-    assert await lease(gateway, "b")._try()

@@ -8,6 +8,7 @@ from argus_operator.health import Heartbeats
 from argus_operator.metrics import Metrics
 from argus_operator.office import Office
 from argus_operator.settings import Settings
+from helpers import eventually
 
 CLUSTER = {"metadata": {"namespace": "here", "name": "demo", "uid": "1"}}
 
@@ -64,6 +65,41 @@ async def test_a_keeper_keeps_nothing_of_the_event_that_opened_it():
     office = await _opened(gateway)
     assert gateway.known is None
     await office.close()
+
+
+async def test_a_cluster_that_vanished_untold_is_kept_no_more():
+    class Empty:
+        async def get(self, *_: object) -> None:
+            return None
+
+    metrics = Metrics()
+    office = Office(Empty(), Settings(), metrics, Heartbeats())
+
+    def kept():
+        return metrics.registry.get_sample_value("argus_operator_clusters")
+
+    office.cluster("ADDED", CLUSTER)
+    assert kept() == 1
+    await eventually(lambda: kept() == 0)
+    office.cluster("ADDED", CLUSTER)
+    assert kept() == 1
+    await office.close()
+
+
+async def test_who_waits_for_a_turn_is_not_said_to_hang():
+    """Turns may take long when there are many clusters; those who have one promise to end."""
+    now = [0.0]
+    beats = Heartbeats(lambda: now[0])
+    gateway = Silent(stubborn=False)
+    office = Office(gateway, Settings(), Metrics(), beats)
+    for number in range(20):
+        meta = {**CLUSTER["metadata"], "name": f"demo-{number}"}
+        office.cluster("ADDED", {"metadata": meta})
+    await asyncio.wait_for(gateway.asked.wait(), 5)
+    now[0] = 1e6
+    assert 0 < len(beats.late()) < 20
+    await office.close()
+    assert not beats.late()
 
 
 async def test_an_office_without_clusters_closes():

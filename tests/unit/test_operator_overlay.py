@@ -53,3 +53,10 @@ def test_what_says_more_covers_what_says_less():
     assert not covers(live, {"spec": {"replicas": 3}})
     assert not covers(live, {"spec": {"ports": [{"port": 2}]}})
     assert not covers({}, {"spec": {}})
+
+
+def test_an_empty_list_says_nothing_and_an_empty_map_does():
+    """The API server keeps no `env: []`; without `emptyDir: {}` a volume is another."""
+    assert covers({"name": "a"}, {"name": "a", "env": []})
+    assert not covers({"name": "a"}, {"name": "a", "emptyDir": {}})
+    assert not covers({"name": "a"}, {"name": "a", "env": [{"name": "b"}]})

@@ -203,3 +203,17 @@ def test_the_same_sight_gives_the_same_status():
 def test_a_restarted_container_is_trouble_only_while_it_waits():
     assert pod_of(raw(restarts=9)).trouble is None
     assert pod_of(raw(restarts=9, waiting="ContainerCreating")).trouble is Trouble.CRASHING
+
+
+def test_a_message_is_no_longer_than_the_definition_allows():
+    """Else the API server would have none of the status, each time."""
+    names = [f"demo-router-{n}" for n in range(100)]
+    lost = sight(
+        pods=[pod(name, role="router") for name in names],
+        behind=names,
+        troubles=dict.fromkeys(names, "x" * 300),
+    )
+    found = written(conditions(lost), (), generation=1, now="2026-01-01T00:00:00Z")
+    (told,) = [c["message"] for c in found if c["type"] == "PlanCurrent"]
+    assert told.startswith("not told the plan yet: demo-router-0")
+    assert len(told) <= 4000

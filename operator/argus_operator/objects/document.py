@@ -32,10 +32,9 @@ _OURS: Any = {
 def objects(cluster: ArgusCluster, control_key: str) -> list[dict[str, Any]]:
     """The ConfigMap that all pods mount."""
     name = cluster.metadata.name
-    data = {
-        DOCUMENT: yaml.safe_dump(_document(cluster), sort_keys=False),
-        CONTROL_KEYS: line(CONTROL, control_key) + "\n",
-    }
+    data = {DOCUMENT: yaml.safe_dump(_document(cluster), sort_keys=False)}
+    if cluster.spec.router.api_keys is not None:
+        data[CONTROL_KEYS] = line(CONTROL, control_key) + "\n"
     return [
         {
             "apiVersion": "v1",

@@ -13,7 +13,9 @@ KEY = "plans.jsonl"
 
 
 def objects(cluster: ArgusCluster, plans: str) -> list[dict[str, Any]]:
-    """The ConfigMap of plans; nothing mounts it."""
+    """The ConfigMap of plans, once there are any; nothing mounts it."""
+    if not plans:
+        return []
     name = cluster.metadata.name
     return [
         {
