@@ -44,6 +44,8 @@ _UNCONTROLLED = {
     "tenants": True,
     "tenant_defaults": True,
 }
+_LISTENS = 10.0
+"""Seconds that those who are ready have to be heard by who has just begun."""
 _TROUBLE = 300
 """Letters that are told of a router's trouble at most."""
 
@@ -100,7 +102,7 @@ class Controller:
             pacing=pacing,
         )
         self.planned = standing is not None and standing.solver not in ("", "spread")
-        self._moved_at = time.monotonic()
+        self._moved_at = self._began_at = time.monotonic()
         self._shape: tuple[object, ...] = ()
         self._task: asyncio.Task[None] | None = None
 
@@ -141,6 +143,18 @@ class Controller:
             }
         )
         control.wake()
+
+    def listens(self, pods: Iterable[Pod]) -> bool:
+        """Whether it has just begun, and has yet to hear of workers, or any router, that are ready.
+
+        Until then nothing is known of them, which is no reason to say that they do not serve.
+        """
+        if time.monotonic() - self._began_at > _LISTENS:
+            return False
+        crew, ready = self.control.crew, [pod for pod in pods if pod.ready and not pod.terminating]
+        unheard = any(p.name in crew.loadouts and crew.phase(p.name) is None for p in ready)
+        routers = any(pod.role == names.ROUTER for pod in ready)
+        return unheard or (routers and self.report_age() is None)
 
     def phases(self) -> dict[str, WorkerPhase | None]:
         """By worker, what it says of itself; None where it is not heard."""

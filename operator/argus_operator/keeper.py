@@ -7,7 +7,8 @@ good by the next look. Invariants:
 - nothing is written that is already so: an object is applied when it is new, or was seen to differ;
   the status is patched when it differs;
 - a pod of a pool is deleted only while no more workers are away than may be;
-- with the annotation `argus.dev/paused` only the status is written.
+- with the annotation `argus.dev/paused` only the status is written;
+- what was told before stands until workers and routers have had the time to be heard.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ _GAP = 0.5
 _BUSY, _QUIET = 5.0, 60.0
 """Seconds after which it looks again by itself: after a change, and twice as many each time that
 nothing has changed, up to a bound."""
+_LISTENING = 1.0
+"""Seconds after which it looks again while workers and routers are yet to be heard."""
 _PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 """Seconds before what failed is tried again: twice as many each time, up to a bound."""
 _LOOK = 100.0
@@ -192,6 +195,9 @@ class Keeper:
         if not paused:
             await self._replace(cluster, pods, controller, revisions)
             await self._label(pods, controller)
+        if "conditions" in found.get("status", {}) and controller.listens(pods):
+            self._period = _LISTENING
+            return
         sight = self._sight(cluster, pods, controller, accounts, paused=paused, profile=profile)
         sight = replace(sight, unmade=await unmade(self._gateway, cluster, pods))
         self._metrics.see(sight)

@@ -216,17 +216,23 @@ async def test_an_operator_that_was_killed_goes_on_where_it_was(api_server: Kube
         assert (await cluster.status())["plan"]["id"] >= plan
 
 
-async def test_an_operator_begun_anew_writes_nothing_that_stands(api_server: Kubernetes, tmp_path):
-    """Of a thousand clusters each had been written again, by seventeen requests."""
+async def test_an_operator_begun_anew_writes_and_tells_nothing_that_stands(
+    api_server: Kubernetes, tmp_path
+):
+    """Each cluster had been written again, by seventeen requests, and said to be lost."""
     async with studio(api_server, "anew", tmp_path) as cluster:
         await serving(cluster)
+        before = await _since(cluster)
         await cluster.operator.kill()
         await cluster.operator.start()
-        asked = await eventually(lambda: _asked(cluster), PATIENCE, 0.2)
+        samples = await eventually(lambda: _heard(cluster), PATIENCE, 0.2)
+        requests = [s.labels for s in samples if s.name == "argus_operator_api_requests_total"]
+        asked = {(labels["kind"], labels["method"]) for labels in requests}
         assert ("PodDisruptionBudget", "GET") in asked
         written = {kind for kind, method in asked if method == "PATCH"}
         # What was planned may have to be told anew.
         assert written.isdisjoint({kind.name for kind in OWNED} - {"ConfigMap"})
+        assert await _since(cluster) == before
 
 
 async def test_the_second_operator_waits_for_the_lease_of_the_first(
@@ -340,17 +346,20 @@ def _served(worker):
     return worker is not None and list(worker.state.loadout)
 
 
-async def _asked(cluster):
-    """Kinds and methods of the operator's requests so far, once it has looked at all."""
+async def _since(cluster):
+    """By condition, since when it is as it is."""
+    conditions = (await cluster.status())["conditions"]
+    return {c["type"]: (c["status"], c["lastTransitionTime"]) for c in conditions}
+
+
+async def _heard(cluster):
+    """The operator's metrics, once it has heard that both workers serve."""
     url = f"http://127.0.0.1:{cluster.operator.metrics}/metrics"
     try:
         text = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read().decode())
     except OSError:
         return None
-    asked = {
-        (sample.labels["kind"], sample.labels["method"])
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == "argus_operator_api_requests_total"
-    }
-    return asked if ("Pod", "GET") in asked else None
+    families = text_string_to_metric_families(text)
+    samples = [sample for family in families for sample in family.samples]
+    serving = sum(s.value for s in samples if s.name == "argus_operator_current_replicas")
+    return samples if serving == 2 else None
