@@ -1,9 +1,10 @@
 """What many clusters, and many workers, cost the operator: CPU, memory, and API requests.
 
-Creates, changes and deletes ArgusClusters on a real API server (KUBECONFIG says which); prints a
-line of JSON for each and writes all. `--clusters 1 100 1000` makes so many of one worker, with no
-node, so that no pod runs. `--workers 1000` makes one cluster of so many: with kwok on the PATH,
-which says of nodes and pods that they run; nobody answers at their addresses.
+Creates, changes and deletes ArgusClusters on a real API server (KUBECONFIG says which), with an
+operator that is killed in between and begun anew; prints a line of JSON for each number and writes
+all. `--clusters 1 100 1000` makes so many of one worker, with no node, so that no pod runs.
+`--running 100` does so with kwok on the PATH, which says of nodes and pods that they run; nobody
+answers at their addresses. `--workers 1000` makes one cluster of so many workers, with kwok too.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from argus_operator.gateway import Conflict, Gateway
 from argus_operator.kinds import CLUSTER, POD, STATEFUL_SET, Kind
+from support.prometheus import free_port
 
-_METRICS, _HEALTH = 19191, 19190
+_METRICS, _HEALTH = free_port(), free_port()
 _AT_ONCE = 16
 _PATIENCE = 1800.0
 
@@ -36,25 +38,32 @@ _PATIENCE = 1800.0
 NODE = Kind("v1", "Node", "nodes")
 _STAGES = Path(__file__).parent / "support" / "kwok.yaml"
 _A_NODE = 500
-"""Workers that a node of kwok's has room for."""
+"""Pods that a node of kwok's has room for."""
+_OTHERS = 2
+"""Pods of a cluster that are no workers: a router and a predictor."""
 
 
 async def main() -> None:
     """Measure each number of clusters, with an operator of its own each time."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clusters", type=int, nargs="*", default=[1, 100])
+    parser.add_argument("--running", type=int, nargs="*", default=[])
     parser.add_argument("--workers", type=int, nargs="*", default=[])
     parser.add_argument("--quiet", type=float, default=60.0, help="seconds to look at rest")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     rows = []
     async with await Gateway.connect() as gateway:
-        for count in arguments.clusters:
-            rows.append(await measured(gateway, count, 1, arguments.quiet))
-            print(json.dumps(rows[-1]), flush=True)
-        for workers in arguments.workers:
-            async with kwok(gateway, workers):
-                rows.append(await measured(gateway, 1, workers, arguments.quiet))
+        wanted = [
+            *((count, 1, False) for count in arguments.clusters),
+            *((count, 1, True) for count in arguments.running),
+            *((1, workers, True) for workers in arguments.workers),
+        ]
+        for count, workers, runs in wanted:
+            pods = count * (workers + _OTHERS) if runs else 0
+            async with kwok(gateway, pods):
+                row = await measured(gateway, count, workers, runs=runs, quiet=arguments.quiet)
+            rows.append({"pods_run": runs, **row})
             print(json.dumps(rows[-1]), flush=True)
     if arguments.out:
         arguments.out.write_text(json.dumps(rows, indent=1) + "\n")
@@ -68,6 +77,8 @@ class Spent:
     """Seconds."""
     requests: dict[str, float]
     """By method and kind, kopf's watches aside."""
+    server: float
+    """Seconds of the API server's process."""
 
     @property
     def all(self) -> float:
@@ -75,63 +86,139 @@ class Spent:
         return sum(self.requests.values())
 
 
-async def measured(gateway: Gateway, count: int, workers: int, quiet: float) -> dict[str, Any]:
-    """So many clusters of so many workers: made, at rest, changed, deleted."""
-    operator = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "argus_operator", "--namespace=default", "--log-level=warning"),
-        *(f"--health-port={_HEALTH}", f"--metrics-port={_METRICS}"),
-        env={**os.environ, "POD_NAME": f"bench-{count}", "ARGUS_LEASE": "bench"},
-    )
-    process = psutil.Process(operator.pid)
+class Operator:
+    """An operator's process: `begin` it, and look at what it spends."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def begin(self) -> None:
+        """Returns once it acts."""
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "argus_operator", "--namespace=default", "--log-level=warning"),
+            *(f"--health-port={_HEALTH}", f"--metrics-port={_METRICS}"),
+            env={**os.environ, "POD_NAME": self._name, "ARGUS_LEASE": "bench"},
+        )
+        await self.until(_answers)
+
+    async def until(self, holds: Callable[[], Awaitable[bool]], count: int = 1) -> None:
+        """Return once it holds; raises RuntimeError where the operator ends sooner."""
+
+        async def still() -> bool:
+            if self._process is not None and self._process.returncode is not None:
+                raise RuntimeError("the operator has ended: is the machine too busy for it?")
+            return await holds()
+
+        await _until(still, count)
+
+    async def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def spent(self) -> Spent:
+        """As its process and its metrics tell."""
+        times = self._seen.cpu_times()
+        requests = {
+            f"{sample.labels['method']} {sample.labels['kind']}": sample.value
+            for family in text_string_to_metric_families(await _metrics())
+            for sample in family.samples
+            if sample.name == "argus_operator_api_requests_total"
+        }
+        return Spent(times.user + times.system, requests, await _server_spent())
+
+    @property
+    def memory(self) -> int:
+        """MiB that it has now."""
+        return round(self._seen.memory_info().rss / 2**20)
+
+    @property
+    def _seen(self) -> psutil.Process:
+        assert self._process is not None
+        return psutil.Process(self._process.pid)
+
+
+async def measured(
+    gateway: Gateway, count: int, workers: int, *, runs: bool, quiet: float
+) -> dict[str, Any]:
+    """So many clusters of so many workers: made, at rest, met anew, changed, deleted."""
+    operator = Operator(f"bench-{count}")
     try:
-        await _until(_answers)
-        began, before = time.monotonic(), await _spent(process)
+        await operator.begin()
+        before, began = await operator.spent(), time.monotonic()
         await _each(count, lambda n: _create(gateway, n, workers))
         created = time.monotonic() - began
-        await _until(lambda: _told(gateway, count, generation=1), count)
-        if workers > 1:
-            await _until(lambda: _running(gateway, workers))
-        made, told = time.monotonic() - began, await _spent(process)
+        await operator.until(lambda: _told(gateway, count, generation=1), count)
+        made, told = time.monotonic() - began, await operator.spent()
+        if runs:
+            await operator.until(lambda: _running(gateway, count * workers), count)
+        ran, running = time.monotonic() - began, await operator.spent()
         await asyncio.sleep(quiet)
-        rested = await _spent(process)
-        memory = process.memory_info().rss / 2**20
+        rested, memory = await operator.spent(), operator.memory
+        await operator.kill()
+        began = time.monotonic()
+        await operator.begin()
+        await operator.until(lambda: _looked(count), count)
+        met, anew, memory_anew = time.monotonic() - began, await operator.spent(), operator.memory
         began = time.monotonic()
         await _each(count, lambda n: gateway.merge(CLUSTER, "default", _name(n), _CHANGE))
-        await _until(lambda: _told(gateway, count, generation=2), count)
-        changed, again = time.monotonic() - began, await _spent(process)
+        await operator.until(lambda: _told(gateway, count, generation=2), count)
+        changed, again = time.monotonic() - began, await operator.spent()
         began = time.monotonic()
         await _each(count, lambda n: gateway.delete(CLUSTER, "default", _name(n)))
-        await _until(lambda: _nothing_left(gateway), count)
-        deleted = time.monotonic() - began
+        await operator.until(_keeps_none)
+        let_go, done = time.monotonic() - began, await operator.spent()
+        await operator.until(lambda: _nothing_left(gateway), count)
+        deleted, collected = time.monotonic() - began, await operator.spent()
     finally:
-        operator.terminate()
-        await operator.wait()
+        await operator.kill()
     return {
         "clusters": count,
         "workers_each": workers,
         "seconds_to_create": round(created, 1),
         "seconds_until_all_told": round(made, 1),
-        "cpu_seconds_until_all_told": round(told.cpu - before.cpu, 1),
-        "requests_each": round((told.all - before.all) / count, 1),
+        **_cost("until_all_told", before, told, count),
         "requests_each_by_kind": {
             what: round((many - before.requests.get(what, 0)) / count, 1)
             for what, many in sorted(told.requests.items(), key=lambda item: -item[1])
         },
-        "requests_a_second_at_rest": round((rested.all - told.all) / quiet, 2),
-        "cpu_share_at_rest": round((rested.cpu - told.cpu) / quiet, 3),
-        "memory_mib": round(memory),
+        **({"seconds_until_all_ran": round(ran, 1)} if runs else {}),
+        **(_cost("until_all_ran", told, running, count) if runs else {}),
+        "requests_a_second_at_rest": round((rested.all - running.all) / quiet, 2),
+        "cpu_share_at_rest": round((rested.cpu - running.cpu) / quiet, 3),
+        "memory_mib": memory,
+        "seconds_to_meet_all_anew": round(met, 1),
+        **_cost("to_meet_all_anew", Spent(0.0, {}, rested.server), anew, count),
+        "memory_mib_anew": memory_anew,
         "seconds_to_change": round(changed, 1),
-        "requests_each_to_change": round((again.all - rested.all) / count, 1),
+        **_cost("to_change", anew, again, count),
+        "seconds_to_let_go": round(let_go, 1),
+        **_cost("to_let_go", again, done, count),
         "seconds_to_delete": round(deleted, 1),
+        **_cost("to_delete", again, collected, count),
+    }
+
+
+def _cost(what: str, before: Spent, after: Spent, count: int) -> dict[str, float]:
+    """CPU of the operator and requests for each cluster, and CPU of the API server meanwhile."""
+    return {
+        f"cpu_seconds_{what}": round(after.cpu - before.cpu, 1),
+        f"requests_each_{what}": round((after.all - before.all) / count, 1),
+        f"server_cpu_seconds_{what}": round(after.server - before.server, 1),
     }
 
 
 @asynccontextmanager
-async def kwok(gateway: Gateway, workers: int) -> AsyncIterator[None]:
-    """Nodes of kwok's with room for so many workers, for as long as the block runs."""
+async def kwok(gateway: Gateway, pods: int) -> AsyncIterator[None]:
+    """Nodes of kwok's with room for so many pods, for as long as the block runs; 0 for none."""
+    if not pods:
+        yield
+        return
     if shutil.which("kwok") is None:
         sys.exit("kwok is missing: scripts/cluster/build.sh kwok, and put it on the PATH")
-    names = [f"bench-{number}" for number in range(-(-workers // _A_NODE) + 1)]
+    names = [f"bench-{number}" for number in range(-(-pods // _A_NODE) + 1)]
     for name in names:
         await gateway.create(NODE, None, _node(name))
     process = await asyncio.create_subprocess_exec(
@@ -228,22 +315,31 @@ async def _answers() -> bool:
         return False
 
 
-async def _spent(process: psutil.Process) -> Spent:
-    """Of the operator, as its process and its metrics tell."""
-    requests = {
-        f"{sample.labels['method']} {sample.labels['kind']}": sample.value
-        for family in text_string_to_metric_families(await _metrics())
-        for sample in family.samples
-        if sample.name == "argus_operator_api_requests_total"
-    }
-    times = process.cpu_times()
-    return Spent(times.user + times.system, requests)
+async def _looked(count: int) -> bool:
+    """Whether the operator has looked at every cluster."""
+    return (await _metrics()).count('state="budget"') >= count
+
+
+async def _keeps_none() -> bool:
+    return "argus_operator_clusters 0.0" in await _metrics()
 
 
 async def _metrics() -> str:
     url = f"http://127.0.0.1:{_METRICS}/metrics"
     text: str = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read().decode())
     return text
+
+
+async def _server_spent() -> float:
+    """CPU seconds of the API server's process, as it says itself."""
+    asked = await asyncio.create_subprocess_exec(
+        *("kubectl", "get", "--raw", "/metrics"), stdout=asyncio.subprocess.PIPE
+    )
+    text, _ = await asked.communicate()
+    for line in text.decode().splitlines():
+        if line.startswith("process_cpu_seconds_total"):
+            return float(line.split()[-1])
+    raise RuntimeError("the API server does not say what it has spent")
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ async def prometheus(
     """
     program = find("prometheus")
     assert program is not None, missing("prometheus")
-    port = _free_port()
+    port = free_port()
     command = [
         program,
         f"--config.file={_configured(folder, targets, rules, interval, how)}",
@@ -212,7 +212,8 @@ def _configured(
     return file
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One of this machine that nobody listens at now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
