@@ -39,8 +39,12 @@ COLOURS = {
     "outcome": {
         "ok": "green",
         "scored": "green",
+        "swapped": "green",
         "used": "green",
         "missed": "yellow",
+        "invalid": "yellow",
+        "cancelled": "blue",
+        "interrupted": "orange",
         "closed": "orange",
         "late": "orange",
         "refused": "purple",

@@ -84,7 +84,7 @@ class Host:
             ),
             encoder=encoder,
             drift=drift,
-            metrics=Metrics(),
+            metrics=Metrics(level.name for level in spec.ladder),
             labels=labels,
             versions=versions,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -14,7 +14,8 @@ _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 class Metrics:
     """One registry a predictor."""
 
-    def __init__(self) -> None:
+    def __init__(self, levels: Iterable[str] = ()) -> None:
+        """`levels` are those of the ladder, by name: of these it has series from the start."""
         self.registry = CollectorRegistry()
         self.predictions = Counter(
             "argus_predictor_predictions", "Prompts, by how they ended.", ["outcome"],
@@ -55,6 +56,8 @@ class Metrics:
             self.predictions.labels(outcome)
         for outcome in ("swapped", "refused", "failed"):
             self.heads.labels(outcome)
+        for level in levels:
+            self.labels.labels(level)
 
     def store(self, *, answers: bool) -> None:
         """Have a gauge say whether the latent store answers; there is none before this is known."""

@@ -86,7 +86,7 @@ def predictor(tmp_path, encoder, head):
         answers=Answers(LADDER, encoder=encoder.name, neighbours=None, bias=drift),
         encoder=encoder,
         drift=drift,
-        metrics=Metrics(),
+        metrics=Metrics(level.name for level in LADDER),
         labels=Labels(tmp_path / "labels.sqlite"),
         versions=Versions(tmp_path / "heads", given=str(head)),
     )
