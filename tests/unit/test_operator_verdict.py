@@ -157,6 +157,34 @@ def test_messages_name_the_pod_what_is_wrong_with_it_and_what_to_do():
     assert told.message == f"pod b (and 1 more): 0/1 nodes; {advice}"
 
 
+@pytest.mark.parametrize(
+    ("changes", "advice"),
+    [
+        ({"pods": [pod(phase="Pending", waiting="ErrImagePull")]}, "images.registry"),
+        ({"pods": [pod(waiting="CrashLoopBackOff")]}, "kubectl logs --previous"),
+        ({"pods": [pod(phase="Failed")]}, "kubectl describe"),
+        ({"unmade": {"StatefulSet demo-cpu": "exceeded quota: q"}}, "raise the namespace's"),
+        ({"unmade": {"StatefulSet demo-cpu": "the webhook says no"}}, "who set the namespace's"),
+    ],
+)
+def test_who_waits_for_a_person_says_what_to_do(changes, advice):
+    (told,) = [c for c in conditions(sight(**changes)) if c.type is ConditionType.PROGRESSING]
+    assert advice in told.message
+
+
+def test_a_refused_object_is_told_with_what_to_do_where_that_is_known():
+    def ready(why):
+        (told,) = [
+            c
+            for c in conditions(sight(refusals={"Service demo": why}))
+            if c.type is ConditionType.READY
+        ]
+        return told.message
+
+    assert ready("the webhook says no") == "Service demo was refused: the webhook says no"
+    assert "raise the namespace's ResourceQuota" in ready("exceeded quota: q")
+
+
 def test_a_transition_is_timed_only_when_the_status_changes():
     told = conditions(sight())
     first = written(told, (), generation=1, now="then")
