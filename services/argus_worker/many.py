@@ -19,9 +19,10 @@ from typing import Any
 
 import grpc
 
-from argus_core.errors import InvalidRequest, Unavailable
+from argus_core.errors import Exhausted, InvalidRequest, Unavailable
 from argus_protos.v1 import worker_pb2
 from argus_rpc.boundary import known
+from argus_rpc.channel import MAX_MESSAGE_BYTES
 from argus_rpc.errors import to_status
 from argus_rpc.meanwhile import call_off
 
@@ -30,6 +31,8 @@ MOST = 1024
 _METHOD = "/argus.v1.WorkerService/ExecuteMany"
 _MOST_BYTES = 64 * 1024 * 1024
 """That wait to be sent."""
+_MOST_OF_ONE = MAX_MESSAGE_BYTES - 1024
+"""Bytes of an event, so that it fits into a message."""
 _MESSAGE_BYTES = 1024 * 1024
 """Of one message, but for an event that is larger."""
 
@@ -147,7 +150,13 @@ class Many:
                 raise Unavailable(f"{MOST} images are under way already", retry_after=0.1)
             async with aclosing(self._execute(request, part)) as told:  # type: ignore[type-var]
                 async for response in told:
-                    await self._tell(worker_pb2.ExecutionEvent(id=number, response=response))
+                    event = worker_pb2.ExecutionEvent(id=number, response=response)
+                    if (size := event.ByteSize()) > _MOST_OF_ONE:
+                        # Sent, it would end the stream, and all others with it.
+                        raise Exhausted(
+                            f"what was drawn takes {size} bytes, too many for a message"
+                        )
+                    await self._tell(event)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this image's alone
             status = to_status(known(error, _METHOD)).SerializeToString()
             await self._tell(worker_pb2.ExecutionEvent(id=number, failure=status))

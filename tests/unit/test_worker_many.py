@@ -7,7 +7,7 @@ import pytest
 from google.rpc import code_pb2, status_pb2
 
 from argus_core.errors import InvalidRequest, Unavailable
-from argus_protos.v1 import worker_pb2
+from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_worker import many
 from argus_worker.many import Many
 from helpers import eventually
@@ -169,3 +169,17 @@ async def test_no_more_than_so_many_are_under_way(monkeypatch):
     async with desk(by_prompt) as far:
         far.ask("wait", "xx")
         assert sorted(await far.hear(2)) == [(2, "UNAVAILABLE"), (4, "started")]
+
+
+async def test_an_image_too_large_for_a_message_ends_no_other(monkeypatch):
+    monkeypatch.setattr(many, "_MOST_OF_ONE", 100)
+
+    async def execute(request, _context):
+        data = bytes(200) if request.prompt == "x" else b""
+        yield worker_pb2.ExecuteResponse(
+            result=worker_pb2.ExecuteResult(image=cluster_pb2.Image(data=data))
+        )
+
+    async with desk(execute) as far:
+        far.ask("x", "xx")
+        assert sorted(await far.hear(2)) == [(1, "RESOURCE_EXHAUSTED"), (2, "result")]
