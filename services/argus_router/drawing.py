@@ -91,7 +91,6 @@ class Drawing:
         self._open.discard(job)
         self._on_result(job, timing, result.image)
         drawn = images_pb2.Result(
-            image=result.image,
             decision=wire.job_decision(job),
             timing=timing,
             seed=job.seed,
@@ -99,7 +98,10 @@ class Drawing:
             schedule=wire.schedule(job.settled.level),
             attempts=job.attempts,
         )
-        self._tell(Event(index=job.index, result=drawn))
+        event = Event(index=job.index, result=drawn)
+        # By itself, as it may be large: what is given in making a message is copied at each level.
+        event.result.image.CopyFrom(result.image)
+        self._tell(event)
 
     def failed(self, job: Job, error: ArgusError) -> None:
         """See `Sink`; the first failure is the request's."""

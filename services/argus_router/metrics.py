@@ -21,6 +21,7 @@ from argus_rpc.metrics import Children
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
 _SHORT = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+_PRIORITIES = {band: band.name.lower() for band in Band}
 _QUALITY = tuple(step / 20 for step in range(1, 21))
 
 
@@ -196,7 +197,7 @@ class Metrics:
 
     def _begin(self, spec: ClusterSpec) -> None:
         """Have the series that the document's names make."""
-        bands = [band.name.lower() for band in Band]
+        bands = list(_PRIORITIES.values())
         for level in spec.ladder:
             self._duration(level.variant, level.name)
             self._queue(level.variant)
@@ -253,7 +254,7 @@ class Metrics:
         """An image ended."""
         level = job.decision.level if job.decision else None
         names = (level.variant, level.name) if level else ("none", "none")
-        self._requests(*names, job.terms.band.name.lower(), outcome).inc()
+        self._requests(*names, _PRIORITIES[job.terms.band], outcome).inc()
 
     def turned_away(self, count: int, priority: str, outcome: str) -> None:
         """Images were refused before they became jobs."""

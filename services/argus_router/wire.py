@@ -16,6 +16,10 @@ _BANDS = {
     images_pb2.PRIORITY_NORMAL: Band.NORMAL,
     images_pb2.PRIORITY_HIGH: Band.HIGH,
 }
+_FORMATS: dict[int, Format] = {
+    cluster_pb2.IMAGE_FORMAT_UNSPECIFIED: Format.PNG,
+    **{int(known): known for known in Format},
+}
 
 
 def size(pixels: ImageSize) -> cluster_pb2.Size:
@@ -74,7 +78,7 @@ def request_of(message: images_pb2.GenerateRequest, tenant: str) -> Request:
         band=_BANDS.get(message.priority),
         preview_every_steps=message.preview_every_steps,
         progress=not message.without_progress,
-        format=_format(message.format),
+        format=_FORMATS.get(message.format),
         explain=message.explain,
         tenant=tenant,
     )
@@ -117,9 +121,3 @@ def _option(option: Option) -> images_pb2.Option:
         expected_completion=None if completion is None else duration(completion),
         rejected=option.rejected,
     )
-
-
-def _format(number: int) -> Format | None:
-    if number == cluster_pb2.IMAGE_FORMAT_UNSPECIFIED:
-        return Format.PNG
-    return Format(number) if number in set(Format) else None
