@@ -17,7 +17,7 @@ from argus_protos.v1 import cluster_pb2
 from argus_rpc.convert import seconds
 
 SWITCH = 5.0
-"""Seconds that a worker loads a variant, until one has been seen to, or to begin with it sooner."""
+"""Seconds that a worker loads a variant, until something has been seen of loading."""
 _WEIGHT = 0.3
 """Of a new observation."""
 
@@ -109,16 +109,22 @@ def costs_of(spec: ClusterSpec) -> Costs:
 
 
 class Switches:
-    """Seconds of loading a variant, as the workers tell of their switches."""
+    """Seconds of loading a variant, as the workers tell of their switches.
+
+    One that nobody has switched to yet is taken to need no longer than a process that began with
+    it, nor than the slowest of the others.
+    """
 
     def __init__(self, variants: Iterable[str]) -> None:
-        self.seconds: dict[str, float] = dict.fromkeys(variants, SWITCH)
+        self._first: dict[str, float] = dict.fromkeys(variants, SWITCH)
+        """The least that a process took that began with it; `SWITCH` where none has."""
+        self.seconds = dict(self._first)
         self._seen: dict[str, int] = {}
         """By variant: switches that tell of it."""
         self._last: dict[str, bytes] = {}
 
     def hear(self, states: Mapping[str, cluster_pb2.WorkerState]) -> None:
-        """Learn from the switches that are new; the first load of a process is none."""
+        """Learn from the switches that are new."""
         for name, state in states.items():
             switch = state.last_switch
             told = switch.SerializeToString(deterministic=True)
@@ -129,9 +135,12 @@ class Switches:
                 took = seconds(switch.load) / len(switch.to)
                 if getattr(switch, "from"):
                     self._learn(variant, took)
-                elif variant in self.seconds and variant not in self._seen:
-                    # Whoever begins with it reads it from the disk: a switch will take no longer.
-                    self.seconds[variant] = min(self.seconds[variant], took)
+                elif variant in self._first:
+                    self._first[variant] = min(self._first[variant], took)
+        slowest = max((self.seconds[variant] for variant in self._seen), default=SWITCH)
+        for variant, first in self._first.items():
+            if variant not in self._seen:
+                self.seconds[variant] = min(first, slowest)
 
     def _learn(self, variant: str, took: float) -> None:
         if variant not in self.seconds:
