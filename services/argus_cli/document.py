@@ -46,7 +46,7 @@ def with_profile(text: str, cluster: ArgusCluster, base: Path) -> tuple[str, Arg
     Raises:
         InvalidRequest: the file cannot be read, makes no sense, or is of other levels.
     """
-    from argus_cli.simulate.profiles import profiled  # noqa: PLC0415 - slow to import
+    from argus_cli.profiles import profiled  # noqa: PLC0415 - slow to import
 
     source = cluster.spec.profile
     if source is None or source.path is None:

@@ -18,7 +18,7 @@ from diffusers import SchedulerMixin
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from argus_worker.families.protocol import BadModel
+from argus_worker.errors import BadModel
 
 for _logging in (diffusers_logging, transformers_logging):
     _logging.disable_progress_bar()

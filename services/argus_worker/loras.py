@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
 
-from argus_worker.families.protocol import BadModel, LoraFile
+from argus_worker.errors import BadModel
 from argus_worker.likeness import shared_memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraFile:
+    """A LoRA on this machine."""
+
+    path: Path
+    """A safetensors file."""
+    scale: float
 
 
 def added(pipeline: Any, files: Sequence[LoraFile]) -> Any:

@@ -19,9 +19,11 @@ import torch
 from argus_core import latents
 from argus_core.spec import Variant
 from argus_worker import failures, sources
+from argus_worker.errors import BadModel
 from argus_worker.families import find_family
-from argus_worker.families.protocol import BadModel, Family, LoraFile
+from argus_worker.families.protocol import Family
 from argus_worker.latents import scheduler_digest
+from argus_worker.loras import LoraFile
 from argus_worker.residency import Residency, Weights, pointer, size
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from huggingface_hub import snapshot_download
 from argus_core.spec import Variant
 from argus_core.spec_engine import Lora
 from argus_shapes import weights_path
-from argus_worker.families.protocol import BadModel, LoraFile
+from argus_worker.errors import BadModel
+from argus_worker.loras import LoraFile
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _BUILTIN = "builtin:"

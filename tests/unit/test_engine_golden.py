@@ -15,7 +15,7 @@ from argus_core.spec import Variant
 from argus_shapes import weights_path
 from argus_shapes.pipeline import ShapesPipeline
 from argus_worker import batch, noise
-from argus_worker.families.protocol import BadModel
+from argus_worker.errors import BadModel
 from argus_worker.latents import unpack
 from argus_worker.sample import Sample
 from engine_support import BETAS, CAPTION, TINY, build_sdxl, hold, order, save_sdxl

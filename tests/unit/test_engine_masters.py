@@ -13,8 +13,8 @@ from torch import nn
 from argus_core.spec import Variant
 from argus_shapes import weights_path
 from argus_worker import sources
+from argus_worker.errors import BadModel
 from argus_worker.families import find_family
-from argus_worker.families.protocol import BadModel
 from argus_worker.masters import Masters
 from argus_worker.residency import Moved, Residency, Weights
 from argus_worker.sample import Sample

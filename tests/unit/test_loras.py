@@ -9,8 +9,8 @@ from safetensors.torch import load, save_file
 from argus_core.spec import Variant
 from argus_core.spec_engine import Lora
 from argus_worker import batch, sources
+from argus_worker.errors import BadModel
 from argus_worker.families import find_family
-from argus_worker.families.protocol import BadModel
 from argus_worker.masters import Masters
 from argus_worker.sample import Sample
 from engine_support import hold, order

@@ -58,8 +58,8 @@ def check(
 
 def _facts(family: str) -> Facts:
     """By the class alone; LookupError where there is none."""
+    from argus_worker.errors import BadModel  # noqa: PLC0415
     from argus_worker.families import find_family  # noqa: PLC0415 - brings diffusers
-    from argus_worker.families.protocol import BadModel  # noqa: PLC0415
 
     try:
         return find_family(family).FACTS
@@ -69,7 +69,7 @@ def _facts(family: str) -> Facts:
 
 def _folder(variant: Variant) -> Path | None:
     """Where the model is, if it is here; nothing is downloaded."""
-    from argus_worker.families.protocol import BadModel  # noqa: PLC0415 - brings torch
+    from argus_worker.errors import BadModel  # noqa: PLC0415
     from argus_worker.sources import resolve  # noqa: PLC0415
 
     try:

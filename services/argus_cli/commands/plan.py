@@ -61,10 +61,10 @@ def plan(
 ) -> None:
     """Say how many GPUs a load needs, holding what, and what one GPU fewer would mean."""
     from argus_cli.document import load_document  # noqa: PLC0415 - slow to import
+    from argus_cli.profiles import applied, either, read_profile  # noqa: PLC0415
     from argus_cli.simulate import answer, options  # noqa: PLC0415
     from argus_cli.simulate.capacity import MOST, capacity  # noqa: PLC0415 - brings the solver
     from argus_cli.simulate.ladder import pool_of  # noqa: PLC0415
-    from argus_cli.simulate.profiles import applied, either, read_profile  # noqa: PLC0415
 
     either(qualities, profile)
     _, document = load_document(file)
@@ -98,10 +98,10 @@ def _problem(
     qualities: Path | None,
     profile: ArgusProfile | None,
 ) -> PlanProblem:
+    from argus_cli.profiles import measured_of  # noqa: PLC0415
+    from argus_cli.qualities import read_qualities  # noqa: PLC0415
     from argus_cli.simulate import options  # noqa: PLC0415
     from argus_cli.simulate.ladder import levels_of, qualities_of  # noqa: PLC0415
-    from argus_cli.simulate.profiles import measured_of  # noqa: PLC0415
-    from argus_cli.simulate.qualities import read_qualities  # noqa: PLC0415
     from argus_core.planning.problem import PlanProblem, PoolBudget, Rules  # noqa: PLC0415
 
     spec = document.spec

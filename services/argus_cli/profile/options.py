@@ -9,8 +9,8 @@ from argus_cli.profile.ask import Ask, best_of, models_of
 from argus_cli.profile.pairs import pairs
 from argus_cli.profile.prompts import MOST, read_prompts
 from argus_cli.profile.prompts import captions as language
+from argus_cli.profiles import read_profile
 from argus_cli.simulate import options
-from argus_cli.simulate.profiles import read_profile
 from argus_core.errors import InvalidRequest
 from argus_core.profile.applying import size_of
 from argus_core.profile.document import ArgusProfile, ProfiledLevel

@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from argus_cli.document import load_document
-from argus_cli.simulate import options
-from argus_cli.simulate.ladder import pool_of, qualities_of, workers_of
-from argus_cli.simulate.profiles import (
+from argus_cli.profiles import (
     applied,
     either,
     measured_of,
     read_profile,
     switches_of,
 )
+from argus_cli.qualities import Measured, read_qualities
+from argus_cli.simulate import options
+from argus_cli.simulate.ladder import pool_of, qualities_of, workers_of
 from argus_cli.simulate.prompts import drawn
-from argus_cli.simulate.qualities import Measured, read_qualities
 from argus_cli.simulate.traces import arrivals_of
 from argus_control.levels import levels_of
 from argus_core.errors import InvalidRequest

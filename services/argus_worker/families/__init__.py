@@ -8,7 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from argus_worker.families.protocol import BadModel, Family
+from argus_worker.errors import BadModel
+from argus_worker.families.protocol import Family
 
 GROUP = "argus.families"
 

@@ -19,8 +19,10 @@ from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler
 from PIL.Image import Image
 
 from argus_worker import components, loras, quantizing
+from argus_worker.errors import BadModel
 from argus_worker.families.facts import Facts
-from argus_worker.families.protocol import BadModel, Conditioning, Limits, LoraFile
+from argus_worker.families.protocol import Conditioning, Limits
+from argus_worker.loras import LoraFile
 from argus_worker.step_caches import Lender
 
 

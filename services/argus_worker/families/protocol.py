@@ -17,14 +17,11 @@ import torch
 from PIL.Image import Image
 
 from argus_worker.families.facts import Facts
+from argus_worker.loras import LoraFile
 from argus_worker.step_caches import Lender
 
 Rows = dict[str, torch.Tensor]
 """Conditioning of a forward: tensors by name, each with one sample a row."""
-
-
-class BadModel(Exception):
-    """A model cannot be loaded or driven; the message says which, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,15 +60,6 @@ class Conditioning:
     """One row each."""
     negative: Rows | None
     """One row each; None where the sample is not guided."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoraFile:
-    """A LoRA on this machine."""
-
-    path: Path
-    """A safetensors file."""
-    scale: float
 
 
 class Family(Protocol):

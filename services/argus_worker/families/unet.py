@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from argus_worker.errors import BadModel
 from argus_worker.families.base import PipelineFamily
-from argus_worker.families.protocol import BadModel, Limits
+from argus_worker.families.protocol import Limits
 
 
 class UnetFamily(PipelineFamily):

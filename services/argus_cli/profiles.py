@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from argus_cli.simulate.qualities import Measured
+from argus_cli.qualities import Measured
 from argus_core.errors import InvalidRequest, Violation
 from argus_core.profile.applying import apply, measured_ladder
 from argus_core.profile.document import ArgusProfile, parse_profile
