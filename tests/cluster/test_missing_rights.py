@@ -14,6 +14,7 @@ from cluster.closed import ROUTER, certificate, secrets
 from cluster.kubernetes import Kubernetes
 from cluster.operating import PATIENCE, document, studio
 from cluster.rights import Account, knows_pod_monitors
+from cluster.rules import quota
 from cluster.test_profile import config_map, profile
 from helpers import eventually
 from security_support import Authority
@@ -156,13 +157,11 @@ async def makes(work):
 async def looks(work):
     async with work.without({(*CLUSTERS, "get")}):
         work.kubectl("annotate", "argus/demo", "look=again")
-    quota = {"hard": {"pods": "0"}}
-    made = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}}
     async with work.without({(*EVENTS, "list")}):
-        await work.cluster.apply({**made, "spec": quota})
+        await work.cluster.apply(quota(pods="0"))
         work.kubectl("delete", "pod", "demo-cpu-0")
     await work.cluster.becomes("Progressing", "False", "PodsRefused")
-    work.kubectl("delete", "resourcequota", "none")
+    work.kubectl("delete", "resourcequota", "rule")
     work.kubectl("annotate", "statefulset/demo-cpu", "tried=again")
     await work.settled()
 

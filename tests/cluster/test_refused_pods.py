@@ -6,22 +6,11 @@ import pytest
 
 from cluster.kubernetes import Kubernetes
 from cluster.operating import document, serving, studio
+from cluster.rules import limits, quota
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 ENFORCED = "pod-security.kubernetes.io/enforce"
-
-
-def rule(kind, spec):
-    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": "rule"}, "spec": spec}
-
-
-def quota(**hard):
-    return rule("ResourceQuota", {"hard": hard})
-
-
-def smallest(cpu):
-    return rule("LimitRange", {"limits": [{"type": "Container", "max": {"cpu": cpu}}]})
 
 
 def of_host():
@@ -70,7 +59,7 @@ async def test_a_refusal_of_pods_is_told_with_what_to_do(api_server: Kubernetes,
         assert "exceeded quota" in events["PodsRefused"]
         await mended(cluster, "resourcequota")
 
-        await cluster.apply(smallest("10m"))
+        await cluster.apply(limits(cpu="10m"))
         api_server.kubectl("delete", "pod", "demo-cpu-1", "-n", cluster.namespace)
         await refused(cluster, "StatefulSet demo-cpu", "equal to cpu limit of 10m", "LimitRange")
         await mended(cluster, "limitrange")

@@ -10,6 +10,7 @@ from cluster.closed import ROUTER, certificate, secret, secrets
 from cluster.installed import CHARTS, SYSTEM, put
 from cluster.kubernetes import CommandFailed, Kubernetes
 from cluster.rights import granted, knows_pod_monitors, used
+from cluster.rules import quota
 from cluster.studio import PATIENCE, document, studio
 from helpers import eventually
 from security_support import Authority
@@ -44,6 +45,12 @@ async def test_the_operator_needs_every_right_that_the_chart_grants(
         # It hears the routers.
         await cluster.becomes("SLOMet", "Unknown", "NoTraffic")
         before = {pod["metadata"]["uid"] for pod in cluster.pods()}
+        # Of a pod that is refused its owner tells in events.
+        space = ("-n", cluster.namespace)
+        installed.apply(quota(pods="0"), namespace=cluster.namespace)
+        installed.kubectl("delete", "pod", "rights-one-0", *space)
+        await cluster.becomes("Progressing", "False", "PodsRefused")
+        installed.kubectl("delete", "resourcequota", "rule", *space)
         cluster.apply(document("rights", pools=[pool("one", threads=2)], router=ROUTER))
         await eventually(
             lambda: len(cluster.pods()) == 1 and cluster.pods()[0]["metadata"]["uid"] not in before,
