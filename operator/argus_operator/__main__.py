@@ -13,16 +13,20 @@ from typing import Any
 
 import kopf
 
+from argus_control.lines import forever
 from argus_core.errors import ArgusError, NotFound, Unavailable
+from argus_operator import names
 from argus_operator.gateway import Gateway
 from argus_operator.handlers import registry_of
 from argus_operator.health import HealthServer, Heartbeats
-from argus_operator.kinds import CLUSTER
+from argus_operator.kinds import CLUSTER, OWNED, POD
 from argus_operator.lease import Lease
 from argus_operator.metrics import Metrics
 from argus_operator.office import Office
 from argus_operator.settings import Settings, from_environment
+from argus_operator.watching import Watch
 from argus_rpc import lifecycle
+from argus_rpc.meanwhile import under_way
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +123,20 @@ async def _kind_is_known(gateway: Gateway, settings: Settings) -> None:
 
 
 async def _act(
+    office: Office, lease: Lease, settings: Settings, stopping: asyncio.Task[bool]
+) -> None:
+    # Each watch holds a connection for good, and there is one for each kind and namespace.
+    async with await Gateway.connect(connections=0) as ears:
+        watches = [
+            Watch(ears, kind, where, selector=names.CLUSTER, hear=office.belongings)
+            for kind in (POD, *OWNED)
+            for where in settings.namespaces or (None,)
+        ]
+        async with under_way(*(forever(f"hearing of {w.what}", w.step) for w in watches)):
+            await _keep(office, lease, settings, stopping)
+
+
+async def _keep(
     office: Office, lease: Lease, settings: Settings, stopping: asyncio.Task[bool]
 ) -> None:
     keeping = asyncio.create_task(lease.keep())

@@ -7,7 +7,7 @@ here, which a caller can do something about.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -52,8 +52,11 @@ class Gateway:
         """Asked before anything is written; where it says no, nothing is."""
 
     @classmethod
-    async def connect(cls, kubeconfig: str | None = None) -> Self:
-        """By a kubeconfig, or else the pod's own account, or else as kubectl would."""
+    async def connect(cls, kubeconfig: str | None = None, *, connections: int = 100) -> Self:
+        """By a kubeconfig, or else the pod's own account, or else as kubectl would.
+
+        `connections` is how many there may be at once; 0 for any number.
+        """
         settings = client.Configuration()
         try:
             if kubeconfig is not None:
@@ -63,6 +66,7 @@ class Gateway:
             await config.load_kube_config(kubeconfig, client_configuration=settings)  # type: ignore[no-untyped-call]
         # Else aiohttp has a thread read ~/.netrc, and another the environment's proxies, for every
         # request: of the few threads in which plans are made, so that a lease would wait for those.
+        settings.connection_pool_maxsize = connections
         settings.client_session_kwargs = {"trust_env": False}
         return cls(client.ApiClient(settings))
 
@@ -83,19 +87,63 @@ class Gateway:
         self, kind: Kind, namespace: str | None, *, selector: str = "", fields: str = ""
     ) -> list[Object]:
         """All objects of a kind that the labels and the fields select, asked for live."""
+        pages = self.pages(kind, namespace, selector=selector, fields=fields)
+        return [thing async for _, things in pages for thing in things]
+
+    async def pages(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        *,
+        selector: str = "",
+        fields: str = "",
+        page: int = _PAGE,
+    ) -> AsyncGenerator[tuple[str, Sequence[Object]]]:
+        """The same by so many at once, with the version from which on a watch tells the rest."""
         # In a list the API server leaves out of which kind each object is.
         of_kind = {"apiVersion": kind.api_version, "kind": kind.name}
-        found: list[Object] = []
         token = ""
         while True:
-            query = {"labelSelector": selector, "fieldSelector": fields, "limit": str(_PAGE)}
+            query = {"labelSelector": selector, "fieldSelector": fields, "limit": str(page)}
             query |= {"continue": token}
             query = {key: value for key, value in query.items() if value}
-            page = await self._call("GET", kind, kind.path(namespace), query=query)
-            found += [{**of_kind, **item} for item in page.get("items", [])]
-            token = page.get("metadata", {}).get("continue", "")
+            found = await self._call("GET", kind, kind.path(namespace), query=query)
+            meta = found.get("metadata", {})
+            yield (
+                meta.get("resourceVersion", ""),
+                [{**of_kind, **i} for i in found.get("items", [])],
+            )
+            token = meta.get("continue", "")
             if not token:
-                return found
+                return
+
+    async def watch(
+        self, kind: Kind, namespace: str | None, *, selector: str, version: str, lasts: int
+    ) -> AsyncGenerator[tuple[str, Object]]:
+        """What happens to objects after `version`, with `ADDED` and the like, for so many seconds.
+
+        Raises:
+            Unavailable: the connection broke, or the API server will not tell.
+        """
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "labelSelector": selector,
+            "resourceVersion": version,
+            "timeoutSeconds": str(lasts),
+        }
+        path = kind.path(namespace)
+        answer = await self._ask("GET", kind, path, query=query, timeout=lasts + _TIMEOUT)
+        try:
+            if answer.status >= 400:
+                raise _error(answer.status, f"watch {path}", await answer.read())
+            async for line in answer.response.content:
+                event = json.loads(line)
+                yield event["type"], event["object"]
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise Unavailable(f"the watch of {path} broke: {error!r}") from error
+        finally:
+            answer.response.close()
 
     async def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """As `get`, for who may list objects of the kind but not get one."""
@@ -154,6 +202,28 @@ class Gateway:
         content: str = "application/json",
         query: dict[str, str] | None = None,
     ) -> Object:
+        answer = await self._ask(method, kind, path, body=body, content=content, query=query)
+        try:
+            text = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(f"the API server does not answer: {error!r}") from error
+        if answer.status >= 400:
+            raise _error(answer.status, f"{method} {path}", text)
+        answered: Object = json.loads(text)
+        return answered
+
+    async def _ask(
+        self,
+        method: str,
+        kind: Kind,
+        path: str,
+        *,
+        body: Object | None = None,
+        content: str = "application/json",
+        query: dict[str, str] | None = None,
+        timeout: float = _TIMEOUT,
+    ) -> Any:
+        """The answer, of which nothing but the head was read yet."""
         if method != "GET" and not self.may_write():
             raise Unavailable(f"{method} {path}: not asked for, as the lease may be another's")
         if self.requests is not None:
@@ -165,14 +235,9 @@ class Gateway:
             _, url, headers, *_ = serialized
             headers = {**headers, "Content-Type": content, "Accept": "application/json"}
             url = f"{url}?{urlencode(query)}" if query else url
-            answer = await self._api.call_api(method, url, headers, body, _request_timeout=_TIMEOUT)
-            text = await answer.read()  # type: ignore[no-untyped-call]
+            return await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(f"the API server does not answer: {error!r}") from error
-        if answer.status >= 400:
-            raise _error(answer.status, f"{method} {path}", text)
-        answered: Object = json.loads(text)
-        return answered
 
 
 def _error(status: int, what: str, text: bytes) -> ArgusError:

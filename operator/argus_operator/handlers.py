@@ -1,4 +1,4 @@
-"""What kopf hears, passed on. Nothing is decided here.
+"""What kopf hears of ArgusClusters, passed on. Nothing is decided here.
 
 Only `on.event`: no handler of ours that detects changes, so kopf leaves no annotation and no
 finalizer on anything; a cluster's deletion never waits for the operator.
@@ -11,8 +11,7 @@ from typing import Any, cast
 
 import kopf
 
-from argus_operator import names
-from argus_operator.kinds import CLUSTER, OWNED, POD
+from argus_operator.kinds import CLUSTER
 from argus_operator.office import Office
 
 _REQUEST = 10
@@ -50,8 +49,6 @@ def registry_of(office: Office) -> kopf.OperatorRegistry:
         settings.networking.request_timeout = _REQUEST
         settings.watching.server_timeout = _WATCH
         settings.watching.client_timeout = _WATCH + _REQUEST
-        for kind in (POD, *OWNED):
-            settings.watching.label_selectors[kind.plural] = names.CLUSTER
 
     @kopf.on.login(registry=registry, retries=3)
     async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
@@ -61,12 +58,4 @@ def registry_of(office: Office) -> kopf.OperatorRegistry:
     async def cluster(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002
         office.cluster(type, dict(body))
 
-    async def belongings(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002
-        office.belongings(type, dict(body))
-
-    for kind in (POD, *OWNED):
-        group, _, version = kind.api_version.rpartition("/")
-        kopf.on.event(
-            group, version, kind.plural, labels={names.CLUSTER: kopf.PRESENT}, registry=registry
-        )(belongings)
     return registry

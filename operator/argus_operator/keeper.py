@@ -199,7 +199,9 @@ class Keeper:
             self._period = _LISTENING
             return
         sight = self._sight(cluster, pods, controller, accounts, paused=paused, profile=profile)
-        sight = replace(sight, unmade=await unmade(self._gateway, cluster, pods))
+        # Before the first look nobody can have made any pod, and to read events costs much.
+        if "status" in found:
+            sight = replace(sight, unmade=await unmade(self._gateway, cluster, pods))
         self._metrics.see(sight)
         moved = await self._teller.tell(found, sight, controller.control.crew.states)
         self._period = _BUSY if moved else min(2 * self._period, _QUIET)

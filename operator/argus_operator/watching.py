@@ -1,0 +1,87 @@
+"""Hears what happens to objects of one kind, page by page and event by event.
+
+Model: a list tells all there is, a watch what changes from then on; when the API server ends it,
+the next goes on where it ended. Once the API server has forgotten that place, all is listed again.
+No object is kept for longer than it takes to tell of it: all objects of a thousand clusters at once
+would be most of a process's memory. What was deleted between a watch and a list is never told of;
+whoever hears has to look for himself now and then.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+
+from argus_core.errors import Unavailable
+from argus_operator.gateway import Gateway, Object, Refused
+from argus_operator.kinds import Kind
+
+_PAGE = 100
+"""Objects that are listed at once."""
+_LASTS = 300
+"""Seconds after which the API server is told to end a watch."""
+_AT_ONCE = 1.0
+"""Seconds that it should last at least."""
+
+Hear = Callable[[str | None, Object], None]
+"""Called with `ADDED`, `MODIFIED` or `DELETED`, or None for what a list tells, and the object."""
+
+
+class Watch:
+    """See the module; take its `step` again and again."""
+
+    def __init__(
+        self, gateway: Gateway, kind: Kind, namespace: str | None, *, selector: str, hear: Hear
+    ) -> None:
+        """`namespace` None is all of them."""
+        self._gateway, self._kind, self._namespace = gateway, kind, namespace
+        self._selector, self._hear = selector, hear
+        self.what = f"{kind.plural} of {namespace}" if namespace else kind.plural
+        """In words."""
+        self._version = ""
+        """Up to which all was heard; empty where all is to be listed."""
+
+    async def step(self) -> None:
+        """List if need be, then hear until the API server ends it.
+
+        Raises:
+            ArgusError: it cannot be heard now.
+        """
+        if not self._version:
+            self._version = await self._list()
+        began = time.monotonic()
+        events = self._gateway.watch(
+            self._kind,
+            self._namespace,
+            selector=self._selector,
+            version=self._version,
+            lasts=_LASTS,
+        )
+        try:
+            async with aclosing(events):
+                async for kind, thing in events:
+                    self._take(kind, thing)
+        except Refused:
+            self._version = ""
+            raise
+        if time.monotonic() - began < _AT_ONCE:
+            raise Unavailable(f"{self.what}: the watch ended at once")
+
+    def _take(self, kind: str, thing: Object) -> None:
+        if kind == "ERROR":
+            raise Refused(f"{self.what}: {thing.get('message', 'not told why')}")
+        if kind != "BOOKMARK":
+            self._hear(kind, thing)
+        self._version = thing["metadata"]["resourceVersion"]
+
+    async def _list(self) -> str:
+        version = ""
+        pages = self._gateway.pages(
+            self._kind, self._namespace, selector=self._selector, page=_PAGE
+        )
+        async with aclosing(pages):
+            async for version, things in pages:  # noqa: B007 - the last page's counts
+                for thing in things:
+                    self._hear(None, thing)
+        return version
