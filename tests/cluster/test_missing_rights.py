@@ -193,7 +193,9 @@ async def mends(work):
 async def takes_away(work):
     async with work.without({(*MONITORS, "list")}):
         await work.cluster.apply(said(monitor=False))
-    assert await work.cluster.get(POD_MONITOR, "demo")
+        await observed(work)
+        # The next look that may list it takes it away.
+        assert await work.cluster.get(POD_MONITOR, "demo")
     await work.cluster.apply(said())
     await observed(work)
     async with work.without(work.verb("delete")):
