@@ -53,7 +53,7 @@ _GAP = 0.5
 _BUSY, _QUIET = 5.0, 60.0
 """Seconds after which it looks again by itself: after a change, and twice as many each time that
 nothing has changed, up to a bound."""
-_LISTENING = 1.0
+_LISTENING = 4.0
 """Seconds after which it looks again while workers and routers are yet to be heard."""
 _PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 """Seconds before what failed is tried again: twice as many each time, up to a bound."""
