@@ -11,6 +11,7 @@ from argus_control.plans import seats
 from argus_core.errors import Unavailable
 from argus_core.spread import spread_cluster
 from argus_protos.v1 import cluster_pb2, worker_pb2
+from argus_rpc.convert import duration
 from argus_rpc.meanwhile import under_way
 from router_support import READY, ScriptedWorker, cluster_of, collect, staged
 
@@ -52,6 +53,13 @@ class ObedientWorker(ScriptedWorker):
         self.report(phase=LOADING, loadout=())
         self.loading = asyncio.create_task(self._load())
         return worker_pb2.AssignResponse(generation=self.state.generation)
+
+    def tell_switch(self, variant: str, *, seconds: float) -> None:
+        """Say that it last went over to a variant, and how long that took."""
+        switch = cluster_pb2.Switch(to=[variant], load=duration(seconds))
+        getattr(switch, "from").append("another")
+        self.state.last_switch.CopyFrom(switch)
+        self.report()
 
     async def _load(self) -> None:
         await self.ready.wait()

@@ -32,12 +32,10 @@ async def test_a_leap_is_looked_for_often_where_workers_load_quickly():
     async with controlled(Mode.AUTOMATIC, interval=2.0) as (stage, control, (first, _)):
         assert control.lines["router"].interval == 1.0
         async with flooded(stage):
-            for variant in control.switches.seconds:
-                control.switches.seconds[variant] = 0.01
+            first.tell_switch("large", seconds=0.01)
             await eventually(lambda: control.lines["router"].interval == 0.2, PATIENCE)
             await eventually(lambda: planned(stage) == {("tiny",): 2}, PATIENCE)
-        for variant in control.switches.seconds:
-            control.switches.seconds[variant] = 100.0
+        first.tell_switch("large", seconds=10_000.0)
         await eventually(lambda: control.lines["router"].interval == 1.0, PATIENCE)
 
 

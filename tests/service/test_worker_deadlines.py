@@ -54,8 +54,12 @@ async def test_a_long_image_yields_to_a_short_urgent_one_between_steps():
         await phase(stub, "READY")
         long = await begun(stub.Execute(ask(**LONG, deadline=duration(3000))))
         await eventually(lambda: gate.waiting)
+        clock = asyncio.get_running_loop().time
+        began = clock()
         short = stub.Execute(ask(**SHORT, deadline=duration(400)))
         await begun_or_waiting(stub, 2)
+        # The step under way is all that is known of the long one: a thousand like it take 100 s.
+        await eventually(lambda: clock() - began >= 0.1)
         gate.let(3)
         assert (await collect(short))[-1].HasField("result")
         assert whose[:3] == ["float32", "bfloat16", "bfloat16"]
