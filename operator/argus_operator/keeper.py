@@ -344,7 +344,7 @@ class Keeper:
             plan=control.plan,
             planned=controller.planned or decided is not None,
             alternatives=decided.alternatives if decided is not None else (),
-            moving=decided is not None and bool(decided.moves),
+            records=control.history.records,
             advice=decided.reason if decided is not None and not followed else "",
             behind=controller.behind(),
             troubles=controller.troubles(),

@@ -17,7 +17,7 @@ from argus_operator import names
 from argus_operator.conditions import Condition
 from argus_operator.ledger import Account
 from argus_operator.pods import Pod
-from argus_protos.v1 import cluster_pb2
+from argus_protos.v1 import cluster_pb2, control_pb2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +57,8 @@ class Sight:
     planned: bool = False
     """Whether the plan rests on a load; else it says what the workers hold."""
     alternatives: Sequence[Alternative] = ()
-    moving: bool = False
-    """Whether the last plan that was made moves any worker."""
+    records: Sequence[control_pb2.PlanRecord] = ()
+    """Of the plans of late, oldest first."""
     advice: str = ""
     """The plan that was made and is not followed, in words."""
     behind: Sequence[str] = ()
@@ -109,9 +109,14 @@ def body(sight: Sight) -> dict[str, Any]:
     return found
 
 
-def planned(sight: Sight) -> str:
-    """What an event says of the plan: why it is as it is, or of one that is only advised."""
-    return sight.advice or (sight.plan.reason if sight.plan is not None else "")
+def planned(sight: Sight, *, after: int) -> list[str]:
+    """What events say of plans that move workers, or would: why each is as it is, oldest first.
+
+    Args:
+        sight: plans may be made more often than a cluster is looked at, so it may hold several.
+        after: number of the last plan that was told of.
+    """
+    return [one.plan.reason for one in sight.records if one.moves and one.plan.id > after]
 
 
 def _summary(sight: Sight) -> str:

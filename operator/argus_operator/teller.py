@@ -105,15 +105,16 @@ class Teller:
         return True
 
     async def _announce_plan(self, sight: Sight) -> None:
-        """An event for a new plan that moves somebody."""
+        """An event for each new plan that moves somebody."""
         plan = sight.plan
         if plan is None or plan.id == self.told_plan:
             return
+        reasons = report.planned(sight, after=self.told_plan)
         self.told_plan = plan.id
         result = "advised" if sight.advice else "followed"
         self._metrics.plans.labels(result=result, reason=plan.solver).inc()
-        if sight.moving:
-            await self._herald.tell("Planned", report.planned(sight))
+        for reason in reasons:
+            await self._herald.tell("Planned", reason)
 
     async def _announce_conditions(
         self, conditions: Sequence[Condition], before: Mapping[str, Any]

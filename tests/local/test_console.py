@@ -60,7 +60,7 @@ async def test_a_prompt_is_drawn_with_previews_and_says_its_level_and_why(look):
         await live(page)
         await page.evaluate(COUNT_PREVIEWS)
         await draw(page)
-        assert await page.evaluate("() => window.seen") >= 2, "previews were shown"
+        assert await page.evaluate("() => window.seen") > 0, "previews were shown"
         size = "() => document.querySelector('.easel img').naturalWidth"
         assert await page.evaluate(size) == 48
         assert await page.locator("[data-test=level]").inner_text() == "first-200"

@@ -41,7 +41,7 @@ def remembered(*, followed):
     return record_of(message, PLAN, control_pb2.PlanInputs(expected_rate=2.5), followed=followed)
 
 
-def seen(plan, **fields):
+def seen(plan, *records, **fields):
     return Sight(
         name="demo",
         namespace="here",
@@ -53,14 +53,14 @@ def seen(plan, **fields):
         plan=plan,
         planned=True,
         alternatives=PLAN.alternatives,
-        moving=True,
+        records=records,
         **fields,
     )
 
 
 def test_status_and_event_of_a_plan_say_what_the_history_does():
     record = remembered(followed=True)
-    sight = seen(record.plan)
+    sight = seen(record.plan, record)
     status = report.body(sight)["plan"]
     assert (status["id"], status["reason"]) == (record.plan.id, record.plan.reason)
     assert status["forecastRate"] == record.plan.forecast_rate
@@ -70,16 +70,25 @@ def test_status_and_event_of_a_plan_say_what_the_history_does():
     assert status["allocations"] == [
         {"pool": "cpu", "loadout": ["tiny"], "workers": 4, "price": pytest.approx(0.1235)}
     ]
-    assert report.planned(sight) == record.plan.reason
+    assert report.planned(sight, after=6) == [record.plan.reason]
 
 
 def test_what_is_only_advised_is_told_alike():
     record = remembered(followed=False)
     told = make_plan(7, [("cpu", ("large",))], reason=f"advised, and not done: {PLAN.reason}")
-    sight = seen(told, advice=PLAN.reason)
+    sight = seen(told, record, advice=PLAN.reason)
     status = report.body(sight)["plan"]
     assert (status["id"], status["advice"]) == (record.plan.id, record.plan.reason)
-    assert report.planned(sight) == record.plan.reason
+    assert report.planned(sight, after=6) == [record.plan.reason]
+
+
+def test_a_plan_that_moved_workers_is_told_of_though_another_followed_before_anybody_looked():
+    moved, held = remembered(followed=True), remembered(followed=True)
+    held.plan.id = 8
+    del held.moves[:]
+    sight = seen(held.plan, moved, held)
+    assert report.planned(sight, after=6) == [moved.plan.reason]
+    assert report.planned(sight, after=7) == []
 
 
 def config_map(text):
