@@ -90,12 +90,15 @@ class Ground:
         """The levels, from dearest to cheapest."""
         return [level["name"] for level in self.found["spec"]["ladder"]]
 
+    @property
+    def deadline(self) -> float:
+        """Seconds that every request has."""
+        return deadline_of(self.timed)
+
     def asked(self, share: float | None) -> Asked:
         """The load of a share; the same whenever it is asked for. None for one request."""
-        deadline = MULTIPLE * self.timed.seconds[self.ladder[0]]
-        one = Asked(
-            captions=self.captions, ids=np.array([0]), arrivals=np.array([0.0]), deadline=deadline
-        )
+        ids, arrivals = np.array([0]), np.array([0.0])
+        one = Asked(captions=self.captions, ids=ids, arrivals=arrivals, deadline=self.deadline)
         if share is None:
             return one
         rng = np.random.default_rng((self.seed, round(1000 * share)))
@@ -120,6 +123,17 @@ def document(workers: int) -> dict[str, Any]:
     for variant in spec["variants"]:
         variant["minimumWorkers"] = 0
     return found
+
+
+def deadline_of(known: Timed) -> float:
+    """Seconds that every request has where levels take so long."""
+    return round(MULTIPLE * max(known.seconds.values()), 3)
+
+
+def with_deadline(found: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """The document with the deadline that requests have: plans and prices go by it."""
+    spec = found["spec"]
+    return {**found, "spec": {**spec, "slo": {**spec["slo"], "deadlineSeconds": seconds}}}
 
 
 def with_seconds(found: Mapping[str, Any], seconds: Mapping[str, float]) -> dict[str, Any]:
@@ -271,7 +285,7 @@ async def ground_of(options: argparse.Namespace, folder: Path, kept: results.Doc
         async with cluster_of(found, folder, Mode.OFF) as cluster:
             was = await timed(cluster, levels, known.texts)
     return Ground(
-        found=with_seconds(found, was.seconds),
+        found=with_deadline(with_seconds(found, was.seconds), deadline_of(was)),
         timed=was,
         captions=known,
         folder=folder,
@@ -294,7 +308,7 @@ async def measure(options: argparse.Namespace) -> results.Document:
             "parameters": rests_on,
             "seconds": dict(ground.timed.seconds),
             "variation": ground.timed.variation,
-            "deadline": ground.asked(None).deadline,
+            "deadline": ground.deadline,
             "carried_per_second": ground.most,
             "runs": list(kept.get("runs", ())),
         }
