@@ -1,14 +1,15 @@
 """What a second of worker time costs now, by variant: the plan's price, and the backlog's.
 
 The backlog's price is a curve that rises from 0 to that of refusing (`argus_core.curve`), made
-from what lately arrived, how long levels take and who holds what; the same as in the simulator.
-It is made anew when the plan or the workers change, when a level's seconds have moved,
-when arrivals come much faster or slower, and every few seconds. It is made by the levels that every
-prompt can have: those that need a cached latent are not among them. Variants that share workers
-have one curve, over all of these: it is the workers' time that is dear. It ends where the door
-closes (`argus_router.door`), so that levels are cheap before anybody is refused. The plan's price
-is the least while no worker with the variant is free: what other routers have waiting is seen by
-the plan alone.
+from what lately arrived, how long levels take and who holds what; the same as in the simulator. It
+is made anew when the plan or the workers change, when a level's seconds have moved, when arrivals
+come much faster or slower, and every few seconds. It is made by the levels that every prompt can
+have: those that need a cached latent are not among them. Variants that share workers have one
+curve, over all of these: it is the workers' time that is dear. It ends where the door closes
+(`argus_router.door`), so that levels are cheap before anybody is refused; as the door goes by the
+deadlines that requests have, so does the curve where these are nearer than the promised one. The
+plan's price is the least while no worker with the variant is free: what other routers have waiting
+is seen by the plan alone.
 
 Where several images are drawn at once, prices here are of a slot's second, a part of the worker's.
 
@@ -21,6 +22,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
+from statistics import median_low
 
 from argus_core.curve import FREE, PriceCurve
 from argus_core.policies.market import Market
@@ -67,7 +69,7 @@ class Prices:
     def __init__(self, spec: ClusterSpec) -> None:
         variants = [variant.name for variant in spec.variants]
         self._company, self._pools = Company(spec), {pool.name: pool for pool in spec.pools}
-        self._deadline = spec.slo.deadline_seconds
+        self._promised = self._deadline = spec.slo.deadline_seconds
         self._levels = [level.name for level in spec.ladder]
         self._variant_of = [level.variant for level in spec.ladder]
         self._cached = [level.skipped_steps > 0 for level in spec.ladder]
@@ -77,6 +79,8 @@ class Prices:
         self._pulse = Pulse(memory=max(self._deadline, _SHORTEST_MEMORY), forecast=0.0)
         priors = tuple(level.quality for level in spec.ladder)
         self._sample: deque[Sequence[float]] = deque([priors], maxlen=_PROMPTS)
+        self._remaining: deque[float] = deque(maxlen=_PROMPTS)
+        """Seconds that recent requests had when they came."""
         self._variants, self._planned = variants, dict.fromkeys(variants, 0.0)
         self._forecast = self._rate = self._priced = 0.0
         self.room = 1.0
@@ -100,11 +104,24 @@ class Prices:
         most = pool and self._company.most(allocation.loadout, pool.gpu_type)
         return min(pool.slots, most) if pool and most else 1
 
-    def saw(self, qualities: Mapping[str, float] | None, images: int, now: float) -> None:
-        """Images of a prompt were asked for, with this quality by level that they can have.
+    def saw(
+        self,
+        qualities: Mapping[str, float] | None,
+        images: int,
+        now: float,
+        *,
+        remaining: float = inf,
+    ) -> None:
+        """Images of a prompt were asked for.
 
-        None for those of whom nothing was predicted: they are counted alone.
+        Args:
+            qualities: by level that they can have; None where nothing was predicted, and they are
+                counted alone.
+            images: how many.
+            now: seconds on the router's clock.
+            remaining: seconds until their deadline.
         """
+        self._remaining.append(remaining)
         for _ in range(images):
             self._rate = self._pulse.beat(now)
         if qualities is not None:
@@ -146,7 +163,9 @@ class Prices:
         moved = _moved(self._seconds, seconds, _MOVED if age > _SOON else _LEAPT)
         if age <= _RENEWED and workers == self._workers and not moved:
             return
-        if workers != self._workers:
+        deadline = min(self._promised, median_low(self._remaining or [inf]))
+        if workers != self._workers or abs(deadline - self._deadline) > _MOVED * self._deadline:
+            self._deadline = deadline
             kin = {v: standing[v].kin or v for v in self._variants}
             numbers = {name: i for i, name in enumerate(dict.fromkeys(kin.values()))}
             self._queue_of = {v: numbers[name] for v, name in kin.items()}

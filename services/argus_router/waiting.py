@@ -239,9 +239,11 @@ class Waiting:
         """Make sure that the images of a request may come in together; the levels of the first."""
         now, first = self._clock(), jobs[0]
         prices = self.outlook.prices
-        prices.saw(first.qualities if predicted else None, len(jobs), now)
+        asks = _ask(first, now)
+        known = first.qualities if predicted else None
+        prices.saw(known, len(jobs), now, remaining=asks.remaining)
         prices.room = self._door.room
-        view, asks = self._look(), _ask(first, now)
+        view = self._look()
         candidates = view.candidates(first)
         sure = _sure(candidates)
         best = roomiest(asks, sure)

@@ -52,6 +52,23 @@ def test_backlog_raises_the_price_even_without_a_plan(prices):
     assert rising[0] == 0 < rising[1] < rising[-1]
 
 
+def test_a_backlog_counts_for_more_where_requests_have_less_time_than_is_promised(prices):
+    hurried = Prices(cluster_of().spec)
+    busy(prices, 5)
+    for _ in range(5):
+        hurried.saw(QUALITIES, 1, 0.0, remaining=5.0)
+    promised, urgent = (told(one, large=standing(3.0))["large"] for one in (prices, hurried))
+    assert urgent > 2 * promised
+    for _ in range(6):
+        hurried.saw(QUALITIES, 1, 10.0, remaining=1000.0)
+    busy(prices, 6, now=10.0)
+    promised, patient = (
+        told(one, large=standing(3.0), now=20.0)["large"] for one in (prices, hurried)
+    )
+    assert patient < urgent / 2
+    assert patient == pytest.approx(promised), "no more time than is promised counts"
+
+
 def test_price_falls_with_the_backlog(prices):
     busy(prices)
     high = told(prices, large=standing(18.0))["large"]
