@@ -13,6 +13,7 @@ from math import inf
 from typing import NamedTuple, Protocol
 
 from argus_core.errors import DeadlineMissed, Exhausted, InvalidRequest, Unavailable
+from argus_core.pricing import NONE, pick
 from argus_core.spec import Level
 
 _SOONEST_RETRY = 0.05
@@ -161,15 +162,18 @@ def _worth_most(ask: Ask, possible: Sequence[Candidate]) -> Candidate | None:
 
 def _dearest(ask: Ask, possible: Sequence[Candidate], room: float) -> Candidate | None:
     """Worth most of those that take no more than `room` and are in time even if they take long."""
-    taken, best, soonest = None, -inf, inf
-    for c in possible:
-        wait, seconds = c.wait or 0.0, c.seconds
-        if seconds > room or wait + max(seconds, c.longest) > ask.remaining:
-            continue
-        worth, completion = c.worth, wait + seconds
-        if worth > best or (worth == best and completion < soonest):
-            taken, best, soonest = c, worth, completion
-    return taken
+    # Of those worth the same the first is taken: the one done first.
+    order = sorted((c for c in possible if c.seconds <= room), key=lambda c: c.completion or 0.0)
+    taken = pick(
+        [c.quality + c.legacy for c in order],
+        [max(c.seconds, c.longest) for c in order],
+        [c.seconds for c in order],
+        queue_of=range(len(order)),
+        waits=[c.wait or 0.0 for c in order],
+        prices=[c.price for c in order],
+        remaining=ask.remaining,
+    )
+    return None if taken == NONE else order[taken]
 
 
 def _squeezed(ask: Ask, possible: Sequence[Candidate]) -> Candidate | None:

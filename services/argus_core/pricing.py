@@ -1,4 +1,4 @@
-"""The price policy's arithmetic for the simulator; `argus_core.choice` weighs alike, and says why.
+"""The price policy's arithmetic: plain functions, the same for the router and the simulator.
 
 A level is worth its predicted quality less what its GPU seconds cost. Between two plans the price
 follows the backlog (`argus_core.curve`), so that a burst moves prompts down the ladder before any
