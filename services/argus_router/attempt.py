@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from argus_core.errors import ArgusError, InvalidRequest, NotFound, NotHeld, Unavailable
@@ -11,7 +12,7 @@ from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_router.answer import Start
 from argus_router.fleet import Worker
 from argus_router.job import Job
-from argus_router.stream import Ended, Unsupported
+from argus_router.stream import Ended
 from argus_router.wire import schedule, size
 from argus_rpc.convert import duration
 
@@ -78,7 +79,6 @@ async def attempt(
     began: Callable[[], None],
     heard: Callable[[], None] = lambda: None,
     freed: Callable[[], None] = lambda: None,
-    alone: bool = False,
 ) -> Outcome:
     """Have a worker draw a job's image; its steps go to the job's sink.
 
@@ -90,36 +90,28 @@ async def attempt(
         began: called when the worker first tells of it, and so has begun.
         heard: called whenever it says anything.
         freed: called when the last step is done, and the worker's slot is free again.
-        alone: by a call of its own.
 
     Cancelling this cancels the work at the worker.
     """
-    message, begun, supported = _message(job, remaining, patience), False, True
-    events = worker.execute(message, timeout=remaining, alone=alone)
+    message, begun = _message(job, remaining, patience), False
     try:
-        async for event in events:
-            kind = event.WhichOneof("event")
-            heard()
-            if not begun:
-                begun = True
-                began()
-            if kind == "result":
-                return Drawn(event.result)
-            if kind == "progress" and event.progress.step == event.progress.steps:
-                freed()
-            # Of two attempts only the one that is further is told of.
-            if kind == "progress" and event.progress.step > job.step:
-                job.step = event.progress.step
-                job.sink.progressed(job, event.progress)
-    except Unsupported:
-        worker.takes_many, supported = False, False
+        async with aclosing(worker.execute(message, timeout=remaining)) as events:
+            async for event in events:
+                kind = event.WhichOneof("event")
+                heard()
+                if not begun:
+                    begun = True
+                    began()
+                if kind == "result":
+                    return Drawn(event.result)
+                if kind == "progress" and event.progress.step == event.progress.steps:
+                    freed()
+                # Of two attempts only the one that is further is told of.
+                if kind == "progress" and event.progress.step > job.step:
+                    job.step = event.progress.step
+                    job.sink.progressed(job, event.progress)
     except Ended as error:
         return _verdict(error, start=job.start, begun=begun)
-    finally:
-        await events.aclose()
-    if not supported:
-        return await attempt(job, worker, remaining=remaining, patience=patience, began=began,
-                             heard=heard, freed=freed, alone=True)  # fmt: skip
     return Lost(Unavailable("the worker ended the call without a result"))
 
 

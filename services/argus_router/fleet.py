@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ import grpc
 from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_protos.v1.worker_pb2_grpc import WorkerServiceStub
 from argus_router.job import Job
-from argus_router.stream import Ended, Execution, Stream
+from argus_router.stream import Ended, Stream, Unsupported
 from argus_rpc import tracing
 from argus_rpc.channel import open_channel
 from argus_rpc.errors import from_rpc
@@ -42,10 +42,6 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.05, 2.0
 """Seconds between attempts to watch: doubled each time."""
 _FIRST_REST, _LONGEST_REST = 0.02, 1.0
 """Seconds for which a worker that refused is left alone: doubled each time in a row."""
-
-
-Executing = Execution | AsyncGenerator[worker_pb2.ExecuteResponse]
-"""What a worker tells of an image, until its result; both ways raise `Ended`."""
 
 
 class Worker:
@@ -78,7 +74,7 @@ class Worker:
         """Seconds that each image which ran all the time would have had, and when that was so."""
         self._channel: grpc.aio.Channel | None = None
         self._stream: Stream | None = None
-        self.takes_many = True
+        self._takes_many = True
         """Whether it is of a version that has images over one stream, as far as is known."""
 
     @property
@@ -92,7 +88,7 @@ class Worker:
         before = self._held if self._serves and self._state is not None else None
         self._state = state
         # Who comes back may be of another version.
-        self.takes_many = self.takes_many or state is None
+        self._takes_many = self._takes_many or state is None
         self._serves = state is not None and state.phase == cluster_pb2.WORKER_PHASE_READY
         self._held = tuple(filter(None, state.loadout)) if state is not None else ()
         self._slots = max(1, state.slots) if state is not None else 1
@@ -106,19 +102,31 @@ class Worker:
         self._channel = open_channel(self.address)
         return WorkerServiceStub(self._channel)
 
-    def execute(
-        self, request: worker_pb2.ExecuteRequest, *, timeout: float, alone: bool = False
-    ) -> Executing:
-        """Have it draw an image within so many seconds; close what is returned.
+    async def execute(
+        self, request: worker_pb2.ExecuteRequest, *, timeout: float
+    ) -> AsyncGenerator[worker_pb2.ExecuteResponse]:
+        """Have it draw an image within so many seconds: what it tells of that, until the result.
 
-        `alone` by a call of its own, as whatever is traced is.
+        By a call of its own what is traced, and where the worker takes one image a call.
+
+        Raises:
+            Ended: it failed, or was lost.
         """
         metadata = tracing.onward()
-        if alone or metadata or tracing.is_on() or not self.takes_many:
-            return _alone(self.stub, request, timeout, metadata)
-        if self._stream is None:
-            self._stream = Stream(self.stub)
-        return self._stream.execute(request, timeout=timeout)
+        if self._takes_many and not metadata and not tracing.is_on():
+            if self._stream is None:
+                self._stream = Stream(self.stub)
+            try:
+                async with aclosing(self._stream.execute(request, timeout=timeout)) as events:
+                    async for event in events:
+                        yield event
+            except Unsupported:
+                self._takes_many = False
+            else:
+                return
+        async with aclosing(_alone(self.stub, request, timeout, metadata)) as alone:
+            async for event in alone:
+                yield event
 
     @property
     def name(self) -> str:
