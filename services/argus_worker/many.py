@@ -151,20 +151,21 @@ class Many:
             async with aclosing(self._execute(request, part)) as told:  # type: ignore[type-var]
                 async for response in told:
                     event = worker_pb2.ExecutionEvent(id=number, response=response)
-                    if (size := event.ByteSize()) > _MOST_OF_ONE:
+                    size = event.ByteSize()
+                    if size > _MOST_OF_ONE:
                         # Sent, it would end the stream, and all others with it.
                         raise Exhausted(
                             f"what was drawn takes {size} bytes, too many for a message"
                         )
-                    await self._tell(event)
+                    await self._tell(event, size)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this image's alone
             status = to_status(known(error, _METHOD)).SerializeToString()
-            await self._tell(worker_pb2.ExecutionEvent(id=number, failure=status))
+            failure = worker_pb2.ExecutionEvent(id=number, failure=status)
+            await self._tell(failure, failure.ByteSize())
         finally:
             part.end()
 
-    async def _tell(self, event: worker_pb2.ExecutionEvent) -> None:
-        size = event.ByteSize()
+    async def _tell(self, event: worker_pb2.ExecutionEvent, size: int) -> None:
         self._events.append((event, size))
         self._bytes += size
         self._news.set()
