@@ -172,9 +172,8 @@ class ControlLoop:
 
         A turn is then wanted at once. Always 0 where workers are not nimble.
         """
-        if not self._nimble:
+        if (glance := self.glance) is None:
             return 0.0
-        glance = GLANCE * self._rules.interval
         return leap(lambda seconds: self._estimator.lately(seconds, now), self.rate, glance)
 
     def turn(

@@ -7,7 +7,7 @@ curve, over all of their workers (`argus_core.policies.market`).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 T = TypeVar("T", bound=Hashable)
@@ -30,3 +30,9 @@ def kin(things: Sequence[T], held: Iterable[Sequence[T]]) -> dict[T, T]:
             least = min(merged, key=lambda thing: order[thing])
             first = {t: least if own in merged else own for t, own in first.items()}
     return first
+
+
+def numbered(first: Mapping[T, T]) -> dict[T, int]:
+    """By thing: the number of its kin, from 0 in their order; `first` is as `kin` tells it."""
+    numbers = {one: number for number, one in enumerate(dict.fromkeys(first.values()))}
+    return {thing: numbers[one] for thing, one in first.items()}

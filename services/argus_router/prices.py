@@ -25,6 +25,7 @@ from math import inf
 from statistics import median_low
 
 from argus_core.curve import FREE, PriceCurve
+from argus_core.kin import numbered
 from argus_core.policies.market import Market
 from argus_core.policies.pulse import Pulse
 from argus_core.spec import ClusterSpec
@@ -166,9 +167,7 @@ class Prices:
         deadline = min(self._promised, median_low(self._remaining or [inf]))
         if workers != self._workers or abs(deadline - self._deadline) > _MOVED * self._deadline:
             self._deadline = deadline
-            kin = {v: standing[v].kin or v for v in self._variants}
-            numbers = {name: i for i, name in enumerate(dict.fromkeys(kin.values()))}
-            self._queue_of = {v: numbers[name] for v, name in kin.items()}
+            self._queue_of = numbered({v: standing[v].kin or v for v in self._variants})
             self._market = self._new_market()
         self._made_at, self._workers, self._seconds = now, workers, seconds
         self._priced = max(self._rate, self._forecast)

@@ -15,7 +15,7 @@ from statistics import fmean
 
 from argus_core.admission import Ledger
 from argus_core.curve import FREE, PriceCurve, flat
-from argus_core.kin import kin
+from argus_core.kin import kin, numbered
 from argus_core.policies.market import Market
 from argus_core.policies.pace import best_batch
 from argus_core.policies.policy import REFUSE, Duty, Floor, Plain, Prompt, Setting
@@ -197,10 +197,9 @@ class Argus(Plain):
         posts = [post for duty in duties if (post := self._posts(duty))]
         self._kinds = list(dict.fromkeys(posts))
         self._shared = any(len(post) > 1 for post in posts)
-        first = kin(self._queues, self._kinds)
-        numbers = {queue: i for i, queue in enumerate(dict.fromkeys(first.values()))}
-        self._kin = [numbers[first[queue]] for queue in self._queues]
-        workers, prices = [0] * len(numbers), [inf] * len(numbers)
+        self._kin = list(numbered(kin(self._queues, self._kinds)).values())
+        curves = max(self._kin) + 1
+        workers, prices = [0] * curves, [inf] * curves
         for post in posts:
             workers[self._kin[post[0]]] += 1
         for own, price in zip(self._kin, steering.prices, strict=True):
