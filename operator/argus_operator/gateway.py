@@ -7,7 +7,8 @@ here, which a caller can do something about.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -104,9 +105,13 @@ class Gateway:
         of_kind = {"apiVersion": kind.api_version, "kind": kind.name}
         token = ""
         while True:
-            query = {"labelSelector": selector, "fieldSelector": fields, "limit": str(page)}
-            query |= {"continue": token}
-            query = {key: value for key, value in query.items() if value}
+            asked = {
+                "labelSelector": selector,
+                "fieldSelector": fields,
+                "limit": str(page),
+                "continue": token,
+            }
+            query = {key: value for key, value in asked.items() if value}
             found = await self._call("GET", kind, kind.path(namespace), query=query)
             meta = found.get("metadata", {})
             yield (
@@ -203,10 +208,8 @@ class Gateway:
         query: dict[str, str] | None = None,
     ) -> Object:
         answer = await self._ask(method, kind, path, body=body, content=content, query=query)
-        try:
+        with _answering():
             text = await answer.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"the API server does not answer: {error!r}") from error
         if answer.status >= 400:
             raise _error(answer.status, f"{method} {path}", text)
         answered: Object = json.loads(text)
@@ -228,7 +231,7 @@ class Gateway:
             raise Unavailable(f"{method} {path}: not asked for, as the lease may be another's")
         if self.requests is not None:
             self.requests.labels(method=method, kind=kind.name).inc()
-        try:
+        with _answering():
             serialized = await self._api.param_serialize(
                 method, path, header_params={}, auth_settings=["BearerToken"]
             )
@@ -236,8 +239,15 @@ class Gateway:
             headers = {**headers, "Content-Type": content, "Accept": "application/json"}
             url = f"{url}?{urlencode(query)}" if query else url
             return await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"the API server does not answer: {error!r}") from error
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Whatever goes wrong with the connection meanwhile is Unavailable."""
+    try:
+        yield
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise Unavailable(f"the API server does not answer: {error!r}") from error
 
 
 def _error(status: int, what: str, text: bytes) -> ArgusError:

@@ -18,7 +18,6 @@ import logging
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from argus_control.history import History
 from argus_control.pacing import Pacing
@@ -198,10 +197,11 @@ class Keeper:
         if "conditions" in found.get("status", {}) and controller.listens(pods):
             self._period = _LISTENING
             return
-        sight = self._sight(cluster, pods, controller, accounts, paused=paused, profile=profile)
         # Before the first look nobody can have made any pod, and to read events costs much.
-        if "status" in found:
-            sight = replace(sight, unmade=await unmade(self._gateway, cluster, pods))
+        missing = await unmade(self._gateway, cluster, pods) if "status" in found else {}
+        sight = self._sight(
+            cluster, pods, controller, accounts, paused=paused, profile=profile, unmade=missing
+        )
         self._metrics.see(sight)
         moved = await self._teller.tell(found, sight, controller.control.crew.states)
         self._period = _BUSY if moved else min(2 * self._period, _QUIET)
@@ -326,6 +326,7 @@ class Keeper:
         *,
         paused: bool,
         profile: Condition,
+        unmade: Mapping[str, str],
     ) -> Sight:
         control, decided = controller.control, controller.control.decided
         followed = decided is not None and control.plan.solver == decided.solver.value
@@ -352,6 +353,7 @@ class Keeper:
             outcome=control.outcomes.of_late(time.monotonic()),
             unmoved=controller.unmoved(),
             refusals=self.inventory.refusals,
+            unmade=unmade,
             figures=profile,
         )
 
