@@ -13,11 +13,8 @@ _SECOND = 10**9
 def duration(seconds: float) -> Duration:
     """The Duration of so many seconds, to the nanosecond; may be negative."""
     whole, nanos = divmod(round(abs(seconds) * 1e9), _SECOND)
-    return (
-        Duration(seconds=whole, nanos=nanos)
-        if seconds >= 0
-        else Duration(seconds=-whole, nanos=-nanos)
-    )
+    sign = 1 if seconds >= 0 else -1
+    return Duration(seconds=sign * whole, nanos=sign * nanos)
 
 
 def seconds(message: Duration) -> float:

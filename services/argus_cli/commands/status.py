@@ -123,9 +123,8 @@ def tuned(worker: WorkerState) -> str:
         if (tuning := worker.tunings.get(variant)) is None:
             continue
         blocks = f"{tuning.compiled_blocks} blocks compiled" if tuning.compiled_blocks else ""
-        without = tuning.reason or ""
         kernels = f"{tuning.attention} attention" if tuning.attention not in ("", "torch") else ""
-        if said := ", ".join(filter(None, (blocks, kernels, tuning.quantization, without))):
+        if said := ", ".join(filter(None, (blocks, kernels, tuning.quantization, tuning.reason))):
             told[variant] = said
     if len(worker.loadout) == 1:
         return "".join(told.values())
