@@ -28,7 +28,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from argus_operator.gateway import Conflict, Gateway
 from argus_operator.kinds import CLUSTER, POD, STATEFUL_SET, Kind
-from support.prometheus import free_port
+from support.ports import free_port
 
 _METRICS, _HEALTH = free_port(), free_port()
 _AT_ONCE = 16

@@ -32,6 +32,21 @@ class Authority:
         certificate = write(folder / f"{name}.pem", chain)
         return certificate, write(folder / f"{name}.key", issued.private_key_pem.bytes())
 
+    def secret(
+        self, folder: Path, name: str, *, trusted: Authority | None = None
+    ) -> dict[str, bytes]:
+        """The entries that cert-manager fills a Secret with; as files they lie in `folder`.
+
+        `trusted` is whom its `ca.crt` names; None for this one.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        chain, key = self.issue(folder, name)
+        ca = (trusted or self).pem
+        data = {"tls.crt": chain.read_bytes(), "tls.key": key.read_bytes(), "ca.crt": ca}
+        for entry, text in data.items():
+            write(folder / entry, text)
+        return data
+
 
 def write(path: Path, data: bytes) -> Path:
     """Put a file in the place of another at once, as those do that renew certificates."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +14,8 @@ from typing import Any, cast
 
 import aiohttp
 import yaml
+
+from support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 _BIN = Path(os.environ.get("ARGUS_CLUSTER_CACHE", ROOT / ".cache" / "cluster")) / "bin"
@@ -210,11 +211,3 @@ def _configured(
     file = folder / "prometheus.yaml"
     file.write_text(yaml.safe_dump(configuration, sort_keys=False))
     return file
-
-
-def free_port() -> int:
-    """One of this machine that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -22,17 +22,7 @@ def secret(name: str, **data: bytes) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": coded}
 
 
-def certificate(authority: Authority, folder: Path, name: str) -> dict[str, bytes]:
-    """The entries that cert-manager fills a Secret with; as files they lie in `folder`."""
-    folder.mkdir(exist_ok=True)
-    chain, key = authority.issue(folder, name)
-    data = {"tls.crt": chain.read_bytes(), "tls.key": key.read_bytes(), "ca.crt": authority.pem}
-    for entry, text in data.items():
-        (folder / entry).write_bytes(text)
-    return data
-
-
 def secrets(authority: Authority, folder: Path, host: str, key: str) -> list[dict[str, Any]]:
     """What routers are closed with: their certificate for `host`, and the key of a tenant."""
-    tls = certificate(authority, folder, host)
+    tls = authority.secret(folder, host)
     return [secret("tls", **tls), secret("keys", keys=line("shop", key).encode())]

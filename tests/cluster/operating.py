@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -19,6 +18,7 @@ from argus_rpc.meanwhile import under_way
 from cluster.kubelet import Kubelet, running_kubelet
 from cluster.kubernetes import Kubernetes
 from helpers import eventually
+from support.ports import free_port
 
 PATIENCE = 60.0
 
@@ -37,7 +37,7 @@ class Operator:
         self._environment = environment
         self._cluster, self._namespace, self._name = cluster, namespace, name
         self.log = folder / f"operator-{name}.log"
-        self.health, self.metrics = _free_port(), _free_port()
+        self.health, self.metrics = free_port(), free_port()
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -227,9 +227,3 @@ async def serving(cluster, workers=2, **spec):
     await cluster.apply(document(workers, **spec))
     await cluster.becomes("Ready", "True", "Serving")
     await cluster.becomes("Progressing", "False", "Settled")
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -8,7 +8,7 @@ from argus_client import AsyncClient, Order, Retry, Tls
 from argus_core.errors import ArgusError
 from argus_operator.kinds import CONFIG_MAP
 from argus_rpc.keys import new_key
-from cluster.closed import ROUTER, certificate, secrets
+from cluster.closed import ROUTER, secrets
 from cluster.kubernetes import Kubernetes
 from cluster.operating import PATIENCE, Operator, document, studio
 from helpers import eventually
@@ -40,7 +40,7 @@ async def test_routers_ask_the_operator_for_a_certificate_and_a_key(
     api_server: Kubernetes, tmp_path
 ):
     authority, mine = Authority(), tmp_path / "operator"
-    certificate(authority, mine, "argus-operator")
+    authority.secret(mine, "argus-operator")
     space = studio(api_server, "guarded", tmp_path, ARGUS_ROUTERS_TLS=str(mine))
     async with space as cluster:
         host = await guarded(cluster, authority, tmp_path)
@@ -91,7 +91,7 @@ async def test_a_router_that_the_operator_cannot_trust_is_named_with_the_reason(
     api_server: Kubernetes, tmp_path
 ):
     stranger = tmp_path / "operator"
-    certificate(Authority(), stranger, "argus-operator")
+    Authority().secret(stranger, "argus-operator")
     space = studio(api_server, "mistrust", tmp_path, ARGUS_ROUTERS_TLS=str(stranger))
     async with space as cluster:
         await guarded(cluster, Authority(), tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from argus_operator.kinds import OWNED, POD_MONITOR
 from argus_rpc.keys import new_key
 from cluster.charts import MATRIX, render
-from cluster.closed import ROUTER, certificate, secrets
+from cluster.closed import ROUTER, secrets
 from cluster.kubernetes import Kubernetes
 from cluster.operating import PATIENCE, document, studio
 from cluster.rights import Account, knows_pod_monitors
@@ -100,7 +100,7 @@ async def bench(api_server, folder):
     knows_pod_monitors(api_server)
     account = Account(api_server, rendered, folder)
     authority, mine = Authority(), folder / "operator"
-    certificate(authority, mine, "argus-operator")
+    authority.secret(mine, "argus-operator")
     environment = {
         "KUBECONFIG": str(account.kubeconfig),
         "POD_NAMESPACE": account.namespace,

@@ -6,7 +6,7 @@ import pytest
 
 from argus_rpc.keys import new_key
 from cluster.charts import MATRIX, render
-from cluster.closed import ROUTER, certificate, secret, secrets
+from cluster.closed import ROUTER, secret, secrets
 from cluster.installed import CHARTS, SYSTEM, put
 from cluster.kubernetes import CommandFailed, Kubernetes
 from cluster.rights import granted, knows_pod_monitors, used
@@ -32,7 +32,7 @@ async def test_the_operator_needs_every_right_that_the_chart_grants(
     audit = installed.state / "log" / "audit.log"
     before_us = audit.stat().st_size
     authority, host = Authority(), "rights-router.rights.svc"
-    mine = certificate(authority, tmp_path / "operator", "argus-operator")
+    mine = authority.secret(tmp_path / "operator", "argus-operator")
     installed.apply(secret("closed", **mine), namespace=SYSTEM)
     # It begins anew: what it asks for when it starts counts too.
     put(installed, "argus", CHARTS["argus"], "--set", "operator.routers.tlsSecret=closed")

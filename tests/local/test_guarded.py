@@ -16,12 +16,8 @@ SHOP = new_key()
 
 async def test_control_loop_and_console_come_in_and_nobody_without_a_key(tmp_path):
     authority, secrets = Authority(), tmp_path / "secrets"
-    (secrets / "cert").mkdir(parents=True)
+    authority.secret(secrets / "cert", "closed-router.default.svc")
     (secrets / "keys").mkdir()
-    chain, key = authority.issue(secrets / "cert", "closed-router.default.svc")
-    chain.rename(secrets / "cert/tls.crt")
-    key.rename(secrets / "cert/tls.key")
-    (secrets / "cert/ca.crt").write_bytes(authority.pem)
     (secrets / "keys/keys").write_text(line("shop", SHOP))
     router = {
         "tls": {"secretName": "cert", "clientCertificates": True},

@@ -11,7 +11,7 @@ from helpers import eventually
 from operator_support import OWNER
 from operator_support import cluster_of as said
 from prometheus_support import prometheus_server
-from security_support import Authority, guarded, write
+from security_support import Authority, guarded
 
 HOST = "demo-router.here.svc"
 INTERVAL = 2.0
@@ -45,16 +45,6 @@ def monitored(folder, **tls):
     return {"scheme": http["scheme"], "tls_config": found}
 
 
-def secret(folder, authority, name, trusted):
-    """A certificate of this name, and whom to trust, as entries of a Secret."""
-    folder.mkdir()
-    chain, key = authority.issue(folder, name)
-    write(folder / "tls.crt", chain.read_bytes())
-    write(folder / "tls.key", key.read_bytes())
-    write(folder / "ca.crt", trusted.pem)
-    return folder
-
-
 async def scraped(folder, address, how, *, error=""):
     """Wait until a scrape has gone well, or failed with these words."""
     folder.mkdir()
@@ -74,9 +64,10 @@ async def scraped(folder, address, how, *, error=""):
 
 async def test_who_is_named_trusted_and_shown_is_scraped_and_nobody_else(tmp_path):
     authority = Authority()
-    routers = secret(tmp_path / "routers", authority, HOST, authority)
-    secret(tmp_path / "monitor", authority, "prometheus", authority)
-    stranger = secret(tmp_path / "stranger", Authority(), "prometheus", Authority())
+    routers, stranger = tmp_path / "routers", tmp_path / "stranger"
+    authority.secret(routers, HOST)
+    authority.secret(tmp_path / "monitor", "prometheus")
+    Authority().secret(stranger, "prometheus")
     files = TlsFiles(
         certificate=routers / "tls.crt", key=routers / "tls.key", client_ca=routers / "ca.crt"
     )
@@ -98,8 +89,9 @@ async def test_who_is_named_trusted_and_shown_is_scraped_and_nobody_else(tmp_pat
 
 async def test_a_router_of_another_name_is_not_scraped(tmp_path):
     authority = Authority()
-    routers = secret(tmp_path / "routers", authority, "other-router.here.svc", authority)
-    secret(tmp_path / "monitor", authority, "prometheus", authority)
+    routers = tmp_path / "routers"
+    authority.secret(routers, "other-router.here.svc")
+    authority.secret(tmp_path / "monitor", "prometheus")
     files = TlsFiles(certificate=routers / "tls.crt", key=routers / "tls.key")
     async with guarded(tls=files) as (_, _, url):
         address = url.removeprefix("https://")

@@ -236,17 +236,7 @@ def test_seconds_of_a_switch_are_those_told_with_the_turn():
     cluster = Cluster(switch_seconds={"large": 0.0, "small": 0.0})
     told = []
     for seconds in (0.0, 20.0):
-        cluster.now += INTERVAL
-        cluster.sequence += 1
-        report = LoadReport(
-            router="r",
-            sequence=cluster.sequence,
-            window_end=cluster.now,
-            window=INTERVAL,
-            arrivals=60 * cluster.sequence,
-            samples=[QUALITIES],
-        )
-        cluster.loop.observe(report, cluster.now)
+        cluster.hear(6.0 * (1 + len(told)), INTERVAL)
         crew = {"p": [Held(LARGE)] * 4}
         switch_seconds = {"large": seconds, "small": seconds}
         plan = cluster.loop.turn(crew, COSTS, cluster.now, switch_seconds=switch_seconds)
