@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cluster.kubernetes import Kubernetes
-from cluster.operating import document, serving, studio
+from cluster.operating import PATIENCE, document, serving, studio
 from cluster.rules import limits, quota
+from helpers import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -26,10 +27,14 @@ async def message(cluster, kind):
 
 async def refused(cluster, owner, *words):
     await cluster.becomes("Progressing", "False", "PodsRefused")
-    told = await message(cluster, "Progressing")
-    assert told.startswith(f"{owner} cannot make its pods: ")
-    for word in words:
-        assert word in told
+
+    async def is_told():
+        told = await message(cluster, "Progressing")
+        begins = told.startswith(f"{owner} cannot make its pods: ")
+        return begins and all(word in told for word in words)
+
+    # The event of a refusal before may be looked at first, until this one's is there.
+    await eventually(is_told, PATIENCE, 0.2)
 
 
 async def mended(cluster, kind):
