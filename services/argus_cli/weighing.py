@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from argus_worker.sources import is_copy
 
 if TYPE_CHECKING:
     from argus_core.spec import Variant
@@ -29,8 +30,6 @@ GPU_BYTES = {
 }
 """Memory by GPU type, as its maker states it; of a name that two sizes go by, the larger."""
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-_COPY = re.compile(r"\.(fp16|non_ema)[.-]")
-"""In the name of a file that holds again what another does."""
 _LONGEST = 100 * 2**20
 """Bytes of a head; safetensors allows no more."""
 
@@ -47,7 +46,7 @@ def weights(folder: Path, variant: Variant) -> int:
     for part in parts:
         small = variant.quantization and part in ("unet", "transformer")
         for file in sorted((folder / part).glob("*.safetensors")):
-            if _COPY.search(file.name):
+            if is_copy(part, file.name):
                 continue
             for shape in _shapes(file):
                 wide = 1 if small and len(shape) == 2 else _BYTES[variant.dtype]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
@@ -20,7 +21,9 @@ _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _BUILTIN = "builtin:"
 # Components only: single-file checkpoints, pickles and scripts stay where they are.
 _WANTED = ["model_index.json", "*/*.json", "*/*.txt", "*/*.safetensors"]
-_UNWANTED = ["*.fp16.safetensors", "*.non_ema.safetensors"]
+_COPIES = "*/*.*.safetensors"
+"""Weights that a component has again, in another precision or from training, whole or in parts:
+`unet/model.fp16.safetensors`, `unet/model.non_ema-00001-of-00002.safetensors`. None is loaded."""
 _PROBE = 64 * 1024
 """Bytes read at three places of each file of weights."""
 
@@ -42,7 +45,7 @@ def resolve(variant: Variant, *, only_here: bool = False) -> Path:
         return folder
     if folder.is_absolute() or not _HUB_ID.fullmatch(model):
         raise BadModel(f"no directory {model}")
-    return _download(model, variant.revision, allow=_WANTED, ignore=_UNWANTED, only_here=only_here)
+    return _download(model, variant.revision, allow=_WANTED, ignore=[_COPIES], only_here=only_here)
 
 
 def find_lora(lora: Lora) -> LoraFile:
@@ -64,6 +67,11 @@ def find_lora(lora: Lora) -> LoraFile:
     if found[0].suffix != ".safetensors" or not found[0].is_file():
         raise BadModel(f"LoRA {lora.model} has no safetensors file {found[0].name}")
     return LoraFile(path=found[0], scale=lora.scale)
+
+
+def is_copy(part: str, file: str) -> bool:
+    """Whether a component's file holds again what another of its files does."""
+    return fnmatchcase(f"{part}/{file}", _COPIES)
 
 
 def disk_bytes(folder: Path) -> int:

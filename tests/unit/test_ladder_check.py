@@ -8,12 +8,14 @@ import diffusers
 import pytest
 import torch
 import yaml
+from huggingface_hub.utils import filter_repo_objects
 from safetensors.torch import save_file
 
 from argus_cli import weighing
 from argus_cli.commands.ladder import _facts, _folder
 from argus_cli.rungs import HISTORY, problems, unweighed
 from argus_core.spec import Variant, parse_cluster
+from argus_worker import sources
 from argus_worker.components import resumable
 
 SAMPLES = sorted((Path(__file__).parents[2] / "manifests/samples").glob("*.yaml"))
@@ -147,10 +149,29 @@ def test_weights_are_weighed_by_the_heads_of_their_files(folder, fields, takes):
     assert weighing.weights(folder, variant) == takes
 
 
-def test_a_copy_in_another_precision_is_not_weighed_too(folder):
-    shutil.copy(folder / "vae" / "w.safetensors", folder / "vae" / "w.fp16.safetensors")
+@pytest.mark.parametrize(
+    "name",
+    ["w.fp16", "w.non_ema", "w.bf16-00001-of-00002", "w-00001-of-00002.fp16"],
+)
+def test_a_copy_is_neither_weighed_nor_downloaded(folder, monkeypatch, name):
+    shutil.copy(folder / "vae" / "w.safetensors", folder / "vae" / f"{name}.safetensors")
     variant = Variant(name="v", model=str(folder), family="flux")
     assert weighing.weights(folder, variant) == 3500 * 4
+
+    def download(_repository, *, allow_patterns, ignore_patterns, **_how):
+        here = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+        fetched.extend(
+            filter_repo_objects(
+                here, allow_patterns=allow_patterns, ignore_patterns=ignore_patterns
+            )
+        )
+        return str(folder)
+
+    fetched = []
+    monkeypatch.setattr(sources, "snapshot_download", download)
+    sources.resolve(Variant(name="v", model="some/model", family="flux"))
+    assert "vae/w.safetensors" in fetched
+    assert f"vae/{name}.safetensors" not in fetched
 
 
 def test_models_of_the_hub_are_weighed_where_they_were_downloaded(folder, tmp_path, monkeypatch):
