@@ -145,6 +145,17 @@ FIELDS: Mapping[str, Field] = {
 }
 """The body of `POST /v1/images/generations`."""
 
+ELSEWHERE: Mapping[str, str] = {
+    **{name: f"give it as argus.{name}" for name in ARGUS},
+    "style": "say it in the prompt",
+    **dict.fromkeys(("width", "height"), "give size, as WIDTHxHEIGHT"),
+    **dict.fromkeys(
+        ("steps", "num_inference_steps", "guidance_scale"), "name a level that has them, as model"
+    ),
+    "num_images_per_prompt": "give n",
+}
+"""What to do instead, by the names that other servers' clients have for it."""
+
 _TYPES = {
     "string": "a string",
     "integer": "a whole number",
@@ -164,7 +175,8 @@ def violations(
     for name, value in values.items():
         path, known = within + _printable(name), fields.get(name)
         if known is None:
-            yield Violation(path, "is not supported")
+            instead = "" if within else ELSEWHERE.get(name, "")
+            yield Violation(path, f"is not supported; {instead}".rstrip("; "))
         elif value is not None:
             if said := problem(value, known):
                 yield Violation(path, said)

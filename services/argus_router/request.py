@@ -155,7 +155,8 @@ def _violations(request: Request, cluster: ArgusCluster) -> Iterator[Violation]:
         yield Violation(TENANT, "must be 1 to 63 of a-z, 0-9, '.' and '-', ends alphanumeric")
     names = [level.name for level in cluster.spec.ladder]
     if request.level is not None and request.level not in names:
-        yield Violation("level", f"there is no such level; there are {', '.join(names)}")
+        there = f"there are {', '.join(names)}; leave it out, and Argus chooses"
+        yield Violation("level", f"there is no such level; {there}")
 
 
 def _wrong_numbers(request: Request) -> Iterator[Violation]:

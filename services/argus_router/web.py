@@ -43,6 +43,8 @@ protocol_log = logging.getLogger(f"{__name__}.protocol")
 protocol_log.addFilter(_not_of_clients)
 
 _DRAW = "/v1/images/generations"
+_FROM_PICTURES = ("/v1/images/edits", "/v1/images/variations")
+"""OpenAI's, and not ours."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Event = images_pb2.GenerateResponse
@@ -222,7 +224,7 @@ async def _in_openai_shape(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return _plain(error)
+        return _plain(request, error)
     except ConnectionResetError:
         return web.Response(status=499)  # The client is gone: there is nobody to tell.
     except Exception:
@@ -244,9 +246,22 @@ def _refusal(error: ArgusError) -> web.Response:
     return response
 
 
-def _plain(error: web.HTTPException) -> web.Response:
+def _plain(request: web.Request, error: web.HTTPException) -> web.Response:
     """No such route, or not by this method."""
-    told = shapes.error("invalid_request_error", error.reason, code=None, param=None)
-    allowed = error.headers.get("Allow")
+    allowed, said = error.headers.get("Allow"), error.reason
+    if request.path in _FROM_PICTURES:
+        said = f"Argus draws from prompts alone; POST {_DRAW} does"
+    elif allowed:
+        said = f"{request.method} is not allowed here; {allowed} is"
+    elif error.status == web.HTTPNotFound.status_code:
+        said = _nowhere(request.path)
+    told = shapes.error("invalid_request_error", said, code=None, param=None)
     headers: dict[str, Any] = {"Allow": allowed} if allowed else {}
     return web.json_response(told, status=error.status, headers=headers)
+
+
+def _nowhere(path: str) -> str:
+    """What to do about a path that leads nowhere."""
+    if path.startswith(("/images/", "/models")):
+        return "there is no such path; a client's base URL must end in /v1"
+    return f"there is no such path; POST {_DRAW} draws, and /openapi.json tells of all there is"

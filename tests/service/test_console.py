@@ -140,7 +140,8 @@ async def test_what_the_router_refuses_is_told_with_its_status_and_field(open_on
     async with session.post("/api/draw", json={**WISH, "level": "nope"}, headers=CHANGE) as answer:
         assert answer.status == 400
         assert (await answer.json())["fields"] == {
-            "level": "there is no such level; there are best, good, quick"
+            "level": "there is no such level; there are best, good, quick; "
+            "leave it out, and Argus chooses"
         }
     async with session.post("/api/draw", json={"prompt": 3}, headers=CHANGE) as answer:
         told = await answer.json()

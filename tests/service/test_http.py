@@ -69,6 +69,36 @@ async def test_models_are_the_levels_and_auto(served):
         assert (await answer.json())["error"]["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize(
+    ("base", "said"),
+    [
+        ("", "base URL must end in /v1"),
+        ("/openai", "POST /v1/images/generations draws, and /openapi.json tells"),
+    ],
+)
+async def test_a_base_url_that_leads_nowhere_is_told_what_it_lacks(served, base, said):
+    stage, client, _ = served
+    astray = client.with_options(base_url=stage.http + base)
+    with pytest.raises(openai.NotFoundError, match=said):
+        await astray.images.generate(prompt="a red circle")
+
+
+async def test_what_argus_does_not_do_is_refused_with_what_to_do_instead(served):
+    _, client, _ = served
+    asked = {"seed": 7, "style": "vivid", "num_inference_steps": 4, "colour": "red"}
+    with pytest.raises(openai.BadRequestError) as refused:
+        await client.images.generate(prompt="a red circle", extra_body=asked)
+    said = refused.value.body["message"]
+    assert "seed: is not supported; give it as argus.seed" in said
+    assert "style: is not supported; say it in the prompt" in said
+    assert "num_inference_steps: is not supported; name a level that has them, as model" in said
+    assert said.endswith("colour: is not supported")
+    with pytest.raises(openai.BadRequestError, match="there are best, good, quick; leave it out"):
+        await client.images.generate(prompt="a red circle", model="dall-e-3")
+    with pytest.raises(openai.APIStatusError, match="draws from prompts alone"):
+        await client.images.edit(image=("a.png", PNG), prompt="a red circle")
+
+
 async def test_image_that_is_gone_is_not_found(served):
     stage, _, _ = served
     async with stage.session.get("/v1/images/none-such") as answer:
