@@ -57,14 +57,27 @@ app.command()(version.version)
 
 
 def main() -> None:
-    """Run the command line; an error that Argus raised ends it with status 1, or 2 for usage."""
+    """Run the command line.
+
+    What Argus raised, or the system (a full disk, a folder that may not be written), is told in a
+    line and ends it with status 1, or 2 for usage.
+    """
     try:
         app()
     except ArgusError as error:
         retry = "" if error.retry_after is None else f" (try again in {error.retry_after:.1f} s)"
-        said = escape(f"{error}{retry}")
-        Console(stderr=True).print(f"[bold red]error:[/] {said}", highlight=False)
+        _tell(f"{error}{retry}")
         sys.exit(2 if _is_usage(error) else 1)
+    except OSError as error:
+        about = f"{error.filename}: " if error.filename else ""
+        _tell(f"{about}{error.strerror or error}")
+        sys.exit(1)
+
+
+def _tell(said: str) -> None:
+    Console(stderr=True).print(
+        f"[bold red]error:[/] {escape(said)}", highlight=False, soft_wrap=True
+    )
 
 
 def _is_usage(error: ArgusError) -> bool:

@@ -1,3 +1,4 @@
+import errno
 import io
 import subprocess
 import sys
@@ -46,6 +47,23 @@ def test_wrong_output_is_usage_and_known_before_anything_is_drawn(
     assert status == 2
     assert "--output" in said
     assert words in said
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "error: No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x.png"), "/x.png: Permission denied"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(monkeypatch, capsys, error, said):
+    def refused():
+        raise error
+
+    monkeypatch.setattr(main, "app", refused)
+    status, told = run(monkeypatch, capsys, "draw")
+    assert status == 1
+    assert told.endswith(said)
 
 
 def test_unknown_option_is_usage(monkeypatch, capsys):
