@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,7 +67,13 @@ def rendered() -> str:
     chart = str(ROOT / "charts" / "argus")
     command = ["helm", "template", "argus", chart, "--namespace", NAMESPACE, "--skip-tests"]
     environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)  # noqa: S603
+    if not shutil.which("helm", path=environment["PATH"]):
+        raise SystemExit(
+            "there is no helm on the PATH; `make cluster-tools` builds one, or install it"
+        )
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)  # noqa: S603
+    if done.returncode:
+        raise SystemExit(f"the chart cannot be rendered:\n{done.stderr}")
     return done.stdout.replace("managed-by: Helm", "managed-by: manifests")
 
 
