@@ -39,8 +39,6 @@ def anchored(text: str, document: ArgusCluster, base: Path) -> str:
         names["head"] = str(_absolute(predictor.head, base))
     if predictor.profile is not None:
         names["profile"] = str(_absolute(predictor.profile, base))
-    if predictor.profile is not None:
-        names["profile"] = str(_absolute(predictor.profile, base))
     if _absolute(predictor.encoder, base).is_dir():
         names["encoder"] = str(_absolute(predictor.encoder, base))
     if names:
