@@ -22,15 +22,19 @@ _HEAD = """\
 <!-- Written from manifests/crds by scripts/resource.py; never edited. -->
 # The ArgusCluster, field by field
 
-`argus.dev/v1alpha1`; `kubectl get argus`, `kubectl explain argus.spec`. The same document drives
-`argus up` on one machine, which passes by what only Kubernetes heeds, and says so: pod templates,
-resource names, replicas, volumes, observability; it has files where Kubernetes has Secrets. The
+One document describes a cluster: the GPUs it may use (`pools`), the models they may hold (`variants`),
+the ways of drawing with them (`ladder`), and what is promised (`slo`). All else has a default. The
 shortest document that is of use:
 
 ```yaml
 {shortest}```
 
-Fields without a default are left out, or required where that is said. What fields obey together:
+Kubernetes and `argus up` read the same document (`argus.dev/v1alpha1`). On one machine, files take the
+place of Secrets, and what concerns only Kubernetes is passed over and named: pod templates, resource
+names, replicas, volumes, observability. `kubectl explain argus.spec` tells what this page tells, and
+`argus ladder check -f FILE` whether the models can draw what the ladder asks for.
+
+A wrong or unknown field is refused by its name. Besides what the tables say:
 
 {rules}
 """
@@ -55,10 +59,11 @@ def page() -> str:
     """The page, as it shall be."""
     (version,) = yaml.safe_load(CRD.read_text())["spec"]["versions"]
     root = version["schema"]["openAPIV3Schema"]
-    told = "\n".join(f"- {rule}" for rule in _rules(root))
-    head = _HEAD.format(shortest=SHORTEST.read_text(), rules=told)
-    parts = [*_sections("spec", root["properties"]["spec"])]
-    parts += _sections("status", root["properties"]["status"])
+    rules = "\n".join(f"- {rule}" for rule in _rules(root))
+    head = _HEAD.format(shortest=SHORTEST.read_text(), rules=rules)
+    told = dict[str, str]()
+    parts = [*_sections("spec", root["properties"]["spec"], told)]
+    parts += _sections("status", root["properties"]["status"], told)
     return head + "".join(parts)
 
 
@@ -71,15 +76,23 @@ def _rules(schema: Schema) -> Iterator[str]:
         yield from _rules(schema["items"])
 
 
-def _sections(path: str, schema: Schema) -> Iterator[str]:
-    """A section for each object, those within it after it."""
+def _sections(path: str, schema: Schema, told: dict[str, str]) -> Iterator[str]:
+    """A section for each object, those within it after it; one like another points there.
+
+    `told` has the paths of those that were written, by all they say.
+    """
+    says = json.dumps(schema, sort_keys=True)
+    if (same := told.setdefault(says, path)) != path:
+        anchor = "".join(c for c in same.lower() if c.isalnum() or c in "- ")
+        yield f"\n## {path}\n\n{schema['description']} Its fields: [{same}](#{anchor}).\n"
+        return
     rows = [_row(name, field, schema) for name, field in schema["properties"].items()]
     table = "| field | type | default | |\n|---|---|---|---|\n" + "\n".join(rows)
     yield f"\n## {path}\n\n{schema['description']}\n\n{table}\n"
     for name, field in schema["properties"].items():
         inner, mark = (field["items"], "[]") if "items" in field else (field, "")
         if inner.get("properties"):
-            yield from _sections(f"{path}.{name}{mark}", inner)
+            yield from _sections(f"{path}.{name}{mark}", inner, told)
 
 
 def _row(name: str, field: Schema, parent: Schema) -> str:
