@@ -1,4 +1,4 @@
-"""Fill the tables of docs/experiments.md from the results files.
+"""Fill the tables of docs/experiments.md and README.md from the results files.
 
 A table stands between `<!-- figures: NAME -->` and `<!-- /figures -->`, where NAME is one of
 
@@ -7,6 +7,7 @@ A table stands between `<!-- figures: NAME -->` and `<!-- /figures -->`, where N
     EXPERIMENT/goals       what was judged
     EXPERIMENT/against     Argus and each baseline, beside the claims of the paper's abstract
     EXPERIMENT/shown       the experiment's own tables
+    EXPERIMENT/brief       a few of its figures, for README
 
     python bench/report.py
 """
@@ -25,9 +26,12 @@ import frontier
 import paper
 from argus_cli.simulate.page import Sheet
 from support import results, sheets
+from support.brief import BRIEF
 from support.results import Document
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "experiments.md"
+_ROOT = Path(__file__).resolve().parents[1]
+PAGE = _ROOT / "docs" / "experiments.md"
+PAGES = (PAGE, _ROOT / "README.md")
 SHOWN: Mapping[str, Callable[[Document], Iterable[tuple[str, Sheet]]]] = {
     "ablations": ablations.shown,
     "day": day.shown,
@@ -60,6 +64,8 @@ def block(name: str, folder: Path) -> str:
         told = SHOWN[experiment](document["parts"])
         tables = [f"**{title.strip()}**\n\n{sheets.markdown(sheet)}" for title, sheet in told]
         return "\n\n".join(tables) or LACKING
+    if rest == "brief":
+        return sheets.markdown(BRIEF[experiment](document))
     if rest in {"goals", "against"}:
         make = sheets.goals_sheet if rest == "goals" else sheets.against_sheet
         return sheets.markdown(make(document[rest])) if document[rest] else LACKING
@@ -97,13 +103,14 @@ def _several(values: Iterable[str]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="only tell whether the page agrees")
+    parser.add_argument("--check", action="store_true", help="only tell whether the pages agree")
     asked = parser.parse_args(argv)
-    before = PAGE.read_text("utf-8")
-    after = filled(before)
-    if asked.check and before != after:
-        sys.exit(f"{PAGE} does not agree with the results; python bench/report.py fills it")
-    PAGE.write_text(after, "utf-8")
+    for page in PAGES:
+        before = page.read_text("utf-8")
+        after = filled(before)
+        if asked.check and before != after:
+            sys.exit(f"{page} does not agree with the results; python bench/report.py fills it")
+        page.write_text(after, "utf-8")
 
 
 if __name__ == "__main__":

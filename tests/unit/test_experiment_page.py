@@ -1,10 +1,14 @@
+import pytest
+
 import report
 
 SCRIPTS = ("ablations", "azure", "day", "frontier", "paper", "shapes", "traces")
 
 
-def test_the_page_says_what_the_results_say():
-    page = report.PAGE.read_text()
+@pytest.mark.parametrize("path", report.PAGES, ids=lambda path: path.name)
+def test_the_pages_say_what_the_results_say(path):
+    page = path.read_text()
+    assert "<!-- figures: paper/" in page
     assert report.filled(page) == page, "python bench/report.py fills it"
 
 
