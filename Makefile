@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraints constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: $(STAMP) ## Draw eight prompts at two levels on this machine, and one contact sheet of them
+demo: $(STAMP) ## Draw ten prompts at three levels on this machine, into one contact sheet
 	@echo "==> Starting a cluster on this machine, drawing, and stopping it again"
 	$(BIN)/argus demo
 
