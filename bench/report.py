@@ -64,15 +64,19 @@ def block(name: str, folder: Path) -> str:
         told = SHOWN[experiment](document["parts"])
         tables = [f"**{title.strip()}**\n\n{sheets.markdown(sheet)}" for title, sheet in told]
         return "\n\n".join(tables) or LACKING
+    sheet = table(experiment, rest, document)
+    return LACKING if sheet is None else sheets.markdown(sheet)
+
+
+def table(experiment: str, rest: str, document: Document) -> Sheet | None:
+    """The one table of a block; None where it was not run."""
     if rest == "brief":
-        return sheets.markdown(BRIEF[experiment](document))
+        return BRIEF[experiment](document)
     if rest in {"goals", "against"}:
         make = sheets.goals_sheet if rest == "goals" else sheets.against_sheet
-        return sheets.markdown(make(document[rest])) if document[rest] else LACKING
+        return make(document[rest]) if document[rest] else None
     part, _, view = rest.partition("/")
-    if part not in document["parts"]:
-        return LACKING
-    return sheets.markdown(sheets.view_sheet(document["parts"][part], view))
+    return sheets.view_sheet(document["parts"][part], view) if part in document["parts"] else None
 
 
 def origin(document: Document) -> str:

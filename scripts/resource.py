@@ -22,17 +22,17 @@ _HEAD = """\
 <!-- Written from manifests/crds by scripts/resource.py; never edited. -->
 # The ArgusCluster, field by field
 
-One document describes a cluster: the GPUs it may use (`pools`), the models they may hold (`variants`),
-the ways of drawing with them (`ladder`), and what is promised (`slo`). All else has a default. The
-shortest document that is of use:
+One document describes a cluster: the GPUs it may use (`pools`), the models they may hold
+(`variants`), the ways of drawing with them (`ladder`), and what is promised (`slo`). All else has a
+default. The shortest document that is of use:
 
 ```yaml
 {shortest}```
 
-Kubernetes and `argus up` read the same document (`argus.dev/v1alpha1`). On one machine, files take the
-place of Secrets, and what concerns only Kubernetes is passed over and named: pod templates, resource
-names, replicas, volumes, observability. `kubectl explain argus.spec` tells what this page tells, and
-`argus ladder check -f FILE` whether the models can draw what the ladder asks for.
+Kubernetes and `argus up` read the same document (`argus.dev/v1alpha1`). On one machine files take
+the place of Secrets, and what concerns only Kubernetes is passed over and named: pod templates,
+resource names, replicas, volumes, observability. `kubectl explain argus.spec` tells what this page
+tells, and `argus ladder check -f FILE` whether the models can draw what the ladder asks for.
 
 A wrong or unknown field is refused by its name. Besides what the tables say:
 

@@ -104,7 +104,7 @@ class Variant(Model):
     model: Annotated[str, Field(min_length=1, max_length=4096)]
     """`builtin:NAME` for the small family, a directory, or a hub id."""
     family: Name
-    """How models of its kind are driven: `shapes`, `sdxl`, `flux` and more, see docs/families.md."""
+    """How it is driven: `shapes`, `sdxl`, `flux` and more, see docs/families.md."""
     revision: str | None = None
     """Hub revision; None for the newest."""
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
