@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -29,31 +30,52 @@ from argus_cli.commands import (
 from argus_cli.models import evaluate, train_models
 from argus_core.errors import ArgusError, InvalidRequest
 
+SERVE, MEASURE, PLAN, LEARN = "Serve and draw", "Load and measure", "Plan", "Train"
+
 app = typer.Typer(
-    help="Quality-aware text-to-image serving.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(up.up)
-app.command()(draw.draw)
-app.command()(status.status)
-app.command()(why.why)
-app.command()(top.top)
-app.command()(assign.assign)
-app.command()(demo.demo)
-app.command()(load.load)
-app.command("check-load")(load.check)
-app.command()(profile.profile)
-app.command()(plan.plan)
-app.add_typer(ladder.app, name="ladder")
-app.command()(simulate.simulate)
-app.command()(compare.compare)
-app.command()(evaluate)
-app.command("train-models")(train_models)
-app.command("train-predictor")(train_predictor.train_predictor)
-app.add_typer(key.app, name="key")
-app.command()(version.version)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        version.version()
+        raise typer.Exit
+
+
+@app.callback()
+def argus(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Serve text-to-image prompts on a fixed number of GPUs, as well as the deadline allows.
+
+    Begin with `argus demo`, or with `argus up` and `argus draw` beside it.
+    """
+
+
+app.command(rich_help_panel=SERVE)(demo.demo)
+app.command(rich_help_panel=SERVE)(up.up)
+app.command(rich_help_panel=SERVE)(draw.draw)
+app.command(rich_help_panel=SERVE)(status.status)
+app.command(rich_help_panel=SERVE)(top.top)
+app.command(rich_help_panel=SERVE)(why.why)
+app.command(rich_help_panel=SERVE)(assign.assign)
+app.add_typer(key.app, name="key", rich_help_panel=SERVE)
+app.command(rich_help_panel=MEASURE)(load.load)
+app.command("check-load", rich_help_panel=MEASURE)(load.check)
+app.command(rich_help_panel=MEASURE)(profile.profile)
+app.add_typer(ladder.app, name="ladder", rich_help_panel=MEASURE)
+app.command(rich_help_panel=PLAN)(plan.plan)
+app.command(rich_help_panel=PLAN)(simulate.simulate)
+app.command(rich_help_panel=PLAN)(compare.compare)
+app.command("train-predictor", rich_help_panel=LEARN)(train_predictor.train_predictor)
+app.command("train-models", rich_help_panel=LEARN)(train_models)
+app.command(rich_help_panel=LEARN)(evaluate)
+app.command(hidden=True)(version.version)
 
 
 def main() -> None:

@@ -66,6 +66,16 @@ def test_what_the_system_refuses_is_one_line(monkeypatch, capsys, error, said):
     assert told.endswith(said)
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--size", "48"), ("--deadline", "soon"), ("--deadline", "0")]
+)
+def test_what_cannot_be_meant_is_usage_and_named(monkeypatch, capsys, option, value):
+    status, said = run(monkeypatch, capsys, "draw", "a red circle", option, value)
+    assert status == 2
+    assert f"{option}: must be" in said
+    assert repr(value) in said
+
+
 def test_unknown_option_is_usage(monkeypatch, capsys):
     assert run(monkeypatch, capsys, "draw", "--colour", "red")[0] == 2
 

@@ -1,7 +1,7 @@
 import pytest
 
+from argus_cli import options
 from argus_cli.qualities import Measured, read_qualities
-from argus_cli.simulate import options
 from argus_core.errors import InvalidRequest, Violation
 
 

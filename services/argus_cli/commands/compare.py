@@ -45,7 +45,8 @@ def compare(
     as_json: flags.Json = False,
 ) -> None:
     """Hold policies to each other on the same load, and say how sure the difference is."""
-    from argus_cli.simulate import options, output, record, told  # noqa: PLC0415 - slow to import
+    from argus_cli import options  # noqa: PLC0415 - slow to import
+    from argus_cli.simulate import output, record, told  # noqa: PLC0415
     from argus_cli.simulate.comparison import compare as compared  # noqa: PLC0415
     from argus_cli.simulate.panels import comparison_board  # noqa: PLC0415
     from argus_cli.simulate.progress import bar  # noqa: PLC0415

@@ -44,7 +44,7 @@ def demo(
         "out/contact-sheet.png"
     ),
 ) -> None:
-    """Draw prompts at several levels on this machine, check each picture, and show all."""
+    """Draw ten prompts at three levels on this machine, and check each picture; no GPU needed."""
     from argus_cli.sheet import compose  # noqa: PLC0415 - brings Pillow
 
     levels, pictures = asyncio.run(_draw_all())

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from argus_cli import options
 from argus_cli.local.reach import (
     ApiKey,
     Ca,
@@ -43,10 +44,25 @@ def draw(
         "out.png"
     ),
     n: Annotated[int, typer.Option("--n", help="Pictures, 1 to 10.")] = 1,
-    seed: Annotated[int | None, typer.Option(help="Of the first picture.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the first picture; each further one takes the next.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Such as 48x48, in pixels; else the cluster's.")
+    ] = None,
+    negative_prompt: Annotated[str, typer.Option(help="What to avoid.")] = "",
     level: Annotated[str, typer.Option(help="Draw at this level and no other.")] = "",
-    deadline: Annotated[float | None, typer.Option(help="Seconds.")] = None,
-    min_quality: Annotated[float | None, typer.Option(help="0 to 1.")] = None,
+    deadline: Annotated[
+        str | None, typer.Option(help="Such as 10s, until the last picture; else the cluster's.")
+    ] = None,
+    minimum_quality: Annotated[
+        float | None,
+        typer.Option(
+            "--minimum-quality",
+            "--min-quality",
+            help="Predicted, 0 to 1: draw nothing below it; else the cluster's.",
+        ),
+    ] = None,
     scale: Annotated[
         int | None, typer.Option(min=1, max=64, help="Enlarge so many times; 1 for raw pixels.")
     ] = None,
@@ -58,16 +74,18 @@ def draw(
     key: Key = None,
     server_name: ServerName = "",
 ) -> None:
-    """Draw a prompt; starts a cluster on this machine for the time where none is up."""
+    """Draw a prompt; where no cluster is up, one is started here and stopped again."""
     from argus_client import Order  # noqa: PLC0415 - brings grpc, slow to import
 
     order = Order(
         prompt=prompt,
+        negative_prompt=negative_prompt,
+        size=None if size is None else options.size("--size", size),
         count=n,
         seed=seed,
         level=level,
-        deadline=deadline,
-        minimum_quality=min_quality,
+        deadline=None if deadline is None else options.duration("--deadline", deadline),
+        minimum_quality=minimum_quality,
         explain=explain,
     )
     _check_output(output)

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from argus_core.spec import Variant
     from argus_worker.families.facts import Facts
 
-app = typer.Typer(help="Questions about a ladder.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 console = Console()
 
 
 @app.callback()
 def ladder() -> None:
-    """Questions about a ladder."""
+    """Check that a document's models can draw what its ladder asks for."""
 
 
 @app.command()

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from argus_cli import options
 from argus_cli.local.reach import (
     ApiKey,
     Ca,
@@ -23,7 +24,6 @@ from argus_cli.local.reach import (
     ServerName,
     tls_of,
 )
-from argus_cli.simulate import options
 from argus_core.errors import InvalidRequest
 
 if TYPE_CHECKING:

@@ -60,9 +60,10 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say how many GPUs a load needs, holding what, and what one GPU fewer would mean."""
+    from argus_cli import options  # noqa: PLC0415
     from argus_cli.document import load_document  # noqa: PLC0415 - slow to import
     from argus_cli.profiles import applied, either, read_profile  # noqa: PLC0415
-    from argus_cli.simulate import answer, options  # noqa: PLC0415
+    from argus_cli.simulate import answer  # noqa: PLC0415
     from argus_cli.simulate.capacity import MOST, capacity  # noqa: PLC0415 - brings the solver
     from argus_cli.simulate.ladder import pool_of  # noqa: PLC0415
 
@@ -98,9 +99,9 @@ def _problem(
     qualities: Path | None,
     profile: ArgusProfile | None,
 ) -> PlanProblem:
+    from argus_cli import options  # noqa: PLC0415
     from argus_cli.profiles import measured_of  # noqa: PLC0415
     from argus_cli.qualities import read_qualities  # noqa: PLC0415
-    from argus_cli.simulate import options  # noqa: PLC0415
     from argus_cli.simulate.ladder import levels_of, qualities_of  # noqa: PLC0415
     from argus_core.planning.problem import PlanProblem, PoolBudget, Rules  # noqa: PLC0415
 

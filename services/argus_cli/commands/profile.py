@@ -68,9 +68,9 @@ def profile(
     ),
 ) -> None:
     """Measure each level's time, memory and quality; what was stopped goes on when run again."""
+    from argus_cli import options  # noqa: PLC0415
     from argus_cli.document import load_document  # noqa: PLC0415 - slow to import
     from argus_cli.profile.options import asked, of_ask, sized  # noqa: PLC0415
-    from argus_cli.simulate import options  # noqa: PLC0415
     from argus_core.profile.merging import merge  # noqa: PLC0415
 
     document = sized(load_document(file)[1], workers)

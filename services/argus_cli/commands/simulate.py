@@ -34,7 +34,8 @@ def simulate(
     as_json: flags.Json = False,
 ) -> None:
     """Say what would happen under a load: quality, violations, latency, and who holds what."""
-    from argus_cli.simulate import options, output, record, told  # noqa: PLC0415 - slow to import
+    from argus_cli import options  # noqa: PLC0415 - slow to import
+    from argus_cli.simulate import output, record, told  # noqa: PLC0415
     from argus_cli.simulate.comparison import one  # noqa: PLC0415
     from argus_cli.simulate.panels import run_board  # noqa: PLC0415
     from argus_cli.simulate.progress import bar  # noqa: PLC0415

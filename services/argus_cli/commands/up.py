@@ -40,8 +40,8 @@ def up(
     secrets: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with one for each Secret that the document names, its entries as files; "
-            "`secrets` beside the document without."
+            help="Folder that has a folder for each Secret that the document names, its entries "
+            "as files; else `secrets` beside the document."
         ),
     ] = None,
     page: Annotated[

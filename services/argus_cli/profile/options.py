@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
+from argus_cli import options
 from argus_cli.profile.ask import Ask, best_of, models_of
 from argus_cli.profile.pairs import pairs
 from argus_cli.profile.prompts import MOST, read_prompts
 from argus_cli.profile.prompts import captions as language
 from argus_cli.profiles import read_profile
-from argus_cli.simulate import options
 from argus_core.errors import InvalidRequest
 from argus_core.profile.applying import size_of
 from argus_core.profile.document import ArgusProfile, ProfiledLevel
@@ -19,7 +18,6 @@ from argus_core.spec import ArgusCluster, ClusterSpec
 MOST_SEEDS, MOST_SAMPLES, MOST_BATCH, MOST_WORKERS = 100, 1000, 64, 64
 START_SEEDS = 2
 """Latents of each pair, at most: each costs more than a picture."""
-_SIZE = re.compile(r"[1-9]\d{0,3}x[1-9]\d{0,3}")
 
 
 def asked(  # one argument an option
@@ -111,8 +109,6 @@ def _batches(text: str) -> tuple[int, ...]:
 
 
 def _sizes(text: str | None, default: str) -> list[str]:
-    parts = [part.strip() for part in text.split(",")] if text else []
-    for part in parts:
-        if not _SIZE.fullmatch(part):
-            raise InvalidRequest.one("--sizes", f"must be such as 64x64,32x32, not {text!r}")
+    sides = [options.size("--sizes", part) for part in text.split(",")] if text else []
+    parts = [f"{width}x{height}" for width, height in sides]
     return [part for part in dict.fromkeys(parts) if part != default]

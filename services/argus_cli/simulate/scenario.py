@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from argus_cli import options
 from argus_cli.document import load_document
 from argus_cli.profiles import (
     applied,
@@ -23,7 +24,6 @@ from argus_cli.profiles import (
     switches_of,
 )
 from argus_cli.qualities import Measured, read_qualities
-from argus_cli.simulate import options
 from argus_cli.simulate.ladder import pool_of, qualities_of, workers_of
 from argus_cli.simulate.prompts import drawn
 from argus_cli.simulate.traces import arrivals_of

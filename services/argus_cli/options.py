@@ -13,6 +13,7 @@ from argus_core.errors import InvalidRequest, Violation
 
 _NUMBER = re.compile(r"\d+(?:\.\d*)?|\.\d+")
 _PART = re.compile(rf"({_NUMBER.pattern})(ms|s|min|m|h|d)")
+_SIZE = re.compile(r"([1-9]\d{0,3})x([1-9]\d{0,3})")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -72,6 +73,19 @@ def between(option: str, value: float, least: float, most: float) -> float:
         problem = f"must be more than {least:g} and less than {most:g}, not {value:g}"
         raise InvalidRequest.one(option, problem)
     return value
+
+
+def size(option: str, text: str) -> tuple[int, int]:
+    """Width and height in pixels of `64x48`.
+
+    Raises:
+        InvalidRequest: naming the option.
+    """
+    found = _SIZE.fullmatch(text.strip().lower())
+    if found is None:
+        problem = f"must be WIDTHxHEIGHT in pixels, such as 64x64, not {text!r}"
+        raise InvalidRequest.one(option, problem)
+    return int(found[1]), int(found[2])
 
 
 def count(option: str, value: int, *, most: int) -> int:
