@@ -88,12 +88,20 @@ def main() -> None:
         app()
     except ArgusError as error:
         retry = "" if error.retry_after is None else f" (try again in {error.retry_after:.1f} s)"
-        _tell(f"{error}{retry}")
+        _tell(f"{_said(error)}{retry}")
         sys.exit(2 if _is_usage(error) else 1)
     except OSError as error:
         about = f"{error.filename}: " if error.filename else ""
         _tell(f"{about}{error.strerror or error}")
         sys.exit(1)
+
+
+def _said(error: ArgusError) -> str:
+    """Several fields that are wrong in a line each."""
+    if not isinstance(error, InvalidRequest) or len(error.violations) == 1:
+        return str(error)
+    told = [f"{v.field}: {v.problem}" for v in error.violations]
+    return "\n  ".join([f"{len(told)} fields are wrong", *told])
 
 
 def _tell(said: str) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from argus_core import habits
+from argus_core import checked, habits
 from argus_core.errors import InvalidRequest, Violation
 from argus_core.spec_engine import Attention, Compile, Lora, Quantization, StepCacheText
 from argus_core.spec_kubernetes import (
@@ -351,9 +351,7 @@ def parse_cluster(document: Any) -> ArgusCluster:
     try:
         cluster = ArgusCluster.model_validate(document)
     except ValidationError as error:
-        raise InvalidRequest(
-            [Violation(_path(item["loc"]), item["msg"]) for item in error.errors()]
-        ) from error
+        raise InvalidRequest(checked.violations(error, ArgusCluster)) from error
     return cluster if cluster.spec.ladder else with_ladder(cluster, _commonly_drawn(cluster.spec))
 
 
@@ -380,7 +378,7 @@ def parse_stored(document: dict[str, Any]) -> tuple[ArgusCluster, list[str]]:
         for step in above:
             part = part[step]
         del part[name]
-    return parse_cluster(known), [_path(location) for location in unknown]
+    return parse_cluster(known), [checked.path(location) for location in unknown]
 
 
 def _unknown(error: BaseException | None) -> list[tuple[int | str, ...]]:
@@ -431,13 +429,6 @@ def only_in_kubernetes(spec: ClusterSpec) -> list[str]:
     found = [f"{part}.{field}" for part, has in parts.items() for field in theirs if field in has]
     whole = [key for key in ("modelVolume", "compileVolume", "observability") if key in said]
     return found + whole
-
-
-def _path(location: Iterable[int | str]) -> str:
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return path.lstrip(".") or "document"
 
 
 def _refuse_twins(field: str, names: Iterable[str]) -> None:

@@ -76,6 +76,17 @@ def test_what_cannot_be_meant_is_usage_and_named(monkeypatch, capsys, option, va
     assert repr(value) in said
 
 
+def test_fields_of_a_document_that_are_wrong_have_a_line_each(monkeypatch, capsys, tmp_path):
+    file = tmp_path / "cluster.yaml"
+    file.write_text("{kind: ArgusCluster, apiVersion: argus.dev/v1alpha1, spec: {pool: []}}")
+    monkeypatch.setattr(sys, "argv", ["argus", "up", "-f", str(file)])
+    with pytest.raises(SystemExit):
+        main.main()
+    first, *lines = capsys.readouterr().err.splitlines()
+    assert first == f"error: {len(lines)} fields are wrong"
+    assert "  spec.pool: there is no such field; did you mean pools?" in lines
+
+
 def test_unknown_option_is_usage(monkeypatch, capsys):
     assert run(monkeypatch, capsys, "draw", "--colour", "red")[0] == 2
 

@@ -100,7 +100,7 @@ async def test_a_profile_is_heeded_and_another_one_when_it_is_there():
         ({}, "ProfileMissing", "ConfigMap measured is missing"),
         ({"other": "x"}, "ProfileMissing", "has no entry profile.json"),
         ({"profile.json": "{"}, "ProfileRefused", "must be JSON"),
-        ({"profile.json": "{}"}, "ProfileRefused", "ladder: Field required"),
+        ({"profile.json": "{}"}, "ProfileRefused", "ladder: is required"),
         (profile(devices={}), "ProfileRefused", "has no time on cpu at 48x48"),
     ],
 )

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 ROOMS = SETTINGS["importlinter"]["root_packages"]
 PURE = {
-    *("__future__", "array", "bisect", "collections", "copy", "dataclasses", "enum", "functools"),
-    *("heapq", "itertools", "math", "random", "re", "statistics", "typing"),
+    *("__future__", "array", "bisect", "collections", "copy", "dataclasses", "difflib"),
+    *("enum", "functools", "heapq", "itertools", "math", "random", "re", "statistics", "typing"),
     *("highspy", "numpy", "pydantic"),
 }
 """What the core may import: nothing that reads, waits or knows what time it is."""

@@ -10,9 +10,7 @@ from rich.console import Console
 from argus_core.errors import InvalidRequest
 from argus_rpc import keys
 
-app = typer.Typer(
-    help="Make API keys of tenants and control services.", no_args_is_help=True
-)
+app = typer.Typer(help="Make API keys of tenants and control services.", no_args_is_help=True)
 
 
 @app.command()

@@ -22,7 +22,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from argus_core.errors import InvalidRequest, Violation
+from argus_core import checked
+from argus_core.errors import InvalidRequest
 from argus_core.quality import Comparison
 from argus_core.spec import Level, MetricName
 from argus_core.spec_engine import StepCacheText
@@ -181,9 +182,7 @@ def parse_profile(document: Any) -> ArgusProfile:
     try:
         return ArgusProfile.model_validate(document)
     except ValidationError as error:
-        raise InvalidRequest(
-            [Violation(_path(item["loc"]), item["msg"]) for item in error.errors()]
-        ) from error
+        raise InvalidRequest(checked.violations(error, ArgusProfile)) from error
 
 
 def dump_profile(profile: ArgusProfile) -> dict[str, Any]:
@@ -215,10 +214,3 @@ def _problems(profile: ArgusProfile) -> Iterator[str]:
 
 def _twins(names: Iterable[str]) -> list[str]:
     return sorted(name for name, count in Counter(names).items() if count > 1)
-
-
-def _path(location: Iterable[int | str]) -> str:
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return path.lstrip(".") or "document"
