@@ -18,7 +18,9 @@ from argus_core.spec import Variant, parse_cluster
 from argus_worker import sources
 from argus_worker.components import resumable
 
-SAMPLES = sorted((Path(__file__).parents[2] / "manifests/samples").glob("*.yaml"))
+ROOT = Path(__file__).parents[2]
+SAMPLES = sorted((ROOT / "manifests/samples").glob("*.yaml"))
+SHORTEST = ROOT / "tests/corpus/valid/shortest.yaml"
 
 
 def document(family="sdxl", model="some/model", dtype="bfloat16", spec=None, **level):
@@ -45,7 +47,7 @@ def fields(spec):
 STORE = {"latentStore": {"url": "directory:/tmp/latents"}}
 
 
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*SAMPLES, SHORTEST], ids=lambda path: path.stem)
 def test_every_sample_can_be_drawn(path):
     assert not found(parse_cluster(yaml.safe_load(path.read_text())).spec)
 
