@@ -7,7 +7,9 @@ from argus_core.errors import NotBuilt
 
 def package_missing(metric: str, error: ImportError) -> NotBuilt:
     """A package is not installed, or does not fit the others."""
-    what = "pip install hpsv3" if metric == "hpsv3" else "pip install 'argus-serving[metrics]'"
+    what = (
+        "pip install hpsv3" if metric == "hpsv3" else "pip install '.[metrics]' in Argus's sources"
+    )
     return NotBuilt(f"metric {metric!r} cannot be used here ({error}); {what}, or see its docs")
 
 

@@ -62,7 +62,7 @@ def setup(service: str) -> None:
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError as error:
-        hint = "pip install 'argus-serving[tracing]'"
+        hint = "pip install '.[tracing]' in Argus's sources"
         raise NotBuilt(f"{ENDPOINTS[0]} is set, and OpenTelemetry is missing: {hint}") from error
     # What the environment says of the resource (OTEL_SERVICE_NAME) goes before our own name.
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
