@@ -91,14 +91,12 @@ def _sizes(spec: ClusterSpec, facts: Mapping[str, Facts]) -> Iterator[Violation]
     """The default size must suit every variant, as a request without one may be given any."""
     size = spec.default_size
     for name, can in facts.items():
+        least, most = can.min_side, can.max_side
+        able = f"{least} to {most} in multiples of {can.side_multiple}" if least < most else least
         sides = (("width", size.width), ("height", size.height))
         for side, pixels in sides:
-            if not can.min_side <= pixels <= can.max_side or pixels % can.side_multiple:
-                yield Violation(
-                    f"spec.defaultSize.{side}",
-                    f"{name} must have {can.min_side} to {can.max_side}"
-                    f" in multiples of {can.side_multiple}, is {pixels}",
-                )
+            if not least <= pixels <= most or pixels % can.side_multiple:
+                yield Violation(f"spec.defaultSize.{side}", f"{name} must have {able}, is {pixels}")
         if size.width * size.height > can.max_pixels:
             yield Violation("spec.defaultSize", f"{name} takes at most {can.max_pixels} pixels")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from argus_client import Tls
 from argus_console.console import Console, Routers
-from argus_core.errors import ArgusError
 from argus_rpc import lifecycle
 from argus_rpc.tls import TlsFiles
 
@@ -18,10 +17,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     if arguments.die_with_parent:
         lifecycle.die_with_parent()
-    try:
-        lifecycle.run("argus-console", lambda stop: _serve(arguments, stop))
-    except ArgusError as error:
-        raise SystemExit(str(error)) from error
+    lifecycle.run("argus-console", lambda stop: _serve(arguments, stop))
 
 
 async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:

@@ -48,7 +48,13 @@ class Body:
 
     def named(self, error: InvalidRequest) -> InvalidRequest:
         """What the service found wrong, by the names of this body's fields."""
-        return InvalidRequest([Violation(self._name(v.field), v.problem) for v in error.violations])
+        told = (Violation(self._name(v.field), self._problem(v)) for v in error.violations)
+        return InvalidRequest(list(told))
+
+    @staticmethod
+    def _problem(violation: Violation) -> str:
+        side = violation.field.removeprefix("size.")
+        return f"{side} {violation.problem}" if side != violation.field else violation.problem
 
     def _name(self, field: str) -> str:
         if field == "level" and self.by_own_name:

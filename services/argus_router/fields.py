@@ -192,7 +192,8 @@ def problem(value: Any, field: Field) -> str:
     if isinstance(value, str) and not _is_unicode(value):
         return "must be valid UTF-8"
     if "enum" in schema and value not in schema["enum"]:
-        return f"must be one of {', '.join(map(str, schema['enum']))}"
+        several = "one of " if len(schema["enum"]) > 1 else ""
+        return f"must be {several}{', '.join(map(str, schema['enum']))}"
     if "pattern" in schema and not re.search(schema["pattern"], value):
         return field.told
     return _out_of_range(value, schema)

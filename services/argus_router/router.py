@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import ssl
 import time
@@ -143,10 +144,14 @@ class Router:
             Unavailable: an address cannot be had.
         """
         port = await self._server.start()
-        host, http_port = await _listening(self._doorman, self._http, self._ssl)
-        if self._probe is not None:  # Last: who is told that the router lives may come in.
-            at, probe_port = await _listening(self._prober, self._probe, None)
-            self.probe_url = f"http://{at}:{probe_port}"
+        try:
+            host, http_port = await _listening(self._doorman, self._http, self._ssl)
+            if self._probe is not None:  # Last: who is told that the router lives may come in.
+                at, probe_port = await _listening(self._prober, self._probe, None)
+                self.probe_url = f"http://{at}:{probe_port}"
+        except Unavailable:
+            await self._server.stop(0)
+            raise
         scheme = "https" if self._ssl else "http"
         self._predictor.start()
         self.dispatcher.fleet.start()
@@ -193,7 +198,8 @@ async def _listening(
     try:
         return host, await doorman.listen(host, int(port), context)
     except OSError as error:
-        raise Unavailable(f"cannot listen on {address}: {error}") from error
+        why = os.strerror(error.errno) if error.errno else error
+        raise Unavailable(f"cannot listen on {address}: {why}") from error
 
 
 def _most_calls(spec: ClusterSpec) -> int:

@@ -67,7 +67,7 @@ class Front:
         app.add_routes(
             [
                 web.post(_DRAW, self._generate),
-                web.get("/v1/images/{id}", self._image),
+                web.get("/v1/images/{id:[\\w-]{32}}", self._image),
                 web.get("/v1/models", self._models),
                 web.get("/v1/models/{id}", self._model),
                 web.get("/openapi.json", self._openapi),

@@ -21,15 +21,16 @@ _PR_SET_PDEATHSIG = 1
 def run(name: str, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run `main` until it returns; the event given is set by SIGTERM or SIGINT.
 
-    Logs and traces are as the environment asks for; `name` is the service's among traces.
+    Logs and traces are as the environment asks for; `name` is the service's among traces. What
+    Argus raised ends the process with status 1 and a line on standard error.
     """
     try:
         logs.setup()
         tracing.setup(name)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_with_signals(main))
     except ArgusError as error:
-        raise SystemExit(str(error)) from error
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_with_signals(main))
+        raise SystemExit(f"{name}: {error}") from error
 
 
 def announce(**where: str) -> None:

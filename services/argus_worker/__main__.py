@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from argus_core.errors import ArgusError, InvalidRequest
+from argus_core.errors import InvalidRequest
 from argus_core.spec import Pool
 from argus_core.stepping import profiled
 from argus_rpc import lifecycle
@@ -20,10 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     if options.die_with_parent:
         lifecycle.die_with_parent()
-    try:
-        lifecycle.run("argus-worker", lambda stop: _serve(options, stop))
-    except ArgusError as error:
-        sys.exit(f"argus_worker: {error}")
+    lifecycle.run("argus-worker", lambda stop: _serve(options, stop))
 
 
 async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:

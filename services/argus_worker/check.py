@@ -100,12 +100,11 @@ def _texts(
 def _size(width: int, height: int, limits: Limits) -> Iterator[Violation]:
     least, most, multiple = limits.min_side, limits.max_side, limits.side_multiple
     fits = True
+    able = f"{least}" if least == most else f"{least} to {most} in multiples of {multiple}"
     for field, side in (("size.width", width), ("size.height", height)):
         if not least <= side <= most or side % multiple:
             fits = False
-            yield Violation(
-                field, f"must be {least} to {most} in multiples of {multiple}, is {side}"
-            )
+            yield Violation(field, f"must be {able}, is {side}")
     if fits and width * height > limits.max_pixels:
         yield Violation("size", f"must be at most {limits.max_pixels} pixels in all")
 

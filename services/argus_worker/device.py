@@ -8,6 +8,7 @@ import psutil
 import torch
 
 from argus_core.device_health import Cause, Condition, judge
+from argus_core.errors import NotBuilt
 from argus_protos.v1 import cluster_pb2
 from argus_worker import nvml
 
@@ -18,13 +19,15 @@ class Device:
     def __init__(
         self, name: str, *, find: Callable[[torch.device], nvml.Gpu | None] = nvml.find
     ) -> None:
-        """`find` gives what tells of the device's health, or None."""
+        """`find` gives what tells of the device's health, or None.
+
+        Raises:
+            NotBuilt: there is no such device here, or torch cannot use it.
+        """
         self.torch = torch.device(name)
+        self.name = _name(self.torch)
         self._gpu = find(self.torch)
         self.condition = Condition()
-        self.name = (
-            torch.cuda.get_device_name(self.torch) if self.torch.type == "cuda" else str(self.torch)
-        )
         self._process = psutil.Process()
         self._broken = ""
 
@@ -57,3 +60,14 @@ class Device:
             memory.device_bytes = torch.cuda.memory_allocated(self.torch)
             memory.device_total_bytes = torch.cuda.get_device_properties(self.torch).total_memory
         return memory
+
+
+def _name(device: torch.device) -> str:
+    if device.type != "cuda":
+        return str(device)
+    try:
+        return torch.cuda.get_device_name(device)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts that it has it
+        said = str(error).partition("\n")[0].partition(". ")[0]
+        hint = "a pool with gpuType cpu draws without a GPU"
+        raise NotBuilt(f"{device} cannot be used: {said}; {hint}") from error

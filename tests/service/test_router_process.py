@@ -3,6 +3,8 @@
 import asyncio
 import json
 import signal
+import socket
+import sys
 
 import aiohttp
 import grpc
@@ -174,6 +176,21 @@ async def keep_drawing(images, stop, levels):
             prompt="a large red circle", deadline=duration(SLOW), minimum_quality=0.6
         )
         levels.append((await collect(images.Generate(request)))[-1].result.decision.level)
+
+
+async def test_a_port_that_is_taken_is_told_in_a_line(tmp_path):
+    file = tmp_path / "cluster.yaml"
+    file.write_text(yaml.safe_dump(document()))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        at = f"127.0.0.1:{taken.getsockname()[1]}"
+        options = ("--cluster", str(file), "--worker", "127.0.0.1:1", "--grpc", "127.0.0.1:0")
+        router = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "argus_router", *options, "--http", at),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await asyncio.wait_for(router.communicate(), SLOW)
+    assert router.returncode == 1
+    assert said.decode() == f"argus-router: cannot listen on {at}: Address already in use\n"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import sys
 from urllib.request import urlopen
 
 import pytest
+import torch
 import yaml
 
 from argus_protos.v1 import worker_pb2_grpc
@@ -78,3 +79,13 @@ async def test_an_unknown_pool_is_refused_before_anything_is_loaded(tmp_path):
     _, errors = await asyncio.wait_for(process.communicate(), 100)
     assert process.returncode == 1
     assert b"no pool 'gpu'" in errors
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+async def test_a_gpu_that_there_is_not_is_told_in_a_line(tmp_path):
+    process = await start(tmp_path, "--pool", "cpu", "--device", "cuda:0")
+    _, errors = await asyncio.wait_for(process.communicate(), 100)
+    assert process.returncode == 1
+    (line,) = errors.decode().splitlines()
+    assert line.startswith("argus-worker: cuda:0 cannot be used: ")
+    assert line.endswith("; a pool with gpuType cpu draws without a GPU")

@@ -101,7 +101,7 @@ async def _up(cluster: LocalCluster) -> None:
         finally:
             stopping.cancel()
             showing.cancel()
-            live.update(_table(cluster))
+            live.update(_table(cluster) if hasattr(cluster, "supervisor") else "")
     if not serving.cancelled():
         serving.result()
 

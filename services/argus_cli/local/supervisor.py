@@ -69,6 +69,9 @@ class ChildView:
 class GaveUp(Unavailable):
     """A child could not be kept alive; the message names it, says why, and ends with its log."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after=None)
+
 
 class Supervisor:
     """Starts, restarts and stops children.
