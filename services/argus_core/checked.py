@@ -36,7 +36,7 @@ def path(location: Iterable[int | str]) -> str:
 
 
 def _problem(item: Mapping[str, Any], model: type[BaseModel]) -> str:
-    kind, *above = item["type"], *item["loc"]
+    kind, above = item["type"], list(item["loc"])
     if kind == "missing":
         return "is required"
     if kind == "extra_forbidden":
