@@ -30,6 +30,8 @@ torch.set_num_threads(1)
 
 TINY = Variant(name="tiny", model="builtin:shapes-tiny", family="shapes")
 CAPTION = "a large red circle"
+PATIENCE = 90.0
+"""Seconds for what takes a few when the machine has nothing else to do."""
 BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
 
 
@@ -75,7 +77,7 @@ async def running(*variants: Variant, loadout=(), find=find_family, gpu=None, **
         await host.stop(5.0)
 
 
-async def phase(stub, wanted: str, patience: float = 30.0) -> cluster_pb2.WorkerState:
+async def phase(stub, wanted: str, patience: float = PATIENCE) -> cluster_pb2.WorkerState:
     """The first state in this phase, such as `READY`, that Watch tells."""
     call = stub.Watch(worker_pb2.WatchRequest(), timeout=patience)
     async for response in call:
@@ -87,7 +89,7 @@ async def phase(stub, wanted: str, patience: float = 30.0) -> cluster_pb2.Worker
 
 async def now(stub) -> cluster_pb2.WorkerState:
     """The worker's state."""
-    call = stub.Watch(worker_pb2.WatchRequest(), timeout=10)
+    call = stub.Watch(worker_pb2.WatchRequest(), timeout=PATIENCE)
     state = (await call.read()).state
     call.cancel()
     return state
@@ -212,7 +214,7 @@ class Gate:
         with self._changed:
             self.rows.append(rows)
             self.waiting = self._allowed < 1
-            if not self._changed.wait_for(lambda: self._allowed >= 1, timeout=20):
+            if not self._changed.wait_for(lambda: self._allowed >= 1, timeout=PATIENCE):
                 raise TimeoutError("the test never let this forward pass")
             self.waiting = False
             self._allowed -= 1

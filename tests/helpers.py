@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 async def eventually(
     condition: Callable[[], object] | Callable[[], Awaitable[object]],
-    timeout: float = 10.0,
+    timeout: float = 30.0,
     interval: float = 0.01,
 ) -> object:
     """Wait until `condition` holds, and return what it returned; fail after `timeout` seconds."""

@@ -11,7 +11,7 @@ from latents_support import entry_of, open_at, some_latents
 
 async def main(url: str, count: int) -> None:
     """Put them as fast as they go, some at a time."""
-    store = open_at(url, timeout=20.0)
+    store = open_at(url)
     latents = some_latents(2, size=4096)
 
     async def put() -> str:

@@ -14,6 +14,8 @@ from control_support import PATIENCE, controlled, flooded
 from helpers import eventually
 from router_support import ScriptedPredictor, ScriptedWorker, collect, predicting, staged
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 
 async def test_a_change_is_told_with_its_reasons_and_what_came_of_it():
     async with (

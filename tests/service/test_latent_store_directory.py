@@ -13,22 +13,22 @@ import pytest
 
 from argus_latents.store import StoreFailed
 from helpers import eventually
-from latents_support import PATIENCE, PROMPT, Folder, Following, got, opened, put_one
+from latents_support import HANGS, PATIENCE, Folder, Following, got, opened, put_one
 
 
 async def test_a_directory_that_hangs_is_given_up_and_comes_back(tmp_path):
     folder = Folder(tmp_path / "latents")
-    async with opened(folder.url, timeout=PATIENCE) as store:
-        entry, latent = await put_one(store)
-        other, of_other = await put_one(store, seed=1)
+    async with opened(folder.url, timeout=PATIENCE) as store, opened(folder.url) as patient:
+        entry, latent = await put_one(patient)
+        other, of_other = await put_one(patient, seed=1)
         frame = await folder.read(entry.key)
         folder.file(entry.key).unlink()
         # Reading waits until someone writes: a disk that does not answer.
         os.mkfifo(folder.file(entry.key))
-        began = time.monotonic()
-        outcomes = await asyncio.gather(*(got(store, entry) for _ in "ab"), return_exceptions=True)
+        both = (got(store, entry) for _ in "ab")
+        async with asyncio.timeout(HANGS):
+            outcomes = await asyncio.gather(*both, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [StoreFailed] * 2
-        assert time.monotonic() - began < PROMPT
         assert await got(store, other) == of_other, "others are read meanwhile"
         release = threading.Thread(target=folder.file(entry.key).write_bytes, args=(frame,))
         release.start()
@@ -40,17 +40,16 @@ async def test_a_directory_that_hangs_is_given_up_and_comes_back(tmp_path):
 
 async def test_a_catalogue_that_another_holds_is_given_up_and_keeps_nothing(tmp_path):
     folder = Folder(tmp_path / "latents")
-    async with opened(folder.url, timeout=PATIENCE) as store:
-        await put_one(store)
+    async with opened(folder.url, timeout=PATIENCE) as store, opened(folder.url) as patient:
+        await put_one(patient)
         holder = sqlite3.connect(folder.path / "catalogue.sqlite", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
-        began = time.monotonic()
-        with pytest.raises(StoreFailed):
-            await put_one(store)
-        with pytest.raises(StoreFailed):
-            await store.lead("x", 1.0)
-        assert time.monotonic() - began < 2 * PROMPT
-        assert (await store.usage()).entries == 1, "what only reads does not wait"
+        async with asyncio.timeout(HANGS):
+            with pytest.raises(StoreFailed):
+                await put_one(store)
+            with pytest.raises(StoreFailed):
+                await store.lead("x", 1.0)
+        assert (await patient.usage()).entries == 1, "what only reads does not wait"
         holder.execute("ROLLBACK")
         holder.close()
 
@@ -60,8 +59,8 @@ async def test_a_catalogue_that_another_holds_is_given_up_and_keeps_nothing(tmp_
             return False
 
         await eventually(well)
-        await put_one(store)
-        assert (await store.usage()).entries == 2
+        await put_one(patient)
+        assert (await patient.usage()).entries == 2
 
 
 @pytest.mark.parametrize("ruin", ["head", "middle", "all", "cut", "foreign", "gone"])
@@ -74,8 +73,8 @@ async def test_a_ruined_catalogue_is_begun_anew(tmp_path, ruin):
         follower = Following(store)
         entry, latent = await put_one(store, seed=99)
         assert await got(store, entry) == latent
-        await eventually(lambda: entry.key in follower.keys)
-        assert (await store.usage()).entries == len(follower.keys)
+        entries = (await store.usage()).entries
+        await eventually(lambda: entry.key in follower.keys and len(follower.keys) == entries)
         assert await got(store, before[0]) is not None, "the latents themselves are not touched"
         await follower.end()
 
@@ -108,8 +107,8 @@ async def test_a_catalogue_begun_anew_by_one_is_noticed_by_those_who_had_it_open
         for part in folder.path.glob("catalogue.sqlite*"):
             part.unlink()
         entry, _ = await put_one(one, seed=9)
-        await eventually(lambda: follower.keys == {entry.key})
-        assert follower.complete == 2
+        # All there is, told again: what is gone comes first, and the word that this was all, last.
+        await eventually(lambda: follower.complete == 2 and follower.keys == {entry.key})
         await follower.end()
 
 

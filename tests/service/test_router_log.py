@@ -2,6 +2,8 @@
 
 import logging
 
+import pytest
+
 from router_support import (
     ScriptedPredictor,
     ScriptedWorker,
@@ -10,6 +12,8 @@ from router_support import (
     predicting,
     staged,
 )
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 async def said(caplog, router, **fields):

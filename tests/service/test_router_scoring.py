@@ -8,7 +8,6 @@ import pytest
 
 from argus_core.errors import NotFound, Unavailable
 from argus_protos.v1 import cluster_pb2
-from argus_router import predict
 from argus_router.scoring import Judged, Scoring
 from helpers import eventually
 from router_support import (
@@ -22,11 +21,7 @@ from router_support import (
     staged,
 )
 
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch):
-    """A busy machine may take long for an answer that is there in a millisecond otherwise."""
-    monkeypatch.setattr(predict, "_PATIENCE", 10.0)
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import grpc
 import pytest
 
 from argus_core.errors import InvalidRequest
-from argus_router import predict
 from argus_rpc.errors import from_rpc
 from helpers import eventually
 from router_support import (
@@ -25,10 +24,7 @@ QUALITIES = {"best": 0.95, "begun": 1.0, "good": 0.9, "quick": 0.6}
 COMPATIBLE = f"{space_of('large')};steps=20;guidance=1.0;size=32x32"
 
 
-@pytest.fixture(autouse=True)
-def patient(monkeypatch):
-    """A busy machine may take long for an answer that is there in a millisecond otherwise."""
-    monkeypatch.setattr(predict, "_PATIENCE", 10.0)
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ from router_support import (
 from support.collector import collecting
 from support.process import process
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 
