@@ -19,13 +19,14 @@ async def test_workers_follow_the_plan_and_the_router_is_told_it():
         async with flooded(stage):
             await eventually(lambda: planned(stage) == {("tiny",): 2}, PATIENCE)
             await eventually(lambda: list(first.state.loadout) == ["tiny"], PATIENCE)
-        plan = stage.router.service.plan
+            both = {"cpu-0": ("tiny",), "cpu-1": ("tiny",)}
+            await eventually(lambda: control.crew.loadouts == both, PATIENCE)
+            plan = stage.router.service.plan
+            assert second.told == []
+            assert control.crew.pinned == set()
         assert plan.forecast_rate > 0
         assert plan.solver
         assert plan.reason
-        assert second.told == []
-        assert control.crew.loadouts == {"cpu-0": ("tiny",), "cpu-1": ("tiny",)}
-        assert control.crew.pinned == set()
 
 
 async def test_a_leap_is_looked_for_often_where_workers_load_quickly():

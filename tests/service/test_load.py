@@ -173,7 +173,7 @@ async def test_a_load_that_is_ended_answers_what_it_has_sent_and_no_more():
         running = asyncio.create_task(load.run())
         await eventually(lambda: load.under_way or load.records)
         load.end()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await running
     assert [(record.number, record.code) for record in load.records] == [(0, "OK")]
 
@@ -186,9 +186,9 @@ async def test_the_load_of_tests_on_a_node_tells_a_record_of_each_prompt():
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
-        await eventually(lambda: len(drawing.calls) > 2, 30)
+        await eventually(lambda: len(drawing.calls) > 2, 90)
         process.stdin.close()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             out, _ = await process.communicate()
     records = [Record(**json.loads(line)) for line in out.splitlines()]
     assert records

@@ -88,7 +88,7 @@ class Serving:
 
     async def predict(self, prompt, **fields):
         request = predictor_pb2.PredictRequest(prompt=prompt, scope="t", **fields)
-        return await self.stub.Predict(request, timeout=10)
+        return await self.stub.Predict(request, timeout=60)
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ async def test_heads_are_swapped_back_and_forth_and_no_prompt_fails(serve, train
         for turn in range(20):
             wanted = versions[1 - turn % 2]
             response = await serving.stub.Reload(
-                predictor_pb2.ReloadRequest(model_version=wanted), timeout=10
+                predictor_pb2.ReloadRequest(model_version=wanted), timeout=60
             )
             assert response.model_version == wanted
         done.set()
@@ -153,7 +153,7 @@ async def test_head_in_use_outlives_a_restart(serve, trained, tmp_path):
     folder, versions = trained
     first = await serve(cluster(tmp_path, folder / "one"), state=tmp_path / "state")
     first.host.predictor.versions.copy(folder / "other")
-    await first.stub.Reload(predictor_pb2.ReloadRequest(model_version=versions[1]), timeout=10)
+    await first.stub.Reload(predictor_pb2.ReloadRequest(model_version=versions[1]), timeout=60)
     again = await serve(cluster(tmp_path, folder / "one"), state=tmp_path / "state")
     assert (await again.predict("x")).model_version == versions[1]
 
@@ -170,7 +170,7 @@ async def test_corrupt_and_unknown_heads_are_refused_and_the_present_one_stays(
     (spoilt / "head.safetensors").write_bytes(data)
     for wanted, kind in ((versions[1], InvalidRequest), ("none-such", NotFound)):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await serving.stub.Reload(predictor_pb2.ReloadRequest(model_version=wanted), timeout=10)
+            await serving.stub.Reload(predictor_pb2.ReloadRequest(model_version=wanted), timeout=60)
         assert isinstance(from_rpc(caught.value), kind)
     assert (await serving.predict("x")).model_version == versions[0]
 
@@ -192,7 +192,7 @@ async def test_labels_that_show_drift_correct_what_is_predicted(serve, trained, 
             )
             for quality in measured
         ]  # fmt: skip
-        await serving.stub.AddLabels(predictor_pb2.AddLabelsRequest(labels=labels), timeout=30)
+        await serving.stub.AddLabels(predictor_pb2.AddLabelsRequest(labels=labels), timeout=60)
         told = by_level(await serving.predict(prompt))["cheap"].quality
         assert told == pytest.approx(before - 0.3, abs=0.05)
     after = told
@@ -220,13 +220,13 @@ async def test_kept_latent_is_found_by_its_own_scope_and_compatibility_alone(
             by_level(response)["begun"] if by_level(response)["begun"].HasField("start") else None
         )
 
-    begun = await eventually(found, timeout=20)
+    begun = await eventually(found)
     assert (begun.start.key, begun.start.step) == (entry.key, 4)
     assert begun.start.similarity > 0.999
     others = await serving.predict(prompt, compatibility={"begun": FITS.replace("48x48", "64x64")})
     assert not by_level(others)["begun"].HasField("start")
     request = predictor_pb2.PredictRequest(prompt=prompt, scope="u", compatibility=EVERY)
-    foreign = await serving.stub.Predict(request, timeout=10)
+    foreign = await serving.stub.Predict(request, timeout=60)
     assert not by_level(foreign)["begun"].HasField("start")
     await store.close()
 

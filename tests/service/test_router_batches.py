@@ -54,9 +54,14 @@ async def test_slots_are_filled_as_far_as_that_gains(batches, at_once):
     async with served(document(batches)) as (router, worker, images):
         calls = [images.Generate(images_pb2.GenerateRequest(prompt="a red circle"))
                  for _ in range(4)]  # fmt: skip
-        await eventually(lambda: len(router.dispatcher.queues) == 4 - at_once)
-        # All of them get on, as they share each forward.
-        await eventually(lambda: all(job.step for job in worker.running))
+
+        def under_way():
+            """All four are there, and those that are drawn get on, as they share each forward."""
+            running = worker.running
+            there = len(router.dispatcher.queues) + len(running) == 4
+            return there and running and all(job.step for job in running)
+
+        await eventually(under_way)
         assert len(worker.running) == at_once
         for call in calls:
             call.cancel()

@@ -129,16 +129,21 @@ async def refuses_a_size_it_cannot_draw(images):
     assert "size.width" in caught.value.details()
 
 
+FAR = 20
+"""Steps, of a thousand, after which an image that is begun again is seen to go back."""
+
+
 async def begun(call):
-    """Wait until an image's first step is done."""
+    """Wait until so many steps of an image are done."""
     while (event := await call.read()) is not grpc.aio.EOF:
-        if event.HasField("progress"):
+        if event.progress.step >= FAR:
             return
+    raise AssertionError("the image has ended")
 
 
 async def begins_again(call):
     """Wait until the steps go back, as they do where another worker begins; then hang up."""
-    last = 0
+    last = FAR
     while (event := await call.read()) is not grpc.aio.EOF:
         if event.progress.step < last:
             call.cancel()

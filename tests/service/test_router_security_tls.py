@@ -29,7 +29,7 @@ async def speaks_grpc(client, address):
     async with client.channel(address) as channel:
         images, _ = stubs(channel)
         try:
-            await images.DescribeCluster(images_pb2.DescribeClusterRequest(), timeout=3)
+            await images.DescribeCluster(images_pb2.DescribeClusterRequest(), timeout=30)
         except grpc.aio.AioRpcError as error:
             return error.code() not in NO_CONNECTION
         return True
@@ -80,7 +80,7 @@ async def test_nobody_comes_in_without_tls_nor_trusts_another_authority(tmp_path
         async with grpc.aio.insecure_channel(address) as channel:
             with pytest.raises(grpc.aio.AioRpcError):
                 await stubs(channel)[0].DescribeCluster(
-                    images_pb2.DescribeClusterRequest(), timeout=3
+                    images_pb2.DescribeClusterRequest(), timeout=30
                 )
         plain = url.replace("https", "http")
         async with aiohttp.ClientSession() as session:

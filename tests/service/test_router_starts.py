@@ -240,19 +240,21 @@ async def test_starts_close_when_the_store_fails_and_open_when_it_is_back(
 
 async def test_worker_of_another_latent_space_is_not_given_the_start(worker, predictor):
     other = ScriptedWorker("w1", "large")
-    other.automatic = True
+    worker.automatic = False
     other.state.latent_spaces["large"] = "another"
     async with At(worker, predictor) as stage:
         await other.start()
         stage.roster.put_nowait(frozenset({worker.address, other.address}))
         await stage.knows(worker, other)
-        for _ in range(3):
-            # All at once, so that either worker draws some.
-            for call in [stage.draw() for _ in range(4)]:
+        for number in range(3):
+            # Both at once, so that either worker draws one.
+            calls = [stage.draw() for _ in range(2)]
+            for mine in (worker, other):
+                await eventually(lambda mine=mine, number=number: len(mine.calls) > number)
+                mine.calls[-1].finish()
+            for call in calls:
                 await collect(call)
         await other.die()
-    assert worker.calls
-    assert other.calls
     begun = [(w, c.request.start) for w in (worker, other) for c in w.calls if c.request.start.key]
     assert begun
     for mine, start in begun:

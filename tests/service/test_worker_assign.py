@@ -13,11 +13,17 @@ from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_rpc.convert import seconds
 from argus_rpc.errors import from_rpc
 from argus_shapes import weights_path
-from engine_support import TINY, ask, begun, collect, gated, now, phase, running
+from engine_support import PATIENCE, TINY, ask, begun, collect, gated, now, phase, running
 from helpers import eventually
 
 OTHER = Variant(name="other", model="builtin:shapes-tiny", family="shapes", dtype="bfloat16")
 """Of another dtype: what is alike would be shared, and not read again."""
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """A worker that says nothing again for no reason, however long its changes take."""
+    monkeypatch.setattr("argus_worker.worker.HEARTBEAT", 600.0)
 
 
 def assign(*loadout):
@@ -49,10 +55,11 @@ async def test_a_new_worker_waits_for_its_first_assignment():
         assert error.retry_after > 0
 
 
+@pytest.mark.usefixtures("silent")
 async def test_assigning_tells_every_phase_and_ends_ready():
     async with running(TINY, OTHER, loadout=["tiny"]) as (_, stub, channel):
         await phase(stub, "READY")
-        watch = stub.Watch(worker_pb2.WatchRequest(), timeout=30)
+        watch = stub.Watch(worker_pb2.WatchRequest(), timeout=PATIENCE)
         first = (await watch.read()).state
         assert list(first.loadout) == list(first.assigned) == ["tiny"]
         answer = await stub.Assign(assign("other", "tiny"))
@@ -211,9 +218,10 @@ async def test_a_corrupt_variant_in_a_switch_fails_and_the_old_loadout_mends(tmp
         assert list(state.loadout) == ["tiny"]
 
 
+@pytest.mark.usefixtures("silent")
 async def test_several_watchers_hear_the_same_changes():
     async with running(TINY) as (_, stub, _channel):
-        watches = [stub.Watch(worker_pb2.WatchRequest(), timeout=30) for _ in range(3)]
+        watches = [stub.Watch(worker_pb2.WatchRequest(), timeout=PATIENCE) for _ in range(3)]
         for watch in watches:
             assert (await watch.read()).state.phase == cluster_pb2.WORKER_PHASE_STARTING
         await stub.Assign(assign("tiny"))
@@ -225,7 +233,7 @@ async def test_several_watchers_hear_the_same_changes():
 async def test_watch_repeats_itself_when_nothing_changes(monkeypatch):
     monkeypatch.setattr("argus_worker.worker.HEARTBEAT", 0.05)
     async with running(TINY) as (_, stub, _channel):
-        watch = stub.Watch(worker_pb2.WatchRequest(), timeout=10)
+        watch = stub.Watch(worker_pb2.WatchRequest(), timeout=PATIENCE)
         times = [(await watch.read()).state.reported_at.ToNanoseconds() for _ in range(3)]
         assert times == sorted(set(times))
 

@@ -12,7 +12,7 @@ from argus_core.spec import Variant
 from argus_rpc.convert import duration
 from argus_rpc.errors import from_rpc
 from argus_worker.host import HALTED, run
-from engine_support import TINY, ask, begun, collect, gated, now, phase, running
+from engine_support import PATIENCE, TINY, ask, begun, collect, gated, now, phase, running
 from helpers import eventually
 
 OTHER = Variant(name="other", model="builtin:shapes-tiny", family="shapes", dtype="bfloat16")
@@ -132,7 +132,7 @@ async def test_a_halted_step_is_told_and_ends_the_process():
         error = await fails(stub.Execute(ask(steps=3)))
         assert isinstance(error, Unavailable)
         assert "a step has taken" in (await watch).reason
-        await asyncio.wait_for(ends, 10)
+        await asyncio.wait_for(ends, PATIENCE)
         assert status == [HALTED]
         with contextlib.suppress(grpc.aio.AioRpcError):
             answer = await health_pb2_grpc.HealthStub(channel).Check(

@@ -170,9 +170,14 @@ async def test_a_cancelled_stream_ends_work_at_the_next_step_and_leaves_nothing(
             return (await now(stub)).in_flight == 0
 
         await eventually(idle)
-        gc.collect()
         assert gate.passed == 4
-        assert sample() is None
+
+        def forgotten():
+            gc.collect()
+            return sample() is None
+
+        # The engine's thread may be on its way out of the step that it was.
+        await eventually(forgotten)
         assert (await collect(stub.Execute(ask())))[-1].HasField("result")
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from argus_protos.v1 import worker_pb2
 from argus_worker.families.shapes import ShapesFamily
-from engine_support import TINY, ask, begun, collect, now, phase, running
+from engine_support import PATIENCE, TINY, ask, begun, collect, now, phase, running
 from helpers import eventually
 
 
@@ -26,7 +26,7 @@ class Slow(ShapesFamily):
 
     def decode(self, latent):
         self.events.append("decode")
-        assert self.go_on.wait(20)
+        assert self.go_on.wait(PATIENCE)
         if self.fails:
             raise RuntimeError("no picture")
         self.events.append("decoded")
@@ -136,7 +136,7 @@ async def test_what_is_decoded_is_sent_before_a_worker_ends(slow):
         await phase(stub, "READY")
         stream = stub.Execute(ask())
         await last_step(stream)
-        ending = asyncio.ensure_future(host.stop(10.0))
+        ending = asyncio.ensure_future(host.stop(PATIENCE))
         await eventually(lambda: host.worker.phase == "stopping")
         slow.go_on.set()
         assert (await collect(stream))[-1].HasField("result")

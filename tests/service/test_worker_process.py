@@ -10,9 +10,10 @@ import pytest
 import torch
 import yaml
 
-from argus_protos.v1 import worker_pb2_grpc
+from argus_protos.v1 import cluster_pb2, worker_pb2, worker_pb2_grpc
 from argus_rpc.channel import open_channel
 from engine_support import ask, begun, collect, now, phase
+from helpers import eventually
 
 CLUSTER = {
     "apiVersion": "argus.dev/v1alpha1",
@@ -57,16 +58,29 @@ async def test_a_worker_process_announces_itself_draws_and_drains(tmp_path):
             stub = worker_pb2_grpc.WorkerServiceStub(channel)
             state = await phase(stub, "READY", patience=120)
             assert (state.worker, state.pool, state.slots) == ("w7", "cpu", 3)
-            call = await begun(stub.Execute(ask(steps=200)))
+            # Longer than is looked for here, and called off then.
+            call = await begun(stub.Execute(ask(steps=1000, preview_every_steps=1)))
             assert (await now(stub)).in_flight == 1
             told = await asyncio.to_thread(scraped, said["metrics"])
+            call.cancel()
             assert told["argus_worker_in_flight"] == 1
             assert told['argus_worker_phase{phase="ready"}'] == 1
             assert told["argus_worker_model_load_duration_seconds_count"] == 1
+
+            async def idle():
+                return (await now(stub)).in_flight == 0
+
+            await eventually(idle)
+            watch = stub.Watch(worker_pb2.WatchRequest())
+            await watch.read()
+            call = await begun(stub.Execute(ask(steps=200)))
             process.send_signal(signal.SIGTERM)
-            await phase(stub, "STOPPING")
+            stopping = cluster_pb2.WORKER_PHASE_STOPPING
+            async with asyncio.timeout(60):
+                while (await watch.read()).state.phase != stopping:
+                    pass
             assert (await collect(call))[-1].HasField("result"), "what runs is finished"
-        assert await asyncio.wait_for(process.wait(), 30) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
         assert await process.stdout.read() == b"", "one line of JSON and no more"
     finally:
         if process.returncode is None:

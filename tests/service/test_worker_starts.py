@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 
 import grpc
 import numpy as np
@@ -14,10 +15,12 @@ import torch
 
 from argus_core.errors import InvalidRequest, NotFound
 from argus_core.spec import LatentStore
+from argus_latents import open_store
 from argus_latents.misses import Reason
 from argus_protos.v1 import worker_pb2
 from argus_rpc.convert import duration, seconds
 from argus_rpc.errors import from_rpc
+from argus_worker import host as hosts
 from argus_worker import shelf as shelves
 from argus_worker.latents import pack
 from engine_support import TINY, ask, collect, gated, phase, running
@@ -26,6 +29,13 @@ from latents_support import Folder, Following, entry_of, opened, redis_server
 
 EMBEDDING = (np.ones(16) / 4).astype("<f2").tobytes()
 SCOPE = "tenant-a"
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """A busy machine may take long for what takes a store a millisecond otherwise."""
+    monkeypatch.setattr(hosts, "open_store", partial(open_store, timeout=30.0))
+    monkeypatch.setattr(shelves, "LONGEST_FETCH", 30.0)
 
 
 @asynccontextmanager
@@ -81,9 +91,10 @@ async def test_a_start_by_key_draws_the_image_that_its_latent_came_from(url):
         await kept(host)
         follower = Following(other)
         for latent in whole.captured:
+            began = time.monotonic()
             result = await drawn(stub, starting(latent))
             assert result.image.data == whole.image.data
-            assert 0 < seconds(result.fetch) < 1
+            assert 0 < seconds(result.fetch) < time.monotonic() - began
         await eventually(lambda: [use.step for use in follower.used] == [2, 4])
         assert host.shelf.tally.counts()["fetched"] == 2
         await follower.end()
@@ -180,11 +191,9 @@ async def test_a_store_that_hangs_costs_a_tenth_of_the_time_and_no_image(tmp_pat
         os.mkfifo(folder.file(latent.key))
         with caplog.at_level(logging.INFO, logger="argus_worker.tally"):
             for _ in range(2):
-                began = time.monotonic()
                 error, told = await refusal(stub, starting(latent, deadline=duration(4.0)))
-                assert isinstance(error, NotFound)
+                assert isinstance(error, NotFound), "while there is time to draw without"
                 assert told == []
-                assert time.monotonic() - began < 2.0
             assert host.shelf.tally.lost
             # Whoever waits for the pipe reads what is there, so that its thread ends.
             await asyncio.to_thread(folder.file(latent.key).write_bytes, frame)
@@ -203,12 +212,11 @@ async def test_captures_that_cannot_be_kept_are_dropped_and_delay_no_image(tmp_p
         await kept(host)
         holder = sqlite3.connect(folder.path / "catalogue.sqlite", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
-        began = time.monotonic()
         results = [await drawn(stub, keeping(2, seed=seed)) for seed in range(6)]
-        assert time.monotonic() - began < 5.0
         assert all(result.HasField("image") for result in results)
+        assert host.shelf._waiting == 2, "no image has waited for what waits to be kept"
         counts = host.shelf.tally.counts()
-        assert counts["dropped"] >= 1
+        assert counts["dropped"] == 4
         assert sum(not result.captured for result in results) == counts["dropped"]
         holder.execute("ROLLBACK")
         holder.close()
@@ -240,7 +248,7 @@ async def test_redis_that_is_gone_costs_latents_and_no_image(tmp_path):
         error, _ = await refusal(stub, starting(latent))
         assert isinstance(error, NotFound)
         assert (await drawn(stub, keeping(2))).HasField("image")
-        await eventually(lambda: host.shelf.tally.counts()["failed"] == 2)
+        await eventually(lambda: host.shelf.tally.counts().get("failed") == 2)
         await server.start()
         error, _ = await refusal(stub, starting(latent))
         assert isinstance(error, NotFound), "it kept nothing"

@@ -173,7 +173,7 @@ async def test_children_die_with_a_killed_supervisor(tmp_path):
     assert exists(child)
     process.kill()
     await process.wait()
-    await eventually(lambda: not exists(child), timeout=10)
+    await eventually(lambda: not exists(child))
 
 
 def test_exit_is_told_in_words():

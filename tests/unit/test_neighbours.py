@@ -156,23 +156,23 @@ def test_group_that_grows_large_finds_the_same():
 
 
 def test_whoever_waits_gets_a_turn_though_another_works_without_a_pause():
-    turns, done, rounds = Turns(), threading.Event(), []
+    turns, begun, done = Turns(), threading.Event(), threading.Event()
 
     def work():
         while not done.is_set():
             with turns:
-                rounds.append(1)
+                begun.set()
 
     worker = threading.Thread(target=work)
     worker.start()
     try:
+        assert begun.wait(30)
         for _ in range(100):
             with turns:
                 pass
     finally:
         done.set()
         worker.join()
-    assert rounds
 
 
 def test_finding_while_entries_come_and_go_finds_only_what_may_be_found():
