@@ -26,9 +26,9 @@ from typing import Any
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from argus_cli.local.ports import free_port
 from argus_operator.gateway import Conflict, Gateway
 from argus_operator.kinds import CLUSTER, POD, STATEFUL_SET, Kind
-from support.ports import free_port
 
 _METRICS, _HEALTH = free_port(), free_port()
 _AT_ONCE = 16

@@ -15,7 +15,7 @@ from typing import Any, cast
 import aiohttp
 import yaml
 
-from support.ports import free_port
+from argus_cli.local.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 _BIN = Path(os.environ.get("ARGUS_CLUSTER_CACHE", ROOT / ".cache" / "cluster")) / "bin"

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
+from argus_cli.local.ports import free_port
 from argus_rpc.meanwhile import call_off
-from support.ports import free_port
 
 PROGRAM = "redis-server"
 MISSING = f"there is no {PROGRAM} (Debian: apt-get install redis-server)"

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from argus_cli.local.ports import free_port
 from argus_client import AsyncClient, Order
 from argus_client.retry import Retry
 from argus_operator.gateway import Gateway
@@ -18,7 +19,6 @@ from argus_rpc.meanwhile import under_way
 from cluster.kubelet import Kubelet, running_kubelet
 from cluster.kubernetes import Kubernetes
 from helpers import eventually
-from support.ports import free_port
 
 PATIENCE = 60.0
 

@@ -66,7 +66,7 @@ async def keyed(tmp_path):
 
 
 async def events_of(answer, *, most=100):
-    """The next of a stream, until it ends or there are so many; what came already stays for later."""
+    """The next of a stream, until it ends or there are so many; what came besides stays there."""
     events = []
     while len(events) < most and (frame := await answer.content.readuntil(b"\n\n")):
         kind, data = frame.decode().split("\ndata: ", 1)

@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 from argus_cli.local import command, runtime, targets
 from argus_cli.local.guarded import guarded
 from argus_cli.local.places import anchored, state_folder
+from argus_cli.local.ports import free_port
 from argus_cli.local.restart import RestartPolicy
 from argus_cli.local.supervisor import ChildSpec, ChildState, ChildView, Supervisor
 from argus_client import AsyncClient
@@ -219,7 +220,7 @@ class LocalCluster:
     def _predictor(self) -> str:
         """Where the predictor listens: chosen here, as the router must know beforehand."""
         if not hasattr(self, "_predictor_address"):
-            self._predictor_address = f"127.0.0.1:{_free_port()}"
+            self._predictor_address = f"127.0.0.1:{free_port()}"
         return self._predictor_address
 
     def _changed(self, view: ChildView) -> None:
@@ -310,12 +311,3 @@ class LocalCluster:
                 raise ArgusError(f"worker {worker.worker} cannot serve: {worker.reason}")
         ready = {w.worker for w in cluster.workers if w.phase == cluster_pb2.WORKER_PHASE_READY}
         return ready >= self.workers.keys()
-
-
-def _free_port() -> int:
-    import socket  # noqa: PLC0415 - only here
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
