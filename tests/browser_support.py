@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 AXE = Path(__file__).with_name("vendor") / "axe.min.js"
-PATIENCE = 20_000
+PATIENCE = 60_000
 """Milliseconds for whatever a page shall show."""
 
 

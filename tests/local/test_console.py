@@ -10,7 +10,7 @@ from argus_cli.local.supervisor import ChildState
 from argus_client.workers import assign_and_wait
 from browser_support import browsing, page_of, violations
 from helpers import eventually
-from local_support import cluster_document, running_cluster
+from local_support import START, cluster_document, running_cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.asyncio(loop_scope="module")]
 PROMPT = "two large red circles left of a blue square"
@@ -102,7 +102,7 @@ async def test_the_page_says_that_the_router_is_away_and_recovers_by_itself(look
         os.kill(view.pid, signal.SIGKILL)
         await page.locator("[data-test=link].reconnecting").wait_for()
         await page.get_by_text("No router answers").wait_for()
-        await eventually(lambda: view.state == ChildState.UP and view.restarts == 1, timeout=60)
+        await eventually(lambda: view.state == ChildState.UP and view.restarts == 1, timeout=START)
         await live(page)
         await page.locator(".worker", has_text="idle").nth(1).wait_for()
         await draw(page)

@@ -42,7 +42,7 @@ async def test_workers_move_with_the_load_and_losses_and_hands_are_respected(tmp
             counts = {tuple(a.loadout): a.workers for a in plan.allocations}
             return plan.forecast_rate and counts.get((variant,), 0) == workers
 
-        assert holds("first") == {"cpu-0", "cpu-2"}
+        await eventually(lambda: holds("first") == {"cpu-0", "cpu-2"}, timeout=PATIENCE)
         async with drawing(cluster.router["grpc"]):
             # All that come are more than even the cheaper variant carries: all shall hold it.
             await eventually(lambda: len(holds("second")) == 3, timeout=PATIENCE)
@@ -56,13 +56,14 @@ async def test_workers_move_with_the_load_and_losses_and_hands_are_respected(tmp
             await assign_and_wait(cluster.addresses["cpu-1"], ["first"])
             await eventually(lambda: planned("first", 1), timeout=PATIENCE)
             assert cluster.control.crew.pinned == {"cpu-1"}
-            assert holds("first") == {"cpu-1"}
+            await eventually(lambda: holds("first") == {"cpu-1"}, timeout=PATIENCE)
 
         # Without any load every variant keeps a worker, and the one assigned by hand is enough.
         await assign_and_wait(cluster.addresses["cpu-1"], ["second"])
         await eventually(lambda: planned("first", 1), timeout=PATIENCE)
-        await eventually(lambda: len(holds("first")) == 1, timeout=PATIENCE)
-        assert "cpu-1" in holds("second")
+        await eventually(
+            lambda: len(holds("first")) == 1 and "cpu-1" in holds("second"), timeout=PATIENCE
+        )
         # A level that nobody held a moment ago can be had.
         (image,) = await client.draw(
             Order(prompt="a small blue square", level="first-8", deadline=PATIENCE)

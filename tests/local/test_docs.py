@@ -46,7 +46,7 @@ def environment(tmp_path_factory):
         yield env | addresses(up, runtime)
     finally:
         up.send_signal(signal.SIGINT)
-        up.wait(60)
+        up.wait(EXAMPLE)
         assert up.returncode == 0, (runtime / "up.log").read_text()
 
 

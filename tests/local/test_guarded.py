@@ -7,7 +7,7 @@ from argus_client import AsyncClient, Order, Retry
 from argus_core.errors import ArgusError
 from argus_rpc.keys import line, new_key
 from helpers import eventually
-from local_support import cluster_document, running_cluster
+from local_support import START, cluster_document, running_cluster
 from security_support import Authority
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -34,7 +34,7 @@ async def test_control_loop_and_console_come_in_and_nobody_without_a_key(tmp_pat
             with pytest.raises(ArgusError, match="API key"):
                 await client.describe()
         # The router has taken the loop's plan, and the console hears of both.
-        await eventually(lambda: cluster.control.lines["router"].told, 30, 0.1)
+        await eventually(lambda: cluster.control.lines["router"].told, START, 0.1)
 
         async def shown():
             async with (
@@ -43,4 +43,4 @@ async def test_control_loop_and_console_come_in_and_nobody_without_a_key(tmp_pat
             ):
                 return answer.status == 200
 
-        await eventually(shown, 30, 0.2)
+        await eventually(shown, START, 0.2)

@@ -14,7 +14,7 @@ from argus_client.retry import Retry
 from argus_client.workers import assign_and_wait
 from argus_core.errors import Unavailable
 from helpers import eventually
-from local_support import cluster_document, running_cluster
+from local_support import START, cluster_document, running_cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 SWITCHES = Path(__file__).parents[2] / "bench" / "switches.py"
@@ -41,18 +41,17 @@ async def test_request_outlives_the_worker_that_was_killed_drawing_it(tmp_path):
                 assert image.attempts == 2
                 assert image.image().size == (48, 48)
             assert time.monotonic() - sent < deadline
-        await eventually(lambda: view.state == ChildState.UP, timeout=60)
-        assert view.restarts == 1
+        await eventually(lambda: view.restarts == 1 and view.state == ChildState.UP, timeout=START)
         assert view.pid != victim
 
 
 async def test_killed_worker_comes_back_with_what_it_was_assigned(tmp_path):
     async with running_cluster(tmp_path, cluster_document("assigned")) as cluster:
         await assign_and_wait(cluster.addresses["cpu-0"], ["second"])
-        await eventually(lambda: cluster.workers["cpu-0"] == ("second",), timeout=30)
+        await eventually(lambda: cluster.workers["cpu-0"] == ("second",), timeout=START)
         view = cluster.supervisor.views["cpu-0"]
         os.kill(view.pid, signal.SIGKILL)
-        await eventually(lambda: view.restarts == 1 and view.state == ChildState.UP, timeout=60)
+        await eventually(lambda: view.restarts == 1 and view.state == ChildState.UP, timeout=START)
         async with AsyncClient(cluster.router["grpc"]) as client:
 
             async def described():
@@ -61,21 +60,21 @@ async def test_killed_worker_comes_back_with_what_it_was_assigned(tmp_path):
                 planned = [(list(a.loadout), a.workers) for a in told.plan.allocations]
                 return held.get("cpu-0") == ["second"] and planned == [(["second"], 2)]
 
-            await eventually(described, timeout=60)
+            await eventually(described, timeout=START)
 
 
 async def test_killed_router_comes_back_at_its_address_with_its_plan(tmp_path):
     async with running_cluster(tmp_path, cluster_document("router", workers=1)) as cluster:
         address, view = cluster.router["grpc"], cluster.supervisor.views["router"]
         os.kill(view.pid, signal.SIGKILL)
-        await eventually(lambda: view.restarts == 1 and view.state == ChildState.UP, timeout=60)
+        await eventually(lambda: view.restarts == 1 and view.state == ChildState.UP, timeout=START)
         assert cluster.router["grpc"] == address
         async with AsyncClient(address) as client:
 
             async def planned():
                 return (await client.describe()).plan.id
 
-            await eventually(planned, timeout=30)
+            await eventually(planned, timeout=START)
             assert await client.draw(Order(prompt="a large red circle", deadline=60))
 
 

@@ -14,7 +14,7 @@ from argus_client.patience import nothing
 from argus_client.retry import Retry
 from argus_core.errors import ArgusError, InvalidRequest
 from helpers import eventually
-from local_support import cluster_document, running_cluster
+from local_support import START, cluster_document, running_cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 PROMPT = "two large red circles left of a blue square"
@@ -57,7 +57,7 @@ async def begun(client, told=nothing):
                 raise
         return found
 
-    await eventually(drawn, timeout=60)
+    await eventually(drawn, timeout=START)
     return found[0]
 
 
@@ -127,6 +127,6 @@ async def test_predictor_killed_under_load_loses_no_request(tmp_path):
         loading = asyncio.create_task(load(client, 120))
         os.kill(view.pid, signal.SIGKILL)
         assert await loading == {"drawn": 120}
-        await eventually(lambda: view.restarts == 1 and view.state == ChildState.UP, timeout=60)
+        await eventually(lambda: view.restarts == 1 and view.state == ChildState.UP, timeout=START)
         await client.draw(Order(prompt=PROMPT, level="full", deadline=60))
         await begun(client)
