@@ -20,7 +20,8 @@ from cluster.kubelet import Kubelet, running_kubelet
 from cluster.kubernetes import Kubernetes
 from helpers import eventually
 
-PATIENCE = 60.0
+PATIENCE = 90.0
+"""Seconds for what takes a few when the machine has nothing else to do."""
 
 
 class Operator:
@@ -72,7 +73,7 @@ class Operator:
         """Tell it to end; returns its exit status."""
         with suppress(ProcessLookupError):
             self._process.terminate()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             return await self._process.wait()
 
 
