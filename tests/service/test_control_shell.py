@@ -72,7 +72,8 @@ async def test_who_refuses_is_told_again_and_the_failure_is_logged_once(caplog):
 
 
 async def test_who_waits_for_its_turn_is_told_once_what_it_will_hold():
-    async with controlled(Mode.AUTOMATIC) as (stage, control, (first, second)):
+    # No plan is made meanwhile, which would say otherwise.
+    async with controlled(Mode.AUTOMATIC, interval=600.0) as (_, control, (first, second)):
         await eventually(lambda: len(control.crew.states) == 2, PATIENCE)
         first.ready.clear()
         control._wanted = {"cpu-0": ("tiny",), "cpu-1": ("large",)}
