@@ -56,7 +56,7 @@ async def test_head_that_does_not_come_is_not_waited_for(served, sent):
     _, _, _, url = served
     reader, writer = await connect(url)
     writer.write(sent)
-    assert await asyncio.wait_for(reader.read(), 10) == b""
+    assert await asyncio.wait_for(reader.read(), 30) == b""
     writer.close()
 
 
@@ -79,7 +79,7 @@ async def test_body_that_does_not_come_is_refused(served):
     _, _, _, url = served
     reader, writer = await connect(url)
     writer.write(post(b'{"prompt": "a red circle"}')[:-5])
-    answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
     assert answer.startswith(b"HTTP/1.1 400 ")
     writer.close()
 
@@ -165,7 +165,8 @@ async def crowded():
     """A router that has two connections to each front, and lets a third wait for nothing."""
     worker = ScriptedWorker("w0", "large")
     cluster = cluster_of(router={"maxConnections": 2})
-    more = {"limits": BRIEF, "cluster": cluster, "probe": "127.0.0.1:0"}
+    # None of them is cut off for its silence before all have come.
+    more = {"cluster": cluster, "probe": "127.0.0.1:0"}
     async with guarded(worker, **more) as (router, address, url):
         await eventually(lambda: router.service.ready)
         yield address, url, router.probe_url
@@ -175,7 +176,7 @@ async def describe(address):
     options = [("grpc.use_local_subchannel_pool", 1)]
     async with grpc.aio.insecure_channel(address, options=options) as channel:
         await stubs(channel)[0].DescribeCluster(
-            images_pb2.DescribeClusterRequest(), timeout=5, wait_for_ready=True
+            images_pb2.DescribeClusterRequest(), timeout=30, wait_for_ready=True
         )
         return True
 
@@ -187,7 +188,7 @@ async def test_connections_beyond_the_bound_are_closed_over_grpc(crowded):
     for _ in range(3):
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(preface)
-        open_.append((await asyncio.wait_for(reader.read(9), 10), writer))
+        open_.append((await asyncio.wait_for(reader.read(9), 30), writer))
     assert [bool(heard) for heard, _ in open_] == [True, True, False]
     for _, writer in open_:
         writer.close()
@@ -198,7 +199,7 @@ async def test_connections_beyond_the_bound_are_closed_over_http(crowded):
     _, url, probe = crowded
     held = [await connect(url) for _ in range(2)]
     reader, writer = await connect(url)
-    told = await asyncio.wait_for(reader.read(), 10)
+    told = await asyncio.wait_for(reader.read(), 30)
     assert told.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nRetry-After: " in told
     # Whoever runs the router is told that it lives, or would end it.
@@ -223,7 +224,7 @@ async def test_client_that_is_half_closed_still_gets_its_answer(served):
     reader, writer = await connect(url)
     writer.write(post(b'{"prompt": "x"}'))
     writer.write_eof()
-    answer = await asyncio.wait_for(reader.read(), 10)
+    answer = await asyncio.wait_for(reader.read(), 30)
     assert not answer or answer.startswith(b"HTTP/1.1 200 ")
     await eventually(lambda: all(call.cancelled for call in worker.calls) or answer)
     writer.close()

@@ -306,7 +306,7 @@ async def test_closing_the_events_cancels_the_request():
         events = client.generate(ORDER)
         await anext(events)
         await events.aclose()
-        await asyncio.wait_for(peer.cancelled.wait(), 10)
+        await asyncio.wait_for(peer.cancelled.wait(), 30)
 
 
 async def test_nobody_listening_is_unavailable():

@@ -126,7 +126,7 @@ async def test_stop_while_a_child_waits_or_starts_ends_it(tmp_path):
     supervisor.start(spec(tmp_path, "raise SystemExit(1)", name="waiting"))
     await eventually(lambda: supervisor.views["waiting"].state == ChildState.WAITING, timeout=20)
     supervisor.start(spec(tmp_path, name="starting"))
-    await asyncio.wait_for(supervisor.stop(), 20)
+    await asyncio.wait_for(supervisor.stop(), 40)
     assert {view.state for view in supervisor.views.values()} == {ChildState.STOPPED}
 
 

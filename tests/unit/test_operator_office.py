@@ -34,7 +34,7 @@ class Silent:
 async def _opened(gateway: Silent) -> Office:
     office = Office(gateway, Settings(), Metrics(), Heartbeats())
     office.cluster("ADDED", CLUSTER)
-    await asyncio.wait_for(gateway.asked.wait(), 5)
+    await asyncio.wait_for(gateway.asked.wait(), 30)
     return office
 
 
@@ -95,7 +95,7 @@ async def test_who_waits_for_a_turn_is_not_said_to_hang():
     for number in range(20):
         meta = {**CLUSTER["metadata"], "name": f"demo-{number}"}
         office.cluster("ADDED", {"metadata": meta})
-    await asyncio.wait_for(gateway.asked.wait(), 5)
+    await asyncio.wait_for(gateway.asked.wait(), 30)
     now[0] = 1e6
     assert 0 < len(beats.late()) < 20
     await office.close()

@@ -46,7 +46,7 @@ class Desk:
         """So many events, each as its id and its kind."""
         events = []
         while len(events) < count:
-            events += (await asyncio.wait_for(anext(self.told), 5)).events
+            events += (await asyncio.wait_for(anext(self.told), 30)).events
         return [(e.id, e.response.WhichOneof("event") or code(e.failure)) for e in events]
 
 
@@ -140,7 +140,7 @@ async def test_closed_it_ends_once_what_is_under_way_has_been_told():
         go.set()
         assert await hearing == [(1, "result")]
         with pytest.raises(StopAsyncIteration):
-            await asyncio.wait_for(anext(far.told), 5)
+            await asyncio.wait_for(anext(far.told), 30)
 
 
 async def test_who_draws_on_waits_while_nobody_reads(monkeypatch):
