@@ -14,7 +14,6 @@ from helpers import eventually
 from router_support import ScriptedWorker, cluster_of, collect
 from security_support import guarded, stubs
 
-BRIEF = Limits(head=0.3, body=0.3, take=0.3)
 LARGE = bytes(8 * 1024 * 1024)
 """More than the buffers of a connection hold."""
 
@@ -25,10 +24,15 @@ def draw_large(call):
     call.orders.put_nowait(worker_pb2.ExecuteResponse(result=result))
 
 
+def within(**seconds):
+    """A router with these limits; what a test is not about has time."""
+    return pytest.mark.parametrize("served", [Limits(**seconds)], indirect=True, ids=[""])
+
+
 @pytest.fixture
-async def served():
+async def served(request):
     worker = ScriptedWorker("w0", "large")
-    async with guarded(worker, limits=BRIEF) as (router, address, url):
+    async with guarded(worker, limits=getattr(request, "param", None)) as (router, address, url):
         await eventually(lambda: router.service.ready)
         yield router, worker, address, url
 
@@ -51,6 +55,7 @@ def post(body):
     return head.encode() + body
 
 
+@within(head=0.3)
 @pytest.mark.parametrize("sent", [b"", b"POST /v1/images/gen", post(b"")[:-2]])
 async def test_head_that_does_not_come_is_not_waited_for(served, sent):
     _, _, _, url = served
@@ -60,6 +65,7 @@ async def test_head_that_does_not_come_is_not_waited_for(served, sent):
     writer.close()
 
 
+@within(head=0.3)
 async def test_head_that_comes_byte_by_byte_is_not_waited_for(served):
     _, _, _, url = served
     reader, writer = await connect(url)
@@ -75,6 +81,7 @@ async def test_head_that_comes_byte_by_byte_is_not_waited_for(served):
     writer.close()
 
 
+@within(body=0.3)
 async def test_body_that_does_not_come_is_refused(served):
     _, _, _, url = served
     reader, writer = await connect(url)
@@ -84,6 +91,7 @@ async def test_body_that_does_not_come_is_refused(served):
     writer.close()
 
 
+@within(take=0.3)
 @pytest.mark.parametrize("body", [b'{"prompt": "x"}', b'{"prompt": "x", "stream": true}'])
 async def test_answer_that_nobody_takes_is_not_kept(served, body):
     _, worker, _, url = served
@@ -96,6 +104,7 @@ async def test_answer_that_nobody_takes_is_not_kept(served, body):
     writer.close()
 
 
+@within(take=3.0)
 async def test_answer_that_is_taken_slowly_comes_to_its_end(served):
     _, worker, _, url = served
     reader, writer = await connect(url)
@@ -117,6 +126,7 @@ def open_requests():
     return [t for t in asyncio.all_tasks() if "pour" in str(t.get_stack())]
 
 
+@within(take=0.3)
 async def test_stream_that_nobody_reads_is_ended_over_grpc(served):
     router, worker, address, _ = served
     async with grpc.aio.insecure_channel(
@@ -135,6 +145,7 @@ async def test_stream_that_nobody_reads_is_ended_over_grpc(served):
     assert "not taken" in caught.value.details()
 
 
+@within(body=0.3)
 @pytest.mark.parametrize("rpc", ["Generate", "DescribeCluster"])
 async def test_message_that_does_not_come_is_not_waited_for(served, rpc):
     _, _, address, _ = served
