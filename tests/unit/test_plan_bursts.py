@@ -86,6 +86,26 @@ def test_the_plan_says_how_much_of_a_burst_finds_no_room():
     assert "burst" not in plan_of(with_burst(6.0)).reason
 
 
+LARGE = (Holding(pool="main", loadout=("large",), workers=10),)
+
+
+def test_where_a_burst_decides_the_reason_tells_of_it_and_of_no_prices():
+    reason = plan_of(with_burst(40.0, standing=LARGE)).reason
+    told = r"because a burst of 40, .* would find room for (\d+)% of its requests instead of (\d+)%"
+    after, before = map(int, re.search(told, reason).groups())
+    assert before < after < 100
+    assert "was worth" not in reason
+    assert reason.count("burst") == 1
+    assert "mean quality, with shedding at its loss, goes from" in reason
+
+
+def test_where_the_load_decides_the_reason_tells_what_seconds_were_worth():
+    problem = replace(with_burst(6.0, standing=LARGE), rate=5.0)
+    reason = plan_of(problem).reason
+    worth = re.search(r"there a second of small was worth (\S+) and .* large (\S+);", reason)
+    assert float(worth[1]) > float(worth[2])
+
+
 def test_a_burst_that_hardly_ever_comes_costs_no_quality():
     assert counts(plan_of(with_burst(6.0, chance=0.0))) == {("main", ("large",)): 10}
 

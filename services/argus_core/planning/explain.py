@@ -154,7 +154,7 @@ def _switch_charge(program: Program, found: Found) -> float:
 
 
 def _reason(verdict: Verdict, switched: Sequence[Move]) -> str:
-    program, taken = verdict.program, verdict.taken
+    program = verdict.program
     if verdict.solver is Solver.HELD:
         text = _why_held(verdict)
     elif verdict.standing is None:
@@ -166,7 +166,7 @@ def _reason(verdict: Verdict, switched: Sequence[Move]) -> str:
         text = f"{before}: {told(switched) or 'moves nothing'}"
     else:
         text = f"{told(switched)} because {_why_moved(verdict, switched)}"
-    return text + _notes(program, taken, verdict.solver)
+    return "; ".join([text, *(note for note in _notes(verdict) if note not in text)])
 
 
 def _why_held(verdict: Verdict) -> str:
@@ -194,6 +194,8 @@ def _why_moved(verdict: Verdict, switched: Sequence[Move]) -> str:
     kept = [name for name in verdict.program.lacking(verdict.standing.workers) if name not in left]
     if kept:
         return f"{' and '.join(kept)} must have its minimum of workers; {change}"
+    if room := _room_gained(verdict):
+        return f"{room}; {change}"
     main = max(switched, key=lambda move: move.workers, default=None)
     if main is None or not main.before:
         return change
@@ -203,14 +205,36 @@ def _why_moved(verdict: Verdict, switched: Sequence[Move]) -> str:
         (names[row.pool].name, row.loadout): float(worth[c])
         for c, row in enumerate(verdict.program.rows)
     }
+    after, before = (by_row.get((main.pool, held), 0.0) for held in (main.after, main.before))
+    if after <= before:
+        return change
     return (
-        f"there a second of {label(main.after)} was worth "
-        f"{by_row.get((main.pool, main.after), 0.0):.3g} and one of {label(main.before)} "
-        f"{by_row.get((main.pool, main.before), 0.0):.3g}; {change}"
+        f"there a second of {label(main.after)} was worth {after:.3g} and one of "
+        f"{label(main.before)} {before:.3g}; {change}"
     )
 
 
-def _notes(program: Program, taken: Found, solver: Solver) -> str:
+def _room_gained(verdict: Verdict) -> str:
+    """What a change is worth in a burst, where that is most of what it gains; empty elsewhere."""
+    assert verdict.standing is not None
+    program, rules = verdict.program, verdict.program.problem.rules
+    was, now = (program.room(found.workers) for found in (verdict.standing, verdict.taken))
+    quality = verdict.taken.blended.value - verdict.standing.blended.value
+    if rules.burst_chance * rules.shed_loss * (now - was) <= max(0.0, quality):
+        return ""
+    return f"{_finds_room(program, now)} instead of {was:.0%}"
+
+
+def _finds_room(program: Program, share: float) -> str:
+    burst = program.problem.burst
+    return (
+        f"a burst of {burst:.3g}, as there was lately, would find room for {share:.0%} of its "
+        "requests"
+    )
+
+
+def _notes(verdict: Verdict) -> list[str]:
+    program, taken, solver = verdict.program, verdict.taken, verdict.solver
     notes = []
     if solver in (Solver.TABLE, Solver.ROUNDING):
         limit = program.problem.rules.time_limit
@@ -218,14 +242,11 @@ def _notes(program: Program, taken: Found, solver: Solver) -> str:
         notes.append(f"the search did not end within {limit:g} s, so this comes from {source}")
     if taken.blended.shed > 0.0005:
         notes.append(f"{taken.blended.shed:.1%} of the requests cannot be served at any level")
-    found = float(program.reach @ taken.workers)
-    if program.reach.any() and found < 1 - 1e-9:
-        notes.append(
-            f"a burst of {program.problem.burst:.3g}, as there was lately, would find room for "
-            f"{found:.0%} of its requests"
-        )
+    room = program.room(taken.workers)
+    if room < 1 - 1e-9:
+        notes.append(_finds_room(program, room))
     notes += [
         f"{name} is {count} below its minimum"
         for name, count in program.lacking(taken.workers).items()
     ]
-    return "".join(f"; {note}" for note in notes)
+    return notes

@@ -69,6 +69,10 @@ class Program:
     maximum: Ints
     """Workers, by variant; all there are where there is no bound."""
 
+    def room(self, workers: Ints) -> float:
+        """Share of the burst that workers could carry at their quickest levels; 1 without one."""
+        return min(1.0, float(self.reach @ workers)) if self.reach.any() else 1.0
+
     def lacking(self, workers: Ints) -> dict[str, int]:
         """Workers that variants would lack of their minimum, those alone that would."""
         found = {
