@@ -183,6 +183,7 @@ def scenario_of(found: Mapping[str, Any], asked: Asked, known: Timed) -> Scenari
         switch_seconds=dict.fromkeys((level.variant for level in levels), SWITCH),
         variation=known.variation,
         loadouts=choices(order_of(spec), workers),
+        shed_loss=spec.planning.shed_loss,
     )
 
 

@@ -19,6 +19,7 @@ from argus_console.watch import INTERVAL
 from argus_core.errors import InvalidRequest, Violation
 from argus_core.planning.problem import LevelProfile
 from argus_core.policies.argus import Argus
+from argus_core.pricing import SHED_LOSS
 from argus_core.simulator.arrivals import counted, poisson
 from argus_core.simulator.engine import simulate
 from argus_core.simulator.scenario import Floats, Prompts, Scenario
@@ -94,6 +95,7 @@ def question(
         "qualities": [list(row) for row in prompts[-_PROMPTS:]] or [means],
         "deadline": seconds(cluster.default_deadline),
         "target": cluster.slo_target,
+        "shed_loss": cluster.shed_loss or SHED_LOSS,
         "switches": _switches(cluster),
         "idle": idle,
         "planned": any(one.HasField("planned") for one in times),
@@ -151,6 +153,7 @@ def _run(asked: Json, gpus: int, load: float, clock: Callable[[], float]) -> Jso
         prompt_of=rng.integers(len(qualities), size=len(arrivals)),
         prompts=Prompts(truth=qualities, predicted=qualities),
         switch_seconds=asked["switches"],
+        shed_loss=asked["shed_loss"],
     )
     outcome = simulate(scenario, Argus(), clock=clock)
     figures = asdict(summarise(scenario, outcome))

@@ -11,6 +11,7 @@ from argus_control.mode import Mode
 from argus_core.control import ControlRules
 from argus_core.measured import Costs
 from argus_core.planning.problem import Limits, PoolBudget
+from argus_core.pricing import SHED_LOSS
 from argus_core.spec import ClusterSpec
 from argus_core.spread import choices
 from argus_protos.v1 import cluster_pb2
@@ -35,7 +36,7 @@ class Planning:
     """What a new plan must gain over the standing one, in mean quality."""
     young_gain: float = 0.03
     """What it must gain within four intervals of a change."""
-    shed_loss: float = 2.0
+    shed_loss: float = SHED_LOSS
     """What refusing a request costs, in quality."""
 
 

@@ -36,6 +36,7 @@ from argus_core.planning.problem import (
     Rules,
 )
 from argus_core.planning.reversals import Reversals
+from argus_core.pricing import SHED_LOSS
 from argus_core.spread import Loadout
 
 _MARGIN = 1.0
@@ -103,7 +104,7 @@ class ControlRules:
     """What a new plan must gain over the standing one, in mean quality."""
     young_gain: float = 0.03
     """What it must gain that soon follows another: a plan may live for some turns."""
-    shed_loss: float = 2.0
+    shed_loss: float = SHED_LOSS
     """What refusing a request costs, in quality; above 1."""
 
 

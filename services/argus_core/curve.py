@@ -25,6 +25,8 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from argus_core.pricing import SHED_LOSS
+
 Floats = NDArray[np.float64]
 
 _NODES = 72
@@ -34,8 +36,6 @@ _FLAT = 1e-9
 """Of the drift: differences below this are none."""
 _SEARCHED = 40.0
 """Powers of e, up and down from the greatest drift: where the loss in gain is looked for."""
-REFUSAL_LOSS = 2.0
-"""What refusing a request costs, above any quality: the same as the plan's."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,12 +51,14 @@ class Flow:
     seconds: Floats
     """L: GPU time of one image; infinite where a level is closed."""
     outside: Floats
-    """m: what each prompt is worth elsewhere, its price there taken off; `-REFUSAL_LOSS` where
+    """m: what each prompt is worth elsewhere, its price there taken off; minus the `loss` where
     nowhere."""
     allowance: float
     """Seconds that a request may wait and still be in time at the quickest level."""
     burstiness: float = 1.0
     """Index of dispersion of arrivals; 1 is Poisson."""
+    loss: float = SHED_LOSS
+    """What refusing a request costs, in quality; above any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +118,7 @@ def solve(flow: Flow) -> PriceCurve:
 def _refusal_price(flow: Flow, seconds: Floats) -> float:
     quickest = int(seconds.argmin())
     open_qualities = flow.qualities[:, np.isfinite(flow.seconds)]
-    return float((open_qualities[:, quickest].mean() + REFUSAL_LOSS) / seconds[quickest])
+    return float((open_qualities[:, quickest].mean() + flow.loss) / seconds[quickest])
 
 
 def _wall(flow: Flow) -> PriceCurve:
@@ -170,19 +172,25 @@ def _fitted(prices: Floats, drift: Floats, spread: Floats, allowance: float) -> 
 
 
 def outside_options(
-    qualities: Sequence[Floats], seconds: Sequence[Floats], prices: Sequence[float], *, but: int
+    qualities: Sequence[Floats],
+    seconds: Sequence[Floats],
+    prices: Sequence[float],
+    *,
+    but: int,
+    loss: float = SHED_LOSS,
 ) -> Floats:
     """What each prompt is worth at the best level of any group `but` one.
 
-    Refusing it costs `REFUSAL_LOSS`, which is what it is worth where there is none.
+    Where there is none it is worth what refusing it costs, taken off.
 
     Args:
         qualities: by group: m x L.
         seconds: by group: L.
         prices: by group; infinite where no worker holds its variant.
         but: the group left out.
+        loss: what refusing a request costs, in quality.
     """
-    best = np.full(len(qualities[0]), -REFUSAL_LOSS)
+    best = np.full(len(qualities[0]), -loss)
     for group, (quality, cost, price) in enumerate(zip(qualities, seconds, prices, strict=True)):
         able = np.isfinite(cost)
         if group != but and price < inf and able.any():

@@ -12,6 +12,9 @@ from math import inf
 
 NONE = -1
 """Instead of a level: none is in time."""
+SHED_LOSS = 2.0
+"""What refusing a request costs, in quality, where the document's `planning.shedLoss` says nothing
+else: above any picture's. Plans, prices and the simulator go by the same."""
 
 
 def pick(

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from argus_core.pricing import SHED_LOSS
 from argus_core.spec_model import Model, Share
 
 ObjectName = Annotated[
@@ -88,7 +89,7 @@ class PlanningRules(Model):
     """What a new plan must gain over the one in force, in mean quality over all requests."""
     minimum_gain_after_change: Share = 0.03
     """What it must gain within four intervals of a change."""
-    shed_loss: Annotated[float, Field(gt=1, le=10_000)] = 2.0
+    shed_loss: Annotated[float, Field(gt=1, le=10_000)] = SHED_LOSS
     """What refusing a request costs, in quality: more than any picture is worth, so that a cheap
     one always beats none."""
 

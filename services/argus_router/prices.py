@@ -71,6 +71,7 @@ class Prices:
         variants = [variant.name for variant in spec.variants]
         self._company, self._pools = Company(spec), {pool.name: pool for pool in spec.pools}
         self._promised = self._deadline = spec.slo.deadline_seconds
+        self._loss = spec.planning.shed_loss
         self._levels = [level.name for level in spec.ladder]
         self._variant_of = [level.variant for level in spec.ladder]
         self._cached = [level.skipped_steps > 0 for level in spec.ladder]
@@ -186,7 +187,11 @@ class Prices:
         )
 
     def _new_market(self) -> Market:
-        return Market([self._queue_of[v] for v in self._variant_of], deadline=self._deadline)
+        return Market(
+            [self._queue_of[v] for v in self._variant_of],
+            deadline=self._deadline,
+            loss=self._loss,
+        )
 
 
 def _slots(standing: Standing) -> int:

@@ -266,6 +266,7 @@ class Service:
             queued=self.queued(),
             version=_version(),
             slo_target=spec.slo.target,
+            shed_loss=spec.planning.shed_loss,
             pools=map(wire.pool, spec.pools),
             seconds=[
                 wire.level_seconds(level, gpu_type, measured)

@@ -35,6 +35,7 @@ async def test_describe_tells_levels_workers_queues_and_defaults():
     assert [w.worker for w in told.workers] == ["w0"]
     assert seconds(told.default_deadline) == 20.0
     assert (told.slo_target, [(p.name, p.workers) for p in told.pools]) == (0.99, [("cpu", 2)])
+    assert told.shed_loss == 2.0
     assert (told.default_size.width, told.default_size.height) == (32, 32)
     assert dict(told.queued) == {"": 1}
     assert not told.HasField("plan")

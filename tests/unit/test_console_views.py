@@ -9,6 +9,7 @@ from argus_console.sessions import LASTS, Sessions
 from argus_console.sessions import MOST as MOST_SESSIONS
 from argus_console.whatif import answer, question
 from argus_core.errors import InvalidRequest
+from argus_core.pricing import SHED_LOSS
 from argus_protos.v1 import cluster_pb2, control_pb2, images_pb2
 from argus_rpc.convert import duration
 
@@ -201,6 +202,7 @@ def test_a_question_is_made_of_the_present():
     asked = ask(prompts=[[0.9, 0.8]], gpus=-1, load=2.0)
     assert (asked["gpus"], asked["more"], asked["rate"], asked["load"]) == (4, -1, 2.0, 2.0)
     assert asked["qualities"] == [[0.9, 0.8]]
+    assert asked["shed_loss"] == SHED_LOSS, "the router does not tell"
     assert not asked["idle"]
 
 

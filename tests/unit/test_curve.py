@@ -9,7 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from argus_core.curve import FREE, REFUSAL_LOSS, Flow, flat, outside_options, solve
+from argus_core.curve import FREE, Flow, flat, outside_options, solve
+from argus_core.pricing import SHED_LOSS
 
 
 def flow(**changes):
@@ -19,7 +20,7 @@ def flow(**changes):
         "workers": 8,
         "qualities": np.stack([np.ones(50), np.linspace(1.0, 0.6, 50)], axis=1),
         "seconds": np.array([2.0, 1.0]),
-        "outside": np.full(50, -REFUSAL_LOSS),
+        "outside": np.full(50, -SHED_LOSS),
         "allowance": 4.0,
     }
     return Flow(**{**defaults, **changes})
@@ -37,7 +38,7 @@ flows = st.builds(
         workers=workers,
         qualities=qualities,
         seconds=seconds,
-        outside=np.full(len(qualities), -REFUSAL_LOSS),
+        outside=np.full(len(qualities), -SHED_LOSS),
         allowance=allowance,
         burstiness=burstiness,
     ),
@@ -60,7 +61,7 @@ def test_prices_rise_with_the_backlog_and_end_at_that_of_refusing(given_flow):
     assert (np.diff(prices) >= -1e-12).all()
     quickest = given_flow.seconds.argmin()
     mean = given_flow.qualities[:, quickest].mean()
-    highest = (mean + REFUSAL_LOSS) / given_flow.seconds[quickest]
+    highest = (mean + SHED_LOSS) / given_flow.seconds[quickest]
     assert curve.price(max(given_flow.allowance, 0) + 1e-6) == pytest.approx(highest)
 
 
@@ -115,7 +116,7 @@ def test_nothing_that_comes_or_no_level_that_is_open_costs_nothing():
 def test_where_no_request_can_wait_whoever_would_pays_the_price_of_refusing():
     curve = solve(flow(allowance=-0.1))
     assert curve.price(0.0) == 0.0
-    assert curve.price(0.01) == pytest.approx(0.8 + REFUSAL_LOSS)
+    assert curve.price(0.01) == pytest.approx(0.8 + SHED_LOSS)
 
 
 def test_a_flat_curve_is_the_same_everywhere():
@@ -129,7 +130,7 @@ def test_outside_options_leave_out_the_group_itself_and_what_nobody_holds():
     assert outside_options(qualities, seconds, prices, but=0) == pytest.approx(0.8 - 0.4)
     assert outside_options(qualities, seconds, prices, but=1) == pytest.approx(0.9 - 0.1)
     alone = outside_options(qualities[:1], seconds[:1], prices[:1], but=0)
-    assert alone == pytest.approx(-REFUSAL_LOSS)
+    assert alone == pytest.approx(-SHED_LOSS)
 
 
 def test_in_light_load_nothing_costs_until_there_is_a_queue():
@@ -142,4 +143,4 @@ def test_in_light_load_nothing_costs_until_there_is_a_queue():
     )
     curve = solve(quick)
     assert curve.price(5.0) < 1e-3
-    assert curve.price(19.86) == pytest.approx((0.6 + REFUSAL_LOSS) / 0.1)
+    assert curve.price(19.86) == pytest.approx((0.6 + SHED_LOSS) / 0.1)

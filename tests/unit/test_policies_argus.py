@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from argus_core.policies.argus import Argus, Ideas
 from argus_core.policies.policy import REFUSE, Prompt
+from argus_core.pricing import SHED_LOSS
 from argus_core.simulator.engine import simulate
 from argus_core.simulator.outcome import State
 from argus_core.simulator.scenario import Loss, Outage, Store
@@ -75,6 +76,17 @@ def test_a_backlog_moves_prompts_down_the_ladder_at_once():
         levels.append(policy.place(prompt, given_scenario.deadline, floor))
     assert levels == sorted(levels)
     assert levels[0] < levels[-1]
+
+
+def test_prices_and_plans_go_by_what_the_scenario_says_that_refusing_costs():
+    found = []
+    for loss in (SHED_LOSS, 20.0):
+        policy = Argus()
+        started(policy, plateau(rate=600, shed_loss=loss))
+        found.append((policy._curves[0].prices[-1], policy._steering.loop.prices[0]))
+    (usual, planned), (dearer, dear) = found
+    assert dearer > 5 * usual
+    assert dear > 2 * planned
 
 
 def test_of_two_prompts_the_one_that_loses_less_moves_first():

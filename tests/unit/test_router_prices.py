@@ -69,6 +69,13 @@ def test_a_backlog_counts_for_more_where_requests_have_less_time_than_is_promise
     assert patient == pytest.approx(promised), "no more time than is promised counts"
 
 
+def test_a_full_queue_costs_the_more_the_dearer_the_document_says_refusing_is(prices):
+    dear = Prices(cluster_of(planning={"shedLoss": 20}).spec)
+    busy(prices), busy(dear)
+    usual, dearer = (told(one, large=standing(100.0))["large"] for one in (prices, dear))
+    assert dearer == pytest.approx(usual + 18.0), "at 18 more, by the level of one second"
+
+
 def test_price_falls_with_the_backlog(prices):
     busy(prices)
     high = told(prices, large=standing(18.0))["large"]

@@ -8,6 +8,7 @@ import pytest
 from argus_cli.simulate.prompts import drawn
 from argus_cli.simulate.scenario import FITTED, carried, scenario_of
 from argus_core.errors import InvalidRequest
+from argus_core.pricing import SHED_LOSS
 from simulate_support import outline
 from simulator_support import level
 
@@ -197,6 +198,9 @@ def test_the_document_says_what_no_option_does(document):
     assert (given.deadline, given.target) == (8, 0.9)
     assert given.workers == ("h100", "h100", "a10", "a10", "a10")
     assert [le.needs_start for le in given.levels] == [False, True, False]
+    assert given.shed_loss == SHED_LOSS
+    document.write_text(f"{DOCUMENT}  planning: {{shedLoss: 5}}\n")
+    assert scenario_of(outline(file=document, slo=None), 0).shed_loss == 5
 
 
 def test_workers_are_those_of_the_pool_named(document):

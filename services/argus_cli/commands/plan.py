@@ -122,6 +122,7 @@ def _problem(
         rules=Rules(
             deadline=deadline,
             target=spec.slo.target if target is None else target,
+            shed_loss=spec.planning.shed_loss,
             time_limit=LIMIT,
         ),
         levels=levels,

@@ -86,6 +86,8 @@ class Outline:
     """By variant."""
     interval: float
     """Between two turns of the control loop."""
+    shed_loss: float
+    """What refusing a request costs, in quality: the document's."""
     retries: int
     """How often a refused client comes again."""
 
@@ -154,6 +156,7 @@ def read_outline(  # one argument an option
         variation=variation,
         switch_seconds=loading,
         interval=options.duration("--interval", interval),
+        shed_loss=spec.planning.shed_loss,
         retries=retries,
     )
 
@@ -187,6 +190,7 @@ def scenario_of(outline: Outline, seed: int) -> Scenario:
         variation=outline.variation,
         switch_seconds=outline.switch_seconds,
         interval=outline.interval,
+        shed_loss=outline.shed_loss,
         retries=outline.retries,
         seed=seed,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from argus_core.pricing import SHED_LOSS
 from argus_core.spread import Loadout
 
 
@@ -78,7 +79,7 @@ class Rules:
     """Share of requests that must meet it, between 0 and 1."""
     horizon: float = 300.0
     """A plan's expected life: what a switch costs must be won back within it."""
-    shed_loss: float = 2.0
+    shed_loss: float = SHED_LOSS
     """What refusing a request costs; above 1, so that any level is better than none."""
     minimum_gain: float = 0.005
     """What a new plan must gain over the standing one; smaller gains are within the noise."""

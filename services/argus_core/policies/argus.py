@@ -205,7 +205,11 @@ class Argus(Plain):
         for own, price in zip(self._kin, steering.prices, strict=True):
             prices[own] = min(prices[own], price)
         self._rate = steering.expected
-        self._market = Market([self._kin[q] for q in self.queue_of], deadline=setting.deadline)
+        self._market = Market(
+            [self._kin[q] for q in self.queue_of],
+            deadline=setting.deadline,
+            loss=setting.shed_loss,
+        )
         self._market.expect(*self._flat(setting))
         self._market.learn(
             sample=steering.sample if self._ideas.looks else [setting.qualities],

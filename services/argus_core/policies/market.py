@@ -12,6 +12,7 @@ from math import ceil, inf, log2
 import numpy as np
 
 from argus_core.curve import Floats, Flow, PriceCurve, outside_options, solve
+from argus_core.pricing import SHED_LOSS
 
 _PROMPTS = 100
 """Of the sample; more tell little and cost time."""
@@ -24,7 +25,11 @@ _ROOMS = 10
 class Market:
     """Prices by queue."""
 
-    def __init__(self, queue_of: Sequence[int], *, deadline: float) -> None:
+    def __init__(
+        self, queue_of: Sequence[int], *, deadline: float, loss: float = SHED_LOSS
+    ) -> None:
+        """`loss` is what refusing a request costs, in quality."""
+        self._loss = loss
         self._queue_of = np.array(queue_of)
         self._queues = int(self._queue_of.max()) + 1
         self._deadline = deadline
@@ -99,10 +104,13 @@ class Market:
                 workers=self._workers[queue],
                 qualities=qualities[queue],
                 seconds=seconds[queue],
-                outside=outside_options(qualities, seconds, self._prices, but=queue),
+                outside=outside_options(
+                    qualities, seconds, self._prices, but=queue, loss=self._loss
+                ),
                 # Work comes in whole images: half of one is never spread over the workers.
                 allowance=room * (self._deadline - float(own.min())) - float(costs.mean()) / 2,
                 burstiness=self._burstiness,
+                loss=self._loss,
             )
         )
 

@@ -13,6 +13,7 @@ from math import inf
 from typing import NamedTuple, Protocol
 
 from argus_core.planning.problem import LevelProfile
+from argus_core.pricing import SHED_LOSS
 from argus_core.spread import Loadout
 
 REFUSE = -1
@@ -70,6 +71,8 @@ class Setting:
     """For whatever a policy draws by lot."""
     loadouts: tuple[Loadout, ...]
     """What a worker may hold."""
+    shed_loss: float = SHED_LOSS
+    """What refusing a request costs, in quality."""
 
     @property
     def variants(self) -> tuple[str, ...]:

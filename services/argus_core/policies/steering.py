@@ -115,4 +115,5 @@ def _rules(setting: Setting, members: dict[str, list[int]]) -> ControlRules:
         switch_seconds=setting.switch_seconds,
         rate=setting.rate,
         sample=[p.qualities for p in setting.sample],
+        shed_loss=setting.shed_loss,
     )

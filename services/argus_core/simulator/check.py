@@ -16,6 +16,8 @@ _LARGEST = 1e9
 """Of any number; more is a mistake."""
 _TINIEST = 1e-9
 """Of any number that must be above 0."""
+_DEAREST = 1e4
+"""That refusing a request may be."""
 _LEVELS = 1_000
 _WORKERS = 100_000
 _RETRIES = 100
@@ -51,6 +53,7 @@ def _wrong(scenario: Scenario) -> _Wrong:
     yield from _wrong_store(scenario.store)
     yield from _wrong_loop(scenario)
     yield from _wrong_losses(scenario.losses, len(scenario.workers))
+    yield from _out_of_range("shed_loss", scenario.shed_loss, 1 + _TINIEST, _DEAREST)
     yield from _not_whole("retries", scenario.retries, 0, _RETRIES)
     yield from _not_whole("seed", scenario.seed, 0, None)
 

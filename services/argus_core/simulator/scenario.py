@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argus_core.planning.problem import LevelProfile
+from argus_core.pricing import SHED_LOSS
 from argus_core.spread import Loadout
 
 Floats = NDArray[np.float64]
@@ -93,6 +94,8 @@ class Scenario:
     delay: float = 1.0
     """Until what it decided reaches the workers."""
     losses: tuple[Loss, ...] = ()
+    shed_loss: float = SHED_LOSS
+    """What refusing a request costs, in quality, as policies reckon; above any."""
     retries: int = 0
     """How often a refused client comes again, after the time it was told."""
     seed: int = 0

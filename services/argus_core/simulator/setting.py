@@ -48,4 +48,5 @@ def setting_of(scenario: Scenario) -> Setting:
         confidences={k: tuple(c[chosen].tolist()) for k, c in prompts.confidence.items()},
         seed=scenario.seed,
         loadouts=scenario.loadouts or tuple((v,) for v in variants),
+        shed_loss=scenario.shed_loss,
     )

@@ -444,11 +444,14 @@ class DescribeClusterResponse(_message.Message):
     SLO_TARGET_FIELD_NUMBER: _builtins.int
     POOLS_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
+    SHED_LOSS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     version: _builtins.str
     """Version of the router."""
     slo_target: _builtins.float
     """Share of requests that must meet their deadline, between 0 and 1."""
+    shed_loss: _builtins.float
+    """What refusing a request costs, in quality; 0 where a router does not tell yet."""
     @_builtins.property
     def levels(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Level]:
         """From dearest to cheapest."""
@@ -493,10 +496,11 @@ class DescribeClusterResponse(_message.Message):
         slo_target: _builtins.float = ...,
         pools: _abc.Iterable[_cluster_pb2.Pool] | None = ...,
         seconds: _abc.Iterable[_cluster_pb2.LevelSeconds] | None = ...,
+        shed_loss: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["default_deadline", b"default_deadline", "default_size", b"default_size", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_deadline", b"default_deadline", "default_size", b"default_size", "levels", b"levels", "name", b"name", "plan", b"plan", "pools", b"pools", "queued", b"queued", "seconds", b"seconds", "slo_target", b"slo_target", "version", b"version", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_deadline", b"default_deadline", "default_size", b"default_size", "levels", b"levels", "name", b"name", "plan", b"plan", "pools", b"pools", "queued", b"queued", "seconds", b"seconds", "shed_loss", b"shed_loss", "slo_target", b"slo_target", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
