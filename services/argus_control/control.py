@@ -16,6 +16,7 @@ the loop's own state. Invariants:
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -410,4 +411,5 @@ def _load_report(report: control_pb2.LoadReport, now: float, wall: float) -> Loa
         arrivals=report.arrivals,
         samples=[tuple(sample.qualities) for sample in report.samples],
         work=[Work(w.level, w.gpu_type, w.images, seconds(w.seconds)) for w in report.work],
+        deadline=seconds(report.deadline) if report.HasField("deadline") else math.inf,
     )

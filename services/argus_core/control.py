@@ -55,6 +55,10 @@ _GAP = 1e-3
 """Distance from the proven optimum; a fifth of what a new plan must gain to be taken."""
 _BRIEFLY = 1.5
 """Turns for which a greater load is remembered where workers are nimble."""
+_NEARER = 0.25
+"""Share by which the deadlines that requests have must move for a new plan."""
+_SHORTEST = 2.0
+"""Times the quickest level's seconds: plans are made for no nearer deadline, however near."""
 _OLD = 300.0
 """Seconds after which a plan is made anew whatever the load."""
 
@@ -81,7 +85,8 @@ class ControlRules:
     pools: tuple[PoolBudget, ...]
     """Sizes and loadouts; who is lost or pinned is told with each turn."""
     deadline: float
-    """From arrival until the image is there: the SLO."""
+    """From arrival until the image is there: the SLO. Plans are made for what requests are seen to
+    have, where that is less."""
     target: float
     """Share of requests that must meet it, between 0 and 1."""
     interval: float
@@ -131,6 +136,10 @@ class ControlLoop:
         self._greatest = Greatest(memory=max(rules.steady, _TURNS * rules.interval))
         self._recent = Greatest(memory=min(rules.steady, _BRIEFLY * rules.interval))
         self._nimble = nimble(rules.switch_seconds, rules.deadline)
+        self._hurry = Greatest(memory=max(rules.steady, _TURNS * rules.interval))
+        """One by the seconds that requests have: a nearer deadline is believed at once."""
+        self.deadline = rules.deadline
+        """Seconds from arrival that plans are made for."""
         self.measured = Measured({level.name: level.seconds for level in rules.levels})
         """What levels take by what was drawn."""
         self.plan: Plan | None = None
@@ -202,6 +211,7 @@ class ControlLoop:
             return None
         self.expected = load.rate
         renewed, state = self.measured.turn(now), (_kept(crew), _closed(costs))
+        renewed = self._meet(load.deadline, costs, now) or renewed
         leapt = self.leapt(now)
         upper = max(load.upper(_MARGIN), leapt)
         greatest, recent = self._greatest.of(upper, now), self._recent.of(upper, now)
@@ -219,9 +229,32 @@ class ControlLoop:
         believed = self.measured.costs(names, costs)
         self.measured.planned()
         plan = self._decide(self._problem(crew, believed, switches), now)
-        if seconds := self.measured.told():
-            self.plan = plan = replace(plan, reason=f"{plan.reason}; {seconds}")
+        if notes := [note for note in (self.measured.told(), self._hurried()) if note]:
+            self.plan = plan = replace(plan, reason="; ".join([plan.reason, *notes]))
         return plan
+
+    def _meet(self, deadline: float, costs: Costs, now: float) -> bool:
+        """Plan for the deadline that requests have, where it is nearer than the promised one.
+
+        Returns whether it has moved; a nearer one does so at once, one that is farther late.
+        """
+        quickest = min((s for cost in costs for s in cost.values() if s < inf), default=0.0)
+        promised = self._rules.deadline
+        nearest = min(promised, max(deadline, _SHORTEST * quickest))
+        found = 1 / self._hurry.of(1 / nearest, now)
+        if abs(found - self.deadline) <= _NEARER * self.deadline:
+            return False
+        self.deadline = found
+        return True
+
+    def _hurried(self) -> str:
+        """Whether plans are made for another deadline than the promised one, in words."""
+        if self.deadline >= self._rules.deadline:
+            return ""
+        return (
+            f"made for the {self.deadline:.3g} s that half of the requests have at most, "
+            f"not for the {self._rules.deadline:.3g} s promised"
+        )
 
     def _take(self, load: Load) -> None:
         # A step of the load looks like a burst; beyond this the model of the queue says nothing.
@@ -270,7 +303,7 @@ class ControlLoop:
         rules = self._rules
         return PlanProblem(
             rules=Rules(
-                deadline=rules.deadline,
+                deadline=self.deadline,
                 target=rules.target,
                 shed_loss=rules.shed_loss,
                 gap=_GAP,
@@ -301,7 +334,7 @@ class ControlLoop:
 
     def _able(self, cost: Mapping[str, float]) -> dict[str, float]:
         """Seconds by GPU type; a closed level's are beyond every deadline."""
-        return {gpu: min(s, 10 * self._rules.deadline) for gpu, s in cost.items()}
+        return {gpu: min(s, 10 * self.deadline) for gpu, s in cost.items()}
 
 
 def duties(plan: Plan, crew: Crew) -> dict[str, list[Loadout]]:

@@ -133,7 +133,7 @@ class Control(ControlServiceServicer):
     def _report(
         self, window: Window, length: float, work: Sequence[Work]
     ) -> control_pb2.LoadReport:
-        plan = self._service.plan
+        plan, deadline = self._service.plan, window.deadline
         return control_pb2.LoadReport(
             router=self._name,
             sequence=next(self._sequence),
@@ -147,6 +147,7 @@ class Control(ControlServiceServicer):
             queues=list(self._queues()),
             samples=[control_pb2.SampledPrompt(qualities=sample) for sample in window.samples],
             plan_id=plan.id if plan else 0,
+            deadline=duration(deadline) if deadline < math.inf else None,
             work=[
                 control_pb2.LevelWork(
                     level=w.level,

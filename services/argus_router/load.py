@@ -5,6 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from math import inf
+from statistics import median_low
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 _MOST_SAMPLES = 200
 
@@ -20,29 +25,55 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
+class _Sample(Generic[T]):
+    """Of all things offered a uniform sample, at most `_MOST_SAMPLES`."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng, self._offered = rng, 0
+        self.kept: list[T] = []
+
+    def offer(self, thing: T) -> None:
+        """One more."""
+        self._offered += 1
+        if len(self.kept) < _MOST_SAMPLES:
+            self.kept.append(thing)
+        elif (at := self._rng.randrange(self._offered)) < _MOST_SAMPLES:
+            self.kept[at] = thing
+
+
 class Window:
-    """Counts since the window began, and a uniform sample of its prompts' qualities."""
+    """Counts since the window began; uniform samples of its prompts' qualities and deadlines."""
 
     def __init__(self, *, rng: random.Random) -> None:
-        self._rng = rng
         self.arrivals = 0
         self.ended: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
-        self.samples: list[Sequence[float]] = []
-        self._sampled = 0
+        self._qualities, self._deadlines = _Sample[Sequence[float]](rng), _Sample[float](rng)
 
-    def arrived(self, images: int, qualities: Mapping[str, float] | None) -> None:
-        """Images of one prompt were asked for; `qualities` in the ladder's order.
+    @property
+    def samples(self) -> Sequence[Sequence[float]]:
+        """Qualities of prompts, by level in the ladder's order."""
+        return self._qualities.kept
 
-        None where nothing was predicted of it: others stand for it in the sample.
+    @property
+    def deadline(self) -> float:
+        """Seconds that half of the requests had at most when they came; infinite where none did."""
+        return median_low(self._deadlines.kept or [inf])
+
+    def arrived(
+        self, images: int, qualities: Mapping[str, float] | None, *, deadline: float
+    ) -> None:
+        """Images of one prompt were asked for.
+
+        Args:
+            images: how many.
+            qualities: by level, in the ladder's order; None where nothing was predicted of it:
+                others stand for it in the sample.
+            deadline: seconds that they had when they came.
         """
         self.arrivals += images
-        if qualities is None:
-            return
-        self._sampled += 1
-        if len(self.samples) < _MOST_SAMPLES:
-            self.samples.append(tuple(qualities.values()))
-        elif (at := self._rng.randrange(self._sampled)) < _MOST_SAMPLES:
-            self.samples[at] = tuple(qualities.values())
+        self._deadlines.offer(deadline)
+        if qualities is not None:
+            self._qualities.offer(tuple(qualities.values()))
 
     def ended_as(self, outcome: Outcome) -> None:
         """An image ended."""
@@ -66,10 +97,12 @@ class Load:
         """End a window: it counts no more."""
         self._open.discard(window)
 
-    def arrived(self, images: int, qualities: Mapping[str, float] | None) -> None:
+    def arrived(
+        self, images: int, qualities: Mapping[str, float] | None, *, deadline: float
+    ) -> None:
         """See `Window.arrived`."""
         for window in self._open:
-            window.arrived(images, qualities)
+            window.arrived(images, qualities, deadline=deadline)
 
     def ended_as(self, outcome: Outcome) -> None:
         """See `Window.ended_as`."""

@@ -160,7 +160,7 @@ class Service:
         try:
             self.dispatcher.waiting.glance(jobs)
         except ArgusError:
-            self.load.arrived(terms.request.count, None)
+            self.load.arrived(terms.request.count, None, deadline=terms.deadline)
             raise
 
     def _drawing(self, prediction: Prediction) -> Drawing:
@@ -203,7 +203,7 @@ class Service:
         by_level = {
             level.name: qualities.get(level.name, 0.0) for level in self.cluster.spec.ladder
         }
-        self.load.arrived(terms.request.count, by_level)
+        self.load.arrived(terms.request.count, by_level, deadline=terms.deadline)
 
     def _end(self, drawing: Drawing) -> None:
         """Cancel what a client that is gone, or that one image failed, has left."""

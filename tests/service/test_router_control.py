@@ -171,7 +171,7 @@ def test_sample_of_a_window_is_bounded_and_uniform():
     for seed in range(200):
         window = Window(rng=random.Random(seed))
         for prompt in range(1000):
-            window.arrived(1, {"only": float(prompt)})
+            window.arrived(1, {"only": float(prompt)}, deadline=30.0)
         assert len(window.samples) == 200
         for (prompt,) in window.samples:
             counts[int(prompt)] += 1

@@ -15,12 +15,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import isfinite
+from math import inf, isfinite
 from random import Random
 
 from argus_core.measured import Work
 from argus_core.planning.arrivals import Arrivals, Window
 from argus_core.planning.bursts import Greatest, burst_of
+from argus_core.planning.deadlines import Deadlines
 from argus_core.planning.forecast import Count, forecast
 from argus_core.planning.reservoir import RecentSample
 
@@ -44,6 +45,8 @@ class LoadReport:
     """Quality by level of a uniform sample of the window's prompts."""
     work: Sequence[Work] = ()
     """What was drawn."""
+    deadline: float = inf
+    """Seconds that half of the requests had at most when they came; infinite where not told."""
 
 
 class Verdict(StrEnum):
@@ -110,6 +113,8 @@ class Load:
     """Seconds since the end of the newest window."""
     routers: int
     """That are taken to live."""
+    deadline: float = inf
+    """Seconds that half of the requests have at most; infinite where not known."""
 
     def upper(self, deviations: float) -> float:
         """The rate ahead, so many standard deviations up: what to plan for."""
@@ -133,6 +138,7 @@ class LoadEstimator:
             size=rules.sample_size, half_life=rules.sample_half_life, rng=rng
         )
         self._bursts = Greatest(memory=rules.burst_memory)
+        self._deadlines = Deadlines(half_life=rules.sample_half_life)
         self.verdicts: Counter[Verdict] = Counter()
         """How many reports became what."""
         self.samples_refused = 0
@@ -148,6 +154,7 @@ class LoadEstimator:
             router.sequence = report.sequence
             router.heard = max(router.heard, now)
             self._take_samples(report)
+            self._deadlines.saw(report.deadline, report.arrivals, report.window_end)
             self._forget_gone(now)
         return verdict
 
@@ -173,6 +180,7 @@ class LoadEstimator:
             qualities=tuple(self._sample.things(since=now - self._rules.sample_age)),
             age=max(0.0, now - newest),
             routers=sum(1 for r in self._routers.values() if self._lives(r, now)),
+            deadline=self._deadlines.middle,
         )
 
     def lately(self, seconds: float, now: float) -> float:

@@ -110,7 +110,7 @@ class Argus(Plain):
         if rate != self._rate:
             self._rate = rate
             self._reprice()
-        self._steering.saw(prompt)
+        self._steering.saw(prompt, remaining)
         seconds, costs = self._seconds(floor)
         busy, servers, waits, prices = floor.busy, floor.servers, [], []
         for queue, curve in enumerate(self._curves):
@@ -207,7 +207,7 @@ class Argus(Plain):
         self._rate = steering.expected
         self._market = Market(
             [self._kin[q] for q in self.queue_of],
-            deadline=setting.deadline,
+            deadline=steering.deadline,
             loss=setting.shed_loss,
         )
         self._market.expect(*self._flat(setting))

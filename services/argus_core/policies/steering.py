@@ -6,8 +6,9 @@ The same loop as in a running cluster (`argus_core.control`), told of one router
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, log
+from math import exp, inf, log
 from random import Random
+from statistics import median_low
 
 from argus_core.control import ControlLoop, ControlRules, Crew, Held, duties
 from argus_core.measured import Costs
@@ -32,21 +33,25 @@ class Steering:
         self._lots = Random(setting.seed)
         self._seen = 0
         self._samples: list[tuple[float, ...]] = []
+        self._remaining: list[float] = []
+        """Of the same prompts: seconds that they had."""
         self._next, self._kept = 1, 1.0
         """Number of the next prompt to be kept, and the state of the lots."""
         self._reported = 0.0
         self._sequence = 0
 
-    def saw(self, prompt: Prompt) -> None:
-        """A prompt has come: count it, and keep it with an even chance."""
+    def saw(self, prompt: Prompt, remaining: float) -> None:
+        """A prompt has come, with so many seconds left: count it, keep it with an even chance."""
         self._seen += 1
         if self._seen < self._next:
             return
         if len(self._samples) < _SAMPLES:
             self._samples.append(prompt.qualities)
+            self._remaining.append(remaining)
             self._next = self._seen + 1
         else:
-            self._samples[self._lots.randrange(_SAMPLES)] = prompt.qualities
+            at = self._lots.randrange(_SAMPLES)
+            self._samples[at], self._remaining[at] = prompt.qualities, remaining
         if len(self._samples) == _SAMPLES:
             # Li's Algorithm L (1994): how many to leave out, drawn at once.
             self._kept *= exp(log(1 - self._lots.random()) / _SAMPLES)
@@ -81,9 +86,10 @@ class Steering:
             window=now - self._reported,
             arrivals=self._seen,
             samples=self._samples,
+            deadline=median_low(self._remaining or [inf]),
         )
         self.loop.observe(report, now)
-        self._reported, self._seen, self._samples = now, 0, []
+        self._reported, self._seen, self._samples, self._remaining = now, 0, [], []
         self._next, self._kept = 1, 1.0
 
     def _crew(self, crew: Sequence[Duty | None]) -> Crew:

@@ -87,6 +87,7 @@ class LoadReport(_message.Message):
     SAMPLES_FIELD_NUMBER: _builtins.int
     PLAN_ID_FIELD_NUMBER: _builtins.int
     WORK_FIELD_NUMBER: _builtins.int
+    DEADLINE_FIELD_NUMBER: _builtins.int
     router: _builtins.str
     sequence: _builtins.int
     """Rises with each report of a router, so that a duplicate is known for one."""
@@ -113,6 +114,10 @@ class LoadReport(_message.Message):
     def work(self) -> _containers.RepeatedCompositeFieldContainer[Global___LevelWork]:
         """What was drawn within the window; levels without an image are left out."""
 
+    @_builtins.property
+    def deadline(self) -> _duration_pb2.Duration:
+        """Time that half of the window's requests had at most when they came; absent where none came."""
+
     def __init__(
         self,
         *,
@@ -129,10 +134,11 @@ class LoadReport(_message.Message):
         samples: _abc.Iterable[Global___SampledPrompt] | None = ...,
         plan_id: _builtins.int = ...,
         work: _abc.Iterable[Global___LevelWork] | None = ...,
+        deadline: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window", "window_end", b"window_end"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "window", b"window", "window_end", b"window_end"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrivals", b"arrivals", "failed", b"failed", "late", b"late", "on_time", b"on_time", "plan_id", b"plan_id", "queues", b"queues", "refused", b"refused", "router", b"router", "samples", b"samples", "sequence", b"sequence", "window", b"window", "window_end", b"window_end", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrivals", b"arrivals", "deadline", b"deadline", "failed", b"failed", "late", b"late", "on_time", b"on_time", "plan_id", b"plan_id", "queues", b"queues", "refused", b"refused", "router", b"router", "samples", b"samples", "sequence", b"sequence", "window", b"window", "window_end", b"window_end", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
