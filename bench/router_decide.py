@@ -1,23 +1,26 @@
-"""How many decisions the router makes in a second, by how many images wait.
+"""How many decisions the router makes in a second, by how many images wait and workers there are.
 
     python bench/router_decide.py --label after
 
 An arrival is let in, its level chosen among all, and queued; at a turn a free worker's next image
-is taken out of the queue and its level chosen anew. Both look at all that waits. Told in the
-process's own time, so that others on the machine matter little. Prints a table and adds the figures
-to those of other labels, as JSON.
+is taken out of the queue and its level chosen anew. Both look at all that waits. An event is what
+the dispatcher does when a request comes while all workers are busy, and when a worker has a slot
+free and takes what waits. Told in the process's own time, so that others on the machine matter
+little. Prints a table and adds the figures to those of other labels, as JSON.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -29,9 +32,12 @@ from argus_core.errors import ArgusError
 from argus_core.queue import Rank
 from argus_core.spec import ArgusCluster, Router
 from argus_protos.v1 import worker_pb2
+from argus_router.dispatch import Dispatcher
+from argus_router.fleet import Fleet, Worker
 from argus_router.job import Job
 from argus_router.request import MAX_DEADLINE, NOBODY, Request, agree
 from argus_router.waiting import Waiting
+from argus_rpc.roster import fixed
 from support import idle
 
 RESULTS = Path(__file__).parent / "results" / "router_decide.json"
@@ -57,6 +63,19 @@ class Idle:
     tenants: int
     requests_per_second: float
     """Each let in, decided, queued, taken, decided again, and learnt from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Events:
+    """What was measured with so many workers; microseconds of processor time."""
+
+    workers: int
+    came: float
+    """A request, while all are busy and ten images wait."""
+    freed: float
+    """A worker, which draws the next."""
+    looked: float
+    """A worker that told of itself and has nothing free: only that is looked at."""
 
 
 class Deaf:
@@ -111,11 +130,17 @@ class Stage:
 
     def arrive(self, tenant: str = NOBODY) -> Job:
         """A request for one image comes, a little later than the last."""
+        job = self.next(tenant)
+        self.waiting.submit([job])
+        return job
+
+    def next(self, tenant: str = NOBODY) -> Job:
+        """The next request's image, a little later than the last."""
         self.now += self._gap
         self.arrivals += 1
         request = Request(prompt=f"circle {self.arrivals}", deadline=MAX_DEADLINE, tenant=tenant)
         terms = agree(request, self.cluster, call_deadline=None)
-        job = Job(
+        return Job(
             request_id=str(self.arrivals),
             index=0,
             terms=terms,
@@ -126,8 +151,6 @@ class Stage:
             qualities={level.name: level.quality for level in self.cluster.spec.ladder},
             sink=Deaf(),
         )
-        self.waiting.submit([job])
-        return job
 
     def turn(self) -> Job:
         """The next worker is free."""
@@ -135,6 +158,47 @@ class Stage:
         job = self.waiting.next(worker)
         assert job is not None, "more than enough waits"
         return job
+
+
+class Crowd(Fleet):
+    """Workers that are there without a roster."""
+
+    def __init__(self, workers: Sequence[Worker], changed: Callable[[], None]) -> None:
+        super().__init__(fixed([]), clock=lambda: 0.0, changed=changed)
+        self._workers = {worker.address: worker for worker in workers}
+
+
+class Still(Dispatcher):
+    """Its workers draw for ever what they are given."""
+
+    def _begin(self, job: Job, worker: Worker) -> None:
+        worker.warming, worker.running[job] = False, None
+
+
+async def measure_events(cluster: ArgusCluster, *, workers: int, seconds: float) -> Events:
+    """All workers are busy, and ten images wait when the next comes."""
+    stage = Stage(cluster, workers, busy=False)
+    dispatcher = Still(
+        spec=stage.cluster.spec,
+        policy=PricePolicy(),
+        fleet=lambda changed: Crowd(stage.workers, changed),
+        clock=lambda: stage.now,
+    )
+    dispatcher.on_fleet_change()
+    while len(dispatcher.queues) < 10:
+        dispatcher.submit([stage.next()])
+    spent, count, ends = [0.0, 0.0, 0.0], 0, time.process_time() + seconds
+    while time.process_time() < ends:
+        worker, job = stage.workers[count % workers], stage.next()
+        spent[0] += _timed(partial(dispatcher.submit, [job]))
+        spent[2] += _timed(partial(dispatcher.fleet.freed, worker))
+        worker.running.clear()
+        spent[1] += _timed(partial(dispatcher.fleet.freed, worker))
+        assert worker.running, "what waits is drawn"
+        count += 1
+    came, freed, looked = (1e6 * one / count for one in spent)
+    await dispatcher.close()
+    return Events(workers=workers, came=came, freed=freed, looked=looked)
 
 
 def measure(cluster: ArgusCluster, *, queued: int, workers: int, seconds: float) -> Figures:
@@ -178,11 +242,21 @@ def _table(label: str, found: list[Figures]) -> Table:
     return table
 
 
+def _crowds(label: str, found: list[Events]) -> Table:
+    table = Table("workers", "a request came", "a worker was free", "none was",
+                  title=f"Microseconds of processor time an event, {label}")  # fmt: skip
+    for f in found:
+        table.add_row(f"{f.workers:,}", f"{f.came:,.0f}", f"{f.freed:,.0f}", f"{f.looked:,.1f}")
+    return table
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--queued", type=int, nargs="+", default=[10, 100, 1_000, 10_000])
     parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--crowds", type=int, nargs="+", default=[8, 100, 1_000],
+                        help="workers of which events are measured")  # fmt: skip
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
     parser.add_argument("--label", default="now", help="what the figures are of")
     parser.add_argument("--machine", default=platform.processor() or platform.machine())
@@ -197,10 +271,15 @@ def main() -> None:
         measure_idle(cluster, tenants=n, workers=options.workers, seconds=options.seconds)
         for n in (1, 8)
     ]
+    events = [
+        asyncio.run(measure_events(cluster, workers=workers, seconds=options.seconds))
+        for workers in options.crowds
+    ]
     console = Console()
     console.print(_table(options.label, found))
     for figures in idle:
         console.print(f"{figures.requests_per_second:,.0f} requests/s, tenants: {figures.tenants}")
+    console.print(_crowds(options.label, events))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     known = json.loads(options.out.read_text()) if options.out.exists() else {}
     known[options.label] = {
@@ -213,6 +292,7 @@ def main() -> None:
         "workers": options.workers,
         "figures": [asdict(f) for f in found],
         "idle": [asdict(f) for f in idle],
+        "events": [asdict(f) for f in events],
     }
     options.out.write_text(json.dumps(known, indent=1) + "\n")
     console.print(f"Figures in {options.out}")

@@ -36,6 +36,7 @@ from argus_router.attempt import (
 from argus_router.faults import Fault, Faults, fingerprint, quarantined
 from argus_router.fetches import Fetches
 from argus_router.fleet import Fleet, Worker
+from argus_router.free import Free
 from argus_router.job import Job, JobState
 from argus_router.run import Run
 from argus_router.waiting import Waiting, too_late
@@ -74,6 +75,7 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.waiting = Waiting(spec=spec, policy=policy, clock=clock, fetches=fetches)
         self.queues = self.waiting.queues
+        self._free = Free()
         self.served = asyncio.Event()
         """Set once a worker serves a variant; workers that switch later do not unset it."""
         self.fleet = fleet(self.on_fleet_change)
@@ -117,22 +119,28 @@ class Dispatcher:
     def on_fleet_change(self) -> None:
         """Decide anew what waits for a variant that nobody holds, and bind what can be bound."""
         self.waiting.meet(self.fleet)
+        self._free.meet(self.fleet)
         if any(worker.loadout for worker in self.fleet):
             self.served.set()
         self._pump()
 
-    def _pump(self) -> None:
-        """Bind what waits to the workers that are free, the least versatile of them first."""
-        queues = self.queues
-        if len(queues):
-            free = [worker for worker in self.fleet if worker.free]
-            for worker in sorted(free, key=lambda w: (len(w.loadout), -w.free, w.address)):
-                while len(queues) and worker.free:
-                    if (job := self.waiting.next(worker)) is None:
-                        break
-                    self._bind(job, worker)
+    def _pump(self, freed: Worker | None = None) -> None:
+        """Bind what waits to the workers that are free; `freed` may have another slot."""
+        if freed is not None:
+            self._free.look(freed)
+        self._free.offer(self.queues, self._fill)
         self._expect()
         self.looked()
+
+    def _fill(self, worker: Worker) -> bool:
+        """Have a worker draw what waits, as long as a slot is free; whether it has use for any."""
+        used = False
+        while len(self.queues) and worker.free:
+            if (job := self.waiting.next(worker)) is None:
+                break
+            self._bind(job, worker)
+            used = True
+        return used
 
     def _bind(self, job: Job, worker: Worker) -> None:
         job.state, job.worker, job.began = JobState.RUNNING, worker.name, self._clock()
@@ -210,7 +218,7 @@ class Dispatcher:
             released.add_done_callback(self._tasks.discard)
         if task.cancelled():
             self.waiting.used(job, self._clock() - run.began)
-            self._pump()
+            self._pump(worker)
         else:
             self._after(run, task.result())
 
@@ -222,7 +230,7 @@ class Dispatcher:
             self.waiting.outlook.observe(job, run.worker, now - run.began, now, had=run.had)
             self.faults.drawn(job, run)
             # The worker shall not wait until its image is on its way to the client.
-            self._pump()
+            self._pump(run.worker)
         if isinstance(outcome, Lost):
             self._lost(run, outcome.error)
         if job.state is JobState.RUNNING:
@@ -230,7 +238,7 @@ class Dispatcher:
                 self._rest(run)
             if isinstance(outcome, Drawn | Failed) or job not in self._runs:
                 self._settle(run, outcome)
-        self._pump()
+        self._pump(run.worker)
 
     def _learn_of_fetch(self, job: Job, outcome: Outcome, now: float) -> None:
         if isinstance(outcome, Drawn) and outcome.result.HasField("fetch"):
@@ -250,7 +258,7 @@ class Dispatcher:
         """Its last step is done: the worker takes another while the image is decoded and sent."""
         run.worker.each(self._clock())
         run.worker.finishing.add(run.job)
-        self._pump()
+        self._pump(run.worker)
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         job, worker = run.job, run.worker
@@ -298,7 +306,7 @@ class Dispatcher:
         if worker.rest > 0:
             asyncio.get_running_loop().call_later(worker.rest, self._after_rest, worker)
         else:
-            self._pump()
+            self._pump(worker)
 
     def _lost(self, run: Run, error: ArgusError) -> None:
         """Doubt the worker; where the prompt is to blame, nobody shall draw it any more."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable, Iterator
 from contextlib import aclosing, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -63,6 +63,9 @@ class Worker:
         self._state: cluster_pb2.WorkerState | None = None
         self._serves = False
         self._held: tuple[str, ...] = ()
+        self.alike: Hashable = None
+        """Its pool, what it holds, and of which spaces its latents are: the same of all that draw
+        like it."""
         self._slots, self._in_flight = 1, 0
         self.most: int | None = None
         """Images at once that gain with its loadout; None for as many as it takes."""
@@ -91,6 +94,8 @@ class Worker:
         self._takes_many = self._takes_many or state is None
         self._serves = state is not None and state.phase == cluster_pb2.WORKER_PHASE_READY
         self._held = tuple(filter(None, state.loadout)) if state is not None else ()
+        spaces = tuple(self.space(variant) for variant in self._held)
+        self.alike = (state.pool if state is not None else "", self._held, spaces)
         self._slots = max(1, state.slots) if state is not None else 1
         self._in_flight = state.in_flight if state is not None else 0
         if before != self._held or not self._serves:
@@ -239,8 +244,8 @@ class Fleet:
         self._roster, self._clock, self._changed = roster, clock, changed
         self.gone: Callable[[Worker], None] = lambda _worker: None
         """Hears of workers that have left the roster."""
-        self.freed: Callable[[], None] = changed
-        """Called where a worker may have a slot free, and nothing else has changed."""
+        self.freed: Callable[[Worker], None] = lambda _worker: changed()
+        """Hears of a worker that may have a slot free, where nothing else has changed."""
         self._workers: dict[str, Worker] = {}
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._leaving: set[Worker] = set()
@@ -331,7 +336,7 @@ class Fleet:
             worker.warming = True
         worker.state, worker.doubted = state, False
         if same:
-            self.freed()
+            self.freed(worker)
         else:
             self._changed()
 
