@@ -113,6 +113,8 @@ class Service:
 
     async def _begin(self, request: Request, call_deadline: float | None) -> Drawing:
         arrived = self._clock()
+        label = self.dispatcher.waiting.tenants.label(request.tenant)
+        self.metrics.came(label)
         try:
             terms = agree(request, self.cluster, call_deadline=call_deadline)
             return await self._submit(terms, arrived)
@@ -125,7 +127,6 @@ class Service:
             self.metrics.turned_away(count, band, _outcome(error))
             if not isinstance(error, OverQuota):
                 self.metrics.promises.missed(_outcome(error), count)
-            label = self.dispatcher.waiting.tenants.label(request.tenant)
             self.metrics.tenant(label, _outcome(error), count)
             raise
 

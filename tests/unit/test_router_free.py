@@ -1,4 +1,4 @@
-"""Which free worker is asked first what it would draw; a thousand of a kind cost no more than one."""
+"""Which free worker is asked first what it would draw; a thousand cost no more than one."""
 
 from collections import Counter
 
