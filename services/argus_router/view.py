@@ -69,10 +69,13 @@ class View:
         self._asked: dict[str | None, Mapping[str, float]] = {}
         self._priced: dict[str | None, Mapping[str, float]] = {}
 
-    def candidates(self, job: Job) -> list[Candidate]:
-        """Every level of the ladder, as it stands for `job`, from dearest to cheapest."""
+    def candidates(self, job: Job, *, priced: bool = True) -> list[Candidate]:
+        """Every level of the ladder, as it stands for `job`, from dearest to cheapest.
+
+        Where not `priced` all prices are 0: who is refused is refused whatever a second costs.
+        """
         ahead, teams = self._queues.ahead(job.rank, job.tenant), self._crew.teams
-        prices = self._prices(job.tenant)
+        prices = self._prices(job.tenant) if priced else dict.fromkeys(teams, 0.0)
         starts = {} if self._known.starts_closed else job.starts
         waits = {team: self._wait(team, ahead) for team in self._slots}
         scales = {variant: self._known.scale(job, variant) for variant in teams}

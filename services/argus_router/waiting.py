@@ -99,10 +99,12 @@ class Waiting:
         """
         self._name(jobs)
         view, asks = self._look(), _ask(jobs[0], self._clock())
+        candidates = view.candidates(jobs[0], priced=False)
         # A prompt may be worth more than the priors at the level that has most time to spare.
-        best = roomiest(replace(asks, minimum_quality=0.0), _sure(view.candidates(jobs[0])))
+        best = roomiest(replace(asks, minimum_quality=0.0), _sure(candidates))
         if best is not None and self._door.turns_away(self._asked(jobs, asks, best, view)):
-            self._let_in(jobs, predicted=False)
+            self._saw(jobs, predicted=False)
+            self._let_in(jobs, view, candidates)
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Take all of the jobs, the images of one request, or none.
@@ -111,7 +113,13 @@ class Waiting:
             Exhausted, DeadlineMissed, InvalidRequest: one cannot be had; none is taken.
         """
         self._name(jobs)
-        candidates = self._let_in(jobs)
+        self._saw(jobs)
+        view, crowded = self._look(), self.crowded
+        # While most are refused, prices are reckoned for those who are not.
+        candidates = view.candidates(jobs[0], priced=not crowded)
+        self._let_in(jobs, view, candidates)
+        if crowded:
+            candidates = view.candidates(jobs[0])
         placed: list[Job] = []
         try:
             for job in jobs:
@@ -235,16 +243,26 @@ class Waiting:
         for job in jobs:
             job.tenant = tenant
 
-    def _let_in(self, jobs: Sequence[Job], *, predicted: bool = True) -> Sequence[Candidate]:
-        """Make sure that the images of a request may come in together; the levels of the first."""
-        now, first = self._clock(), jobs[0]
-        prices = self.outlook.prices
-        asks = _ask(first, now)
+    def _saw(self, jobs: Sequence[Job], *, predicted: bool = True) -> None:
+        """Have prices know of the images of a request."""
+        now, first, prices = self._clock(), jobs[0], self.outlook.prices
         known = first.qualities if predicted else None
-        prices.saw(known, len(jobs), now, remaining=asks.remaining)
+        prices.saw(known, len(jobs), now, remaining=first.deadline - now)
         prices.room = self._door.room
-        view = self._look()
-        candidates = view.candidates(first)
+
+    def _let_in(self, jobs: Sequence[Job], view: View, candidates: Sequence[Candidate]) -> None:
+        """Make sure that the images of a request may come in together.
+
+        Args:
+            jobs: the images.
+            view: of now.
+            candidates: the levels, as they stand for the first; prices do not matter.
+
+        Raises:
+            ArgusError: they may not.
+        """
+        first = jobs[0]
+        asks = _ask(first, self._clock())
         sure = _sure(candidates)
         best = roomiest(asks, sure)
         if best is None and len(sure) < len(candidates):
@@ -262,7 +280,6 @@ class Waiting:
             reserved=self._reserved(tenant, shares),
             retry_after=self._relief,
         )
-        return candidates
 
     def _count(self, jobs: Sequence[Job], best: Candidate, candidates: Sequence[Candidate]) -> None:
         """Hold a request against its tenant's quotas, and remember what the tenant asks for."""

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from argus_core.errors import ArgusError, DeadlineMissed, Exhausted, InvalidRequest
 from argus_router.job import JobState
+from argus_router.prices import Prices
 from argus_router.request import Band
 from router_support import Rehearsal, cluster_of
 
@@ -131,6 +133,23 @@ def test_who_comes_when_told_is_served():
     assert max(asked.values()) <= 4
     assert sum(times <= 2 for times in asked.values()) >= 20
     assert sum(times == 2 for times in asked.values()) >= 10
+
+
+def test_for_who_is_refused_nobody_reckons_what_a_second_costs(monkeypatch):
+    stage = Rehearsal(("tiny",))
+    while not stage.waiting.crowded:
+        with suppress(Exhausted):
+            stage.ask("a red circle", deadline=1.0)
+    reckoned = []
+    monkeypatch.setattr(Prices, "_renew", lambda *_: reckoned.append(stage.now))
+    with pytest.raises(Exhausted, match="a place is kept for it") as refused:
+        stage.ask("another", deadline=1.0)
+    assert reckoned == []
+    stage.run(stage.now + refused.value.retry_after)
+    reckoned.clear()
+    assert stage.waiting.crowded
+    stage.ask("another", deadline=1.0)
+    assert reckoned == [stage.now]
 
 
 def test_who_goes_first_is_refused_rather_than_that_others_are_late():
