@@ -36,6 +36,7 @@ from argus_router.router import Router
 from argus_router.waiting import Waiting, too_late
 from argus_rpc.channel import open_channel
 from argus_rpc.convert import duration
+from argus_rpc.peers import Peers
 from argus_rpc.server import Server
 from argus_worker.many import Many
 from helpers import eventually
@@ -196,10 +197,13 @@ class ScriptedPredictor(PredictorServiceServicer):
 
 
 @asynccontextmanager
-async def predicting(predictor: ScriptedPredictor) -> AsyncIterator[str]:
-    """The predictor on loopback; its address."""
+async def predicting(
+    predictor: ScriptedPredictor, *, peers: Peers | None = None, port: int = 0
+) -> AsyncIterator[str]:
+    """The predictor on loopback; its address. `peers` may speak with it; None for everybody."""
     server = Server(
-        address="127.0.0.1:0",
+        address=f"127.0.0.1:{port}",
+        credentials=peers.asked() if peers else None,
         servicers=[(add_PredictorServiceServicer_to_server, predictor)],
         services=["argus.v1.PredictorService"],
     )
@@ -238,6 +242,8 @@ class ScriptedWorker(WorkerServiceServicer):
         """That an image takes then: at once unless told otherwise."""
         self._changes: set[asyncio.Event] = set()
         self.address = ""
+        self.peers: Peers | None = None
+        """Who may speak with it, from the next start on."""
 
     def report(self, **fields: object) -> None:
         """Change the reported state."""
@@ -317,6 +323,7 @@ class ScriptedWorker(WorkerServiceServicer):
             address=f"127.0.0.1:{port}",
             servicers=[(add_WorkerServiceServicer_to_server, self)],
             services=["argus.v1.WorkerService"],
+            credentials=self.peers.asked() if self.peers else None,
         )
         self.address = f"127.0.0.1:{await self._server.start()}"
 
@@ -393,13 +400,14 @@ async def following(queue: asyncio.Queue[frozenset[str]]) -> AsyncIterator[froze
 
 
 @asynccontextmanager
-async def staged(*workers: ScriptedWorker, cluster=None, predictor=None, ready=True):
-    """A router over these workers, on loopback."""
+async def staged(*workers: ScriptedWorker, cluster=None, predictor=None, ready=True, peers=None):
+    """A router over these workers, on loopback; `peers` is how it meets them."""
     for worker in workers:
         await worker.start()
     roster: asyncio.Queue[frozenset[str]] = asyncio.Queue()
     roster.put_nowait(frozenset(worker.address for worker in workers))
-    router = Router(cluster or cluster_of(), workers=following(roster), predictor=predictor)
+    workers_at = following(roster)
+    router = Router(cluster or cluster_of(), workers=workers_at, predictor=predictor, peers=peers)
     grpc_address, http = await router.start()
     async with aiohttp.ClientSession(base_url=http) as session, open_channel(grpc_address) as chan:
         stage = Stage(

@@ -82,7 +82,7 @@ class Control:
             obeys: whether a worker that somebody else assigns stays so.
             standing: the plan that routers were told by whoever controlled them before.
             history: of plans made before, which goes on here.
-            reach: how routers are reached; None for plainly.
+            reach: how routers and workers are reached; None for plainly.
             before_assign: awaited before a worker is told what to hold.
             on_change: hears when a worker's state or the plan has changed.
             metrics: told of all this; None where nobody watches.
@@ -95,8 +95,15 @@ class Control:
         self._first = dict(loadouts)
         self.pacing = pacing or Pacing()
         """Of all who ask in vain."""
+        self.reach = reach or Reach()
+        """How routers and workers are reached."""
         self.crew = Crew(
-            loadouts, order_of(spec), self._crew_changed, obeys=obeys, pacing=self.pacing
+            loadouts,
+            order_of(spec),
+            self._crew_changed,
+            obeys=obeys,
+            pacing=self.pacing,
+            peers=self.reach.peers,
         )
         self.pins: dict[str, Loadout] = {}
         """Workers that shall hold what they hold here, whatever the plan."""
@@ -114,8 +121,6 @@ class Control:
         self.outcomes, self._queues = Outcomes(), Queues()
         self.history = history or History()
         """What was planned and why; routers are told of it."""
-        self.reach = reach or Reach()
-        """How routers are reached."""
         self.lines: dict[str, RouterLine] = {}
         """By router."""
         self._hanging_up: set[asyncio.Task[None]] = set()

@@ -24,6 +24,7 @@ from argus_core.spread import Loadout
 from argus_core.states import WorkerPhase
 from argus_protos.v1 import cluster_pb2
 from argus_rpc.meanwhile import call_off
+from argus_rpc.peers import Peers
 
 log = logging.getLogger(__name__)
 
@@ -55,18 +56,22 @@ class Crew:
         *,
         obeys: bool = True,
         pacing: Pacing | None = None,
+        peers: Peers | None = None,
     ) -> None:
         """`order` is the variants' own; `on_change` hears of every new phase and loadout.
 
-        `pacing` is of all who ask workers in this process; None where nobody else does.
+        `pacing` is of all who ask workers in this process; None where nobody else does. `peers` is
+        how workers are met; None for plainly.
         """
         self.loadouts = loadouts
         self.pinned: set[str] = set()
         """Workers that somebody else has assigned."""
         self.states: dict[str, cluster_pb2.WorkerState] = {}
         """Of those that are not lost."""
+        self.troubles: dict[str, str] = {}
+        """By worker that is up and is not heard, why."""
         self._order, self._on_change = order, on_change
-        self._pacing = pacing or Pacing()
+        self._pacing, self._peers = pacing or Pacing(), peers
         self.obeys = obeys
         """Whether workers that somebody else assigns stay so."""
         self._addresses: dict[str, str] = {}
@@ -84,6 +89,7 @@ class Crew:
             if task := self._following.pop(name, None):
                 task.cancel()
             self.states.pop(name, None)
+            self.troubles.pop(name, None)
             # A new process: it counts its generations anew, and begins with what was told last.
             self._orders[name] = _Orders(may_hold=(self.loadouts[name],))
             if address := addresses.get(name):
@@ -120,7 +126,9 @@ class Crew:
             raise Unavailable(f"{name} is not up")
         orders, address = self._orders[name], self._addresses[name]
         orders.may_hold = (self.loadouts[name], loadout)
-        generation = await workers.assign(address, loadout, plan_id=plan_id, timeout=_TELL)
+        generation = await workers.assign(
+            address, loadout, plan_id=plan_id, timeout=_TELL, peers=self._peers
+        )
         if self._orders[name] is orders and name not in self.pinned:
             orders.may_hold, orders.since = (loadout,), generation
             self.loadouts[name] = loadout
@@ -133,7 +141,7 @@ class Crew:
         """
         if (address := self._addresses.get(name)) is None:
             raise Unavailable(f"{name} is not up")
-        await workers.expect(address, loadout, timeout=_TELL)
+        await workers.expect(address, loadout, timeout=_TELL, peers=self._peers)
 
     def canonical(self, variants: Iterable[str]) -> Loadout:
         """Variants in their own order."""
@@ -143,12 +151,13 @@ class Crew:
     async def _follow(self, name: str, address: str) -> None:
         while True:
             try:
-                async with aclosing(workers.watch(address)) as states:
+                async with aclosing(workers.watch(address, self._peers)) as states:
                     while True:
                         async with asyncio.timeout(_SILENCE):
                             self._hear(name, await anext(states))
             except (ArgusError, TimeoutError, StopAsyncIteration) as error:
                 log.debug("%s tells nothing: %s", name, error)
+                self.troubles[name] = str(error)
             known = self.states.pop(name, None)
             if not self.obeys:
                 # A process may come back at the same address, and counts its generations anew.
@@ -159,6 +168,7 @@ class Crew:
 
     def _hear(self, name: str, state: cluster_pb2.WorkerState) -> None:
         before, self.states[name] = self.states.get(name), state
+        self.troubles.pop(name, None)
         orders, assigned = self._orders[name], self.canonical(state.assigned)
         if assigned and state.generation >= orders.since:
             if self.obeys and assigned not in orders.may_hold:

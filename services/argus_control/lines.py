@@ -23,6 +23,7 @@ from argus_control.history import History
 from argus_control.pacing import Pacing
 from argus_protos.v1 import cluster_pb2, control_pb2
 from argus_rpc.meanwhile import call_off
+from argus_rpc.peers import Peers
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +35,14 @@ _PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """How routers are reached."""
+    """How routers and workers are reached."""
 
     control_key: str = field(default="", repr=False)
     """API key of the control service; empty where routers ask for none."""
     tls: Tls | None = None
     """Files of the connection, read anew with each that begins; None for a plain one."""
+    peers: Peers | None = None
+    """How workers are met; None for plainly."""
 
 
 class Desk(Protocol):

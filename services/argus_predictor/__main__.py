@@ -9,7 +9,7 @@ from pathlib import Path
 
 from argus_core.errors import ArgusError
 from argus_predictor.host import Host
-from argus_rpc import lifecycle
+from argus_rpc import lifecycle, peers
 from argus_rpc.document import load_or_exit
 
 _GRACE = 2.0
@@ -26,12 +26,15 @@ def main() -> None:
 
 async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
     cluster = load_or_exit(arguments.cluster)
+    where = cluster.metadata
     try:
         host = Host(
             cluster,
             address=arguments.address,
             state=arguments.state_dir,
             metrics_port=arguments.metrics_port,
+            peers=peers.peers_of(arguments.internal_tls, where.name, where.namespace),
+            probe=arguments.probe,
         )
         port = await host.start()
     except ArgusError as error:
@@ -53,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         "--state-dir", type=Path, help="folder of labels and heads; none learns not"
     )
     parser.add_argument("--metrics-port", type=int, help="of the metrics; 0 takes a free one")
+    peers.add_options(parser)
     parser.add_argument("--die-with-parent", action="store_true", help="end when the parent ends")
     return parser
 

@@ -20,6 +20,7 @@ from argus_predictor.versions import Versions
 from argus_protos.v1.predictor_pb2_grpc import add_PredictorServiceServicer_to_server
 from argus_rpc.meanwhile import call_off
 from argus_rpc.metrics import Exposition
+from argus_rpc.peers import Peers
 from argus_rpc.server import Server
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ class Host:
         address: str,
         state: Path | None = None,
         metrics_port: int | None = None,
+        peers: Peers | None = None,
+        probe: str | None = None,
     ) -> None:
         """Load what the document names.
 
@@ -52,9 +55,12 @@ class Host:
             state: folder of labels and heads; None learns nothing.
             metrics_port: for Prometheus, on the loopback's or the address's host; 0 takes a free
                 one, None is for none.
+            peers: who may speak with it; None for whoever can reach it, without encryption.
+            probe: HOST:PORT for gRPC's health alone, of those who have no certificate; None for
+                nowhere.
 
         Raises:
-            InvalidRequest, NotBuilt: the encoder cannot be had.
+            InvalidRequest, NotBuilt: the encoder cannot be had, or a file of the peers'.
         """
         spec = cluster.spec
         self._address, self._metrics_port = address, metrics_port
@@ -96,6 +102,8 @@ class Host:
             address=address,
             servicers=[(add_PredictorServiceServicer_to_server, self.predictor)],
             services=["argus.v1.PredictorService"],
+            credentials=peers.asked() if peers else None,
+            probe=probe,
         )
         self._tasks: list[asyncio.Task[None]] = []
 

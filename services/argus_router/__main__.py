@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 
 from argus_router.router import Router
-from argus_rpc import lifecycle, roster
+from argus_rpc import lifecycle, peers, roster
 from argus_rpc.document import load_or_exit
 from argus_rpc.tls import TlsFiles
 
@@ -22,7 +22,7 @@ def main() -> None:
 
 async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
     cluster = load_or_exit(arguments.cluster)
-    ports = cluster.spec.router
+    ports, where = cluster.spec.router, cluster.metadata
     file, fixed = arguments.workers_file, arguments.worker
     router = Router(
         cluster,
@@ -33,6 +33,7 @@ async def _serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
         probe=arguments.probe,
         tls=_tls(arguments),
         keys=arguments.keys,
+        peers=peers.peers_of(arguments.internal_tls, where.name, where.namespace),
     )
     grpc, http = await router.start()
     lifecycle.settle()
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--probe", help="HOST:PORT for /healthz and /readyz alone, always without TLS"
     )
+    peers.add_option(parser)
     parser.add_argument("--tls-cert", type=Path, help="certificate with its chain, PEM, followed")
     parser.add_argument("--tls-key", type=Path, help="its key, PEM, followed")
     parser.add_argument(

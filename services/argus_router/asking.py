@@ -21,6 +21,7 @@ import grpc
 
 from argus_protos.v1 import predictor_pb2
 from argus_rpc import tracing
+from argus_rpc.handshake import meaning_of
 from argus_rpc.meanwhile import call_off
 
 if TYPE_CHECKING:
@@ -33,11 +34,12 @@ _MOMENT = 0.005
 
 
 class Refused(Exception):
-    """The prompt is not answered; `code` is canonical."""
+    """The prompt is not answered."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, why: str = "") -> None:
+        """`code` is canonical; `why` what keeps the two from speaking at all, where that is it."""
         super().__init__(code)
-        self.code = code
+        self.code, self.why = code, why
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,7 +92,8 @@ class Asking:
         try:
             return await self._stub.Predict(request, timeout=timeout, metadata=tracing.onward())
         except grpc.aio.AioRpcError as error:
-            raise Refused(error.code().name) from error
+            why = meaning_of(error.details() or "")
+            raise Refused(error.code().name, why) from error
 
     async def _behind(
         self, request: predictor_pb2.PredictRequest, timeout: float

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable, Iterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -26,9 +26,11 @@ from argus_protos.v1.worker_pb2_grpc import WorkerServiceStub
 from argus_router.job import Job
 from argus_router.stream import Ended, Stream, Unsupported
 from argus_rpc import tracing
-from argus_rpc.channel import open_channel
+from argus_rpc.channel import Opened
 from argus_rpc.errors import from_rpc
+from argus_rpc.handshake import meaning_of
 from argus_rpc.meanwhile import call_off
+from argus_rpc.peers import Peers
 from argus_rpc.roster import Names, Roster
 
 if TYPE_CHECKING:
@@ -47,8 +49,11 @@ _FIRST_REST, _LONGEST_REST = 0.02, 1.0
 class Worker:
     """One worker: its address, its last report, and what this router has running there."""
 
-    def __init__(self, address: str, *, clock: Callable[[], float]) -> None:
-        self.address = address
+    def __init__(
+        self, address: str, *, clock: Callable[[], float], peers: Peers | None = None
+    ) -> None:
+        """`peers`: how it is met; None for plainly."""
+        self.address, self._peers = address, peers
         self.running: dict[Job, None] = {}
         self.finishing: set[Job] = set()
         """Of those, whose last step is done: they hold no slot, and their image is yet to come."""
@@ -75,7 +80,7 @@ class Worker:
         self._clock = clock
         self._each, self._each_at = 0.0, 0.0
         """Seconds that each image which ran all the time would have had, and when that was so."""
-        self._channel: grpc.aio.Channel | None = None
+        self._opened: Opened | None = None
         self._stream: Stream | None = None
         self._takes_many = True
         """Whether it is of a version that has images over one stream, as far as is known."""
@@ -104,8 +109,8 @@ class Worker:
     @cached_property
     def stub(self) -> WorkerServiceAsyncStub:
         """Of its service; its channel is opened when it is first used."""
-        self._channel = open_channel(self.address)
-        return WorkerServiceStub(self._channel)
+        self._opened = Opened(self.address, self._peers)
+        return WorkerServiceStub(self._opened.channel)
 
     async def execute(
         self, request: worker_pb2.ExecuteRequest, *, timeout: float
@@ -223,12 +228,28 @@ class Worker:
         """It took a request: the next refusal is a first one."""
         self._refusals = 0
 
+    async def renew(self) -> None:
+        """Have its next connection be of the certificate that there is now, where it is another.
+
+        A channel on which something runs is left alone: it has a connection, or ends what runs.
+        """
+        if self.running or self._opened is None or not self._opened.stale:
+            return
+        stream, opened = self._stream, self._opened
+        self._stream = self._opened = None
+        self.__dict__.pop("stub", None)
+        await _closed(stream, opened)
+
     async def close(self) -> None:
         """Close its channel; calls still running there are cancelled."""
-        if self._stream is not None:
-            await self._stream.close()
-        if self._channel is not None:
-            await self._channel.close()
+        await _closed(self._stream, self._opened)
+
+
+async def _closed(stream: Stream | None, opened: Opened | None) -> None:
+    if stream is not None:
+        await stream.close()
+    if opened is not None:
+        await opened.channel.close()
 
 
 class Fleet:
@@ -240,8 +261,11 @@ class Fleet:
         *,
         clock: Callable[[], float],
         changed: Callable[[], None],
+        peers: Peers | None = None,
     ) -> None:
+        """`peers`: how workers are met; None for plainly."""
         self._roster, self._clock, self._changed = roster, clock, changed
+        self._peers = peers
         self.gone: Callable[[Worker], None] = lambda _worker: None
         """Hears of workers that have left the roster."""
         self.freed: Callable[[Worker], None] = lambda _worker: changed()
@@ -299,8 +323,9 @@ class Fleet:
     async def _follow(self) -> None:
         async for addresses in self._roster:
             for address in sorted(addresses - self._workers.keys()):
-                self._workers[address] = Worker(address, clock=self._clock)
-                self._watch(self._workers[address])
+                worker = Worker(address, clock=self._clock, peers=self._peers)
+                self._workers[address] = worker
+                self._watch(worker)
             for address in sorted(self._workers.keys() - addresses):
                 await self._retire(address)
             self._changed()
@@ -318,13 +343,21 @@ class Fleet:
         self._watches[worker.address] = asyncio.create_task(self._keep_watch(worker), name=name)
 
     async def _keep_watch(self, worker: Worker) -> None:
-        wait = _FIRST_WAIT
+        wait, said = _FIRST_WAIT, ""
         while True:
-            with suppress(grpc.aio.AioRpcError, TimeoutError):
+            try:
                 async for state in _reports(worker):
-                    wait = _FIRST_WAIT
+                    wait, said = _FIRST_WAIT, ""
                     self._told(worker, state)
+            except TimeoutError:
+                pass
+            except grpc.aio.AioRpcError as error:
+                # One that is starting, or gone, is no news; one that refuses us is.
+                if (why := meaning_of(error.details() or "")) and why != said:
+                    log.warning("worker at %s cannot be spoken with: %s", worker.address, why)
+                    said = why
             self._lost(worker)
+            await worker.renew()
             await asyncio.sleep(wait)
             wait = min(wait * 2, _LONGEST_WAIT)
 

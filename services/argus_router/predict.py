@@ -6,6 +6,7 @@ once a second only, so that a predictor that hangs does not slow every request.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -18,8 +19,10 @@ from argus_protos.v1 import predictor_pb2
 from argus_protos.v1.predictor_pb2_grpc import PredictorServiceStub
 from argus_router.answer import Prediction, Question, priors, read
 from argus_router.asking import Asking, Refused
-from argus_rpc.channel import open_channel
+from argus_rpc.channel import Opened
 from argus_rpc.errors import from_rpc
+from argus_rpc.meanwhile import call_off
+from argus_rpc.peers import Peers
 
 if TYPE_CHECKING:
     from argus_protos.v1.predictor_pb2_grpc import PredictorServiceAsyncStub
@@ -42,6 +45,8 @@ _LATE = 3
 """Answers in a row that do not come in time before it counts as lost: one may, where it is busy."""
 _ASK_AGAIN = 1.0
 """Seconds between questions to a predictor that is lost."""
+_OUTLASTED = 2 * _LABEL_PATIENCE
+"""Seconds after which every call on a channel that was left has ended."""
 
 
 class Predictor:
@@ -54,16 +59,29 @@ class Predictor:
         *,
         clock: Callable[[], float],
         tell: Callable[[bool], None] = lambda _there: None,
+        peers: Peers | None = None,
     ) -> None:
-        """`tell` hears of each answer whether the predictor is there."""
+        """Connects nowhere yet.
+
+        Args:
+            spec: what the cluster shall be.
+            address: the predictor's; None for none.
+            clock: monotonic seconds.
+            tell: hears of each answer whether the predictor is there.
+            peers: how it is met; None for plainly.
+
+        Raises:
+            InvalidRequest: a file of the peers' cannot be read.
+        """
         self._ladder, self._priors = spec.ladder, dict(priors(spec.ladder))
         self._clock, self._tell = clock, tell
-        self._channel = open_channel(address) if address else None
-        self._stub: PredictorServiceAsyncStub | None = (
-            PredictorServiceStub(self._channel) if self._channel else None
-        )
-        self._asking = Asking(self._stub) if self._stub else None
-        self._lost = False
+        self._address, self._peers = address, peers
+        self._opened: Opened | None = None
+        self._stub: PredictorServiceAsyncStub | None = None
+        self._asking: Asking | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._open()
+        self._lost, self._why = False, ""
         self._late = 0
         """Answers in a row that did not come in time."""
         self._ask_at = 0.0
@@ -80,15 +98,34 @@ class Predictor:
 
     def start(self) -> None:
         """Connect, so that the first request need not wait for it."""
-        if self._channel is not None:
-            self._channel.get_state(try_to_connect=True)
+        if self._opened is not None:
+            self._opened.channel.get_state(try_to_connect=True)
 
     async def close(self) -> None:
         """Close the channel."""
+        await call_off(self._leaving)
         if self._asking is not None:
             await self._asking.close()
-        if self._channel is not None:
-            await self._channel.close()
+        if self._opened is not None:
+            await self._opened.channel.close()
+
+    def _open(self) -> None:
+        if not self._address:
+            return
+        self._opened = Opened(self._address, self._peers)
+        self._stub = PredictorServiceStub(self._opened.channel)
+        self._asking = Asking(self._stub)
+
+    def _renew(self) -> None:
+        """Ask over another channel where there is another certificate to show by now."""
+        if self._opened is None or not self._opened.stale:
+            return
+        leave = _leave(self._asking, self._opened.channel)
+        leaving = asyncio.create_task(leave, name="predictor before")
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        self._open()
+        self.start()
 
     async def predict(
         self, prompt: str, *, slack: float, question: Question | None = None
@@ -142,6 +179,7 @@ class Predictor:
         try:
             response = await asking.ask(request, timeout=max(patience, 0.001))
         except Refused as error:
+            self._why = error.why
             return self._fallback(_REASONS.get(error.code, "lost"), self._clock() - began)
         took = self._clock() - began
         told = read(response, self._ladder, question, seconds=took)
@@ -155,8 +193,21 @@ class Predictor:
         if 0 < self._late < _LATE and not self._lost:
             return
         if fallback and not self._lost:
-            log.warning("predictor lost (%s): levels are chosen by their priors", fallback)
+            why = self._why or fallback
+            log.warning("predictor lost (%s): levels are chosen by their priors", why)
         elif not fallback and self._lost:
             log.info("predictor is back")
         self._lost = bool(fallback)
         self._tell(not fallback)
+        if self._lost:
+            self._renew()
+
+
+async def _leave(asking: Asking | None, channel: grpc.aio.Channel) -> None:
+    """Close what calls may still run on, once none can."""
+    try:
+        await asyncio.sleep(_OUTLASTED)
+    finally:
+        if asking is not None:
+            await asking.close()
+        await channel.close()

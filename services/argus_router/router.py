@@ -34,6 +34,7 @@ from argus_router.store import ImageStore
 from argus_router.web import Front, protocol_log
 from argus_rpc.doorman import Doorman
 from argus_rpc.limits import Limits
+from argus_rpc.peers import Peers
 from argus_rpc.roster import Roster
 from argus_rpc.server import Bounds, Server
 from argus_rpc.tls import TlsFiles, grpc_credentials, ssl_context
@@ -61,6 +62,7 @@ class Router:
         tls: TlsFiles | None = None,
         keys: Sequence[Path] = (),
         limits: Limits | None = None,
+        peers: Peers | None = None,
     ) -> None:
         """Reads the files that it is given.
 
@@ -75,6 +77,7 @@ class Router:
             tls: for both fronts; None listens without.
             keys: files of API keys; none lets everybody in.
             limits: of slow clients.
+            peers: how workers and predictor are met; None for plainly.
 
         Raises:
             InvalidRequest: a file cannot be read.
@@ -83,13 +86,17 @@ class Router:
         self.dispatcher = Dispatcher(
             spec=cluster.spec,
             policy=PricePolicy(),
-            fleet=lambda changed: Fleet(workers, clock=clock, changed=changed),
+            fleet=lambda changed: Fleet(workers, clock=clock, changed=changed, peers=peers),
             clock=clock,
             fetches=Fetches(tell=metrics.fetched, turned=partial(metrics.part, "store")),
             tell=metrics.fault,
         )
         self._predictor = Predictor(
-            cluster.spec, predictor, clock=clock, tell=partial(metrics.part, "predictor")
+            cluster.spec,
+            predictor,
+            clock=clock,
+            tell=partial(metrics.part, "predictor"),
+            peers=peers,
         )
         self._scoring = Scoring(
             cluster.spec,

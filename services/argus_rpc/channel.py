@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc
 
 from argus_rpc import tracing
+from argus_rpc.peers import Peers
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Of one message, either way: the largest image (32 MiB) and its captured latents."""
@@ -24,7 +25,35 @@ OPTIONS = (
 )
 
 
-def open_channel(address: str) -> grpc.aio.Channel:
-    """A channel to `host:port`; connects when first used. Close it, or use `async with`."""
+def open_channel(address: str, peers: Peers | None = None) -> grpc.aio.Channel:
+    """A channel to `host:port`; connects when first used. Close it, or use `async with`.
+
+    With `peers` it is encrypted, and either side shows the other a certificate.
+
+    Raises:
+        InvalidRequest: a file of the peers' cannot be read, or is no such thing.
+    """
     interceptors = tracing.client_interceptors()
-    return grpc.aio.insecure_channel(address, options=OPTIONS, interceptors=interceptors)
+    if peers is None:
+        return grpc.aio.insecure_channel(address, options=OPTIONS, interceptors=interceptors)
+    # Pods are met at addresses, which no certificate names.
+    options = (*OPTIONS, ("grpc.ssl_target_name_override", peers.name))
+    return grpc.aio.secure_channel(
+        address, peers.shown(), options=options, interceptors=interceptors
+    )
+
+
+class Opened:
+    """A channel that is kept: it shows what it was opened with, also when it connects again."""
+
+    def __init__(self, address: str, peers: Peers | None) -> None:
+        """As `open_channel`."""
+        self._peers = peers
+        # Before the channel is opened: a file may change in between.
+        self._shown = peers.shown() if peers is not None else None
+        self.channel = open_channel(address, peers)
+
+    @property
+    def stale(self) -> bool:
+        """Whether there is another certificate to show by now."""
+        return self._peers is not None and self._peers.shown() is not self._shown

@@ -13,6 +13,7 @@ from grpc_status import rpc_status
 from argus_core import errors
 from argus_core.errors import ArgusError, InvalidRequest, Violation
 from argus_rpc.convert import duration, seconds
+from argus_rpc.handshake import explained
 
 HTTP_STATUS = {
     "INVALID_ARGUMENT": 400,
@@ -55,7 +56,7 @@ def trailing_metadata(status: status_pb2.Status) -> tuple[tuple[str, bytes]]:
 
 def from_rpc(error: grpc.RpcError) -> ArgusError:
     """The leaf that the other side raised; a bare code becomes the leaf of that code."""
-    return from_status(error.code().name, error.details() or "", _status_of(error))
+    return from_status(error.code().name, explained(error.details() or ""), _status_of(error))
 
 
 def from_status(code: str, message: str, status: status_pb2.Status | None) -> ArgusError:

@@ -20,6 +20,8 @@ from argus_rpc.boundary import Boundary
 from argus_rpc.channel import MAX_MESSAGE_BYTES
 
 _PENDING = 10_000
+_PROBERS = 100
+"""Connections, and calls, of those who probe."""
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -72,6 +74,7 @@ class Server:
         credentials: grpc.ServerCredentials | None = None,
         interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
         bounds: Bounds | None = None,
+        probe: str | None = None,
     ) -> None:
         """Binds nothing yet.
 
@@ -82,6 +85,8 @@ class Server:
             credentials: for TLS; None listens without.
             interceptors: within the boundary, which makes statuses of their handlers' errors.
             bounds: for callers that are not trusted; None sets none.
+            probe: `HOST:PORT` for health alone, without TLS, of those who have no certificate to
+                show; None for nowhere.
         """
         self._address, self._services, self._credentials = address, tuple(services), credentials
         boundary = Boundary(message_within=bounds.message if bounds else None)
@@ -90,8 +95,12 @@ class Server:
             options=(*_OPTIONS, *_options(bounds)),
             maximum_concurrent_rpcs=bounds.calls if bounds else None,
         )
+        self.probe_port = 0
+        """Where it is probed, once started; 0 for nowhere."""
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._prober = self._probed() if probe is not None else None
+        self._probe = probe
         for add, servicer in servicers:
             add(servicer, self._server)
         names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -101,20 +110,24 @@ class Server:
         """Listen; returns the port.
 
         Raises:
-            Unavailable: the address cannot be had.
+            Unavailable: an address cannot be had.
         """
-        try:
-            port = self._listen()
-        except RuntimeError as error:
-            raise Unavailable(f"cannot listen on {self._address}: {error}") from error
+        port = _listen(self._server, self._address, self._credentials)
         await self.set_serving(serving=False)
         await self._server.start()
+        if self._prober is not None and self._probe is not None:
+            # Last: who is told that it lives may come in.
+            self.probe_port = _listen(self._prober, self._probe, None)
+            await self._prober.start()
         return port
 
-    def _listen(self) -> int:
-        if self._credentials is None:
-            return self._server.add_insecure_port(self._address)
-        return self._server.add_secure_port(self._address, self._credentials)
+    def _probed(self) -> grpc.aio.Server:
+        """A server of nothing but the same health."""
+        own = Bounds(connections=_PROBERS, calls=_PROBERS, message=0.0)
+        options = (*_OPTIONS, *_options(own))
+        server = grpc.aio.server(options=options, maximum_concurrent_rpcs=own.calls)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        return server
 
     async def set_serving(self, serving: bool) -> None:  # noqa: FBT001 - reads well in a call
         """Tell health checks whether requests are welcome."""
@@ -127,6 +140,20 @@ class Server:
         """Refuse new calls, give running ones `grace` seconds, then cancel them."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace)
+        if self._prober is not None:
+            await self._prober.stop(None)
+
+
+def _listen(
+    server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None
+) -> int:
+    """The port that it will listen on; raises Unavailable where it cannot be had."""
+    try:
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise Unavailable(f"cannot listen on {address}: {error}") from error
 
 
 def _options(bounds: Bounds | None) -> Sequence[tuple[str, int]]:

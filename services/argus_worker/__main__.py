@@ -10,7 +10,7 @@ from pathlib import Path
 from argus_core.errors import InvalidRequest
 from argus_core.spec import Pool
 from argus_core.stepping import profiled
-from argus_rpc import lifecycle
+from argus_rpc import lifecycle, peers
 from argus_rpc.document import load_or_exit
 
 
@@ -24,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
     document = load_or_exit(options.cluster)
-    pool = _pool(document.spec.pools, options.pool)
+    pool, where = _pool(document.spec.pools, options.pool), document.metadata
+    known = peers.peers_of(options.internal_tls, where.name, where.namespace)
     # Torch is slow to import: wrong arguments are told before it.
     from argus_worker.host import Host, Settings, run  # noqa: PLC0415
 
@@ -46,6 +47,8 @@ async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
             step_floor=options.step_floor,
             metrics_port=options.metrics_port,
             latent_store=document.spec.latent_store,
+            peers=known,
+            probe=options.probe,
         )
     )
     port = await host.start()
@@ -86,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of what was compiled; whoever can write there can run code here",
     )
     parser.add_argument("--metrics-port", type=int, help="of the metrics; 0 takes a free one")
+    peers.add_options(parser)
     parser.add_argument(
         "--grace", type=float, default=20.0, help="seconds for running work when told to stop"
     )

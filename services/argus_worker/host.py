@@ -17,6 +17,7 @@ from argus_core.stepping import StepTimes
 from argus_latents import open_store
 from argus_protos.v1 import worker_pb2_grpc
 from argus_rpc.metrics import Exposition
+from argus_rpc.peers import Peers
 from argus_rpc.server import Server
 from argus_worker.device import Device
 from argus_worker.encodings import LIMIT, Encodings
@@ -72,6 +73,10 @@ class Settings:
     """Seconds that any step may take before the process gives itself up."""
     metrics_port: int | None = None
     """For Prometheus, on the address's host; 0 takes a free one, None is for none."""
+    peers: Peers | None = None
+    """Who may speak with it; None for whoever can reach it, without encryption."""
+    probe: str | None = None
+    """`HOST:PORT` for gRPC's health alone, of those who have no certificate; None for nowhere."""
     watch: float = 5.0
     """Seconds between looks at the device and the engine, at most."""
     latent_store: LatentStore | None = None
@@ -142,6 +147,8 @@ class Host:
             address=settings.address,
             servicers=[(worker_pb2_grpc.add_WorkerServiceServicer_to_server, self._servicer)],
             services=[SERVICE],
+            credentials=settings.peers.asked() if settings.peers else None,
+            probe=settings.probe,
         )
 
     async def start(self) -> int:

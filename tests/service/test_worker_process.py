@@ -9,11 +9,15 @@ from urllib.request import urlopen
 import pytest
 import torch
 import yaml
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from argus_cli.local.ports import free_port
 from argus_protos.v1 import cluster_pb2, worker_pb2, worker_pb2_grpc
 from argus_rpc.channel import open_channel
+from argus_rpc.peers import host_of, peers_of
 from engine_support import ask, begun, collect, now, phase
 from helpers import eventually
+from security_support import Authority
 
 CLUSTER = {
     "apiVersion": "argus.dev/v1alpha1",
@@ -50,14 +54,25 @@ async def start(folder, *arguments):
 
 @pytest.mark.timeout(180)
 async def test_a_worker_process_announces_itself_draws_and_drains(tmp_path):
-    process = await start(tmp_path, "--pool", "cpu", "--loadout", "tiny", "--metrics-port", "0")
+    """It speaks mutual TLS with its peers, and plainly with who probes or scrapes it."""
+    Authority().secret(tmp_path / "tls", host_of("one", "default"))
+    closed = ("--internal-tls", str(tmp_path / "tls"), "--probe", f"127.0.0.1:{free_port()}")
+    options = ("--pool", "cpu", "--loadout", "tiny", "--metrics-port", "0", *closed)
+    process = await start(tmp_path, *options)
     try:
         line = await asyncio.wait_for(process.stdout.readline(), 120)
         said = json.loads(line)
-        async with open_channel(said["address"]) as channel:
+        peers = peers_of(tmp_path / "tls", "one", "default")
+        async with (
+            open_channel(said["address"], peers) as channel,
+            open_channel(closed[-1]) as probe,
+        ):
             stub = worker_pb2_grpc.WorkerServiceStub(channel)
             state = await phase(stub, "READY", patience=120)
             assert (state.worker, state.pool, state.slots) == ("w7", "cpu", 3)
+            health = health_pb2_grpc.HealthStub(probe)
+            told = await health.Check(health_pb2.HealthCheckRequest(), timeout=10)
+            assert told.status == health_pb2.HealthCheckResponse.SERVING
             # Longer than is looked for here, and called off then.
             call = await begun(stub.Execute(ask(steps=1000, preview_every_steps=1)))
             assert (await now(stub)).in_flight == 1

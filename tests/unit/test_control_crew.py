@@ -12,7 +12,7 @@ from helpers import eventually
 async def test_who_never_answers_is_no_news(monkeypatch):
     asked, heard = [], []
 
-    async def silent(address):
+    async def silent(address, _peers):
         asked.append(address)
         raise Unavailable("nobody there")
         yield

@@ -59,6 +59,13 @@ def profile(
         list[str] | None,
         typer.Option(help="HOST:PORT of one that runs already; may be given again."),
     ] = None,
+    internal_tls: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with ca.crt, tls.crt and tls.key, for workers of a cluster with "
+            "spec.internalTls; the document's name and namespace are theirs."
+        ),
+    ] = None,
     add: Annotated[
         list[Path] | None,
         typer.Option(help="A profile of the same ladder to merge in; may be given again."),
@@ -82,22 +89,27 @@ def profile(
     options.folder("--out", out.parent)
     began = time.monotonic()
     try:
-        found = asyncio.run(_measured(ask, document, worker or [], out))
+        found = asyncio.run(_measured(ask, document, worker or [], out, internal_tls))
     except KeyboardInterrupt:
         Console(stderr=True).print("Stopped; the same command goes on from here.")
         sys.exit(INTERRUPTED)
     _write(reduce(merge, [*others, found]), out, took=time.monotonic() - began)
 
 
-async def _measured(ask: Ask, document: ArgusCluster, given: list[str], out: Path) -> ArgusProfile:
+async def _measured(
+    ask: Ask, document: ArgusCluster, given: list[str], out: Path, internal_tls: Path | None
+) -> ArgusProfile:
     from argus_cli.profile.crew import Given, local_crew  # noqa: PLC0415
     from argus_cli.profile.journal import Journal  # noqa: PLC0415
     from argus_cli.profile.run import profiled  # noqa: PLC0415
     from argus_cli.profile.show import progress  # noqa: PLC0415
+    from argus_rpc.peers import peers_of  # noqa: PLC0415
 
+    where = document.metadata
+    peers = peers_of(internal_tls, where.name, where.namespace)
     with Journal(journal_of(out), ask.told()) as journal, progress(ask) as watching:
         if given:
-            return await profiled(ask, document.spec, Given(given), journal, watching)
+            return await profiled(ask, document.spec, Given(given, peers), journal, watching)
         async with local_crew(document, slots=max(ask.batches)) as crew:
             return await profiled(ask, document.spec, crew, journal, watching)
 

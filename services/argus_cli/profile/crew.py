@@ -24,6 +24,7 @@ from argus_cli.profile.remote import Remote
 from argus_control.plans import Seat
 from argus_core.errors import InvalidRequest, Unavailable
 from argus_core.spec import ArgusCluster
+from argus_rpc.peers import Peers
 
 PATIENCE = 180.0
 """Seconds for a worker to come up, or back: importing torch takes long on a busy machine."""
@@ -37,6 +38,8 @@ class Crew(Protocol):
     """See the module."""
 
     names: tuple[str, ...]
+    peers: Peers | None
+    """How they are met; None for plainly."""
 
     def address(self, name: str) -> str | None:
         """Where a worker listens; None while it does not."""
@@ -66,7 +69,7 @@ class Remotes:
         if known is None or known.address != address:
             if known is not None:
                 await known.close()
-            known = self._open[name] = Remote(address)
+            known = self._open[name] = Remote(address, self._crew.peers)
         return known
 
     async def close(self) -> None:
@@ -88,8 +91,9 @@ class Remotes:
 class Given:
     """Workers that run already, by `host:port`."""
 
-    def __init__(self, addresses: Sequence[str]) -> None:
-        self.names = tuple(dict.fromkeys(addresses))
+    def __init__(self, addresses: Sequence[str], peers: Peers | None = None) -> None:
+        """`peers`: how they are met; None for plainly."""
+        self.names, self.peers = tuple(dict.fromkeys(addresses)), peers
         for address in self.names:
             if not address.rpartition(":")[2].isdigit():
                 raise InvalidRequest.one("--worker", f"must be HOST:PORT, is {address!r}")
@@ -105,6 +109,8 @@ class Given:
 
 class Local:
     """Workers as processes of this machine, kept alive within bounds."""
+
+    peers: Peers | None = None
 
     def __init__(self, document: ArgusCluster, folder: Path, *, slots: int) -> None:
         """`slots` is how many images a worker may be asked for at once."""

@@ -26,7 +26,7 @@ async def time_level(remote: Remote, unit: TimeUnit, ask: Ask) -> dict[str, Any]
     """Seconds per image over the samples, and the memory they took."""
     await remote.hold(unit.level.variant)
     starts = await _starts(remote, unit, ask)
-    async with _peak(remote.address) as peak:
+    async with _peak(remote) as peak:
         for _ in range(WARM_UP):
             await _batch(remote, unit, ask, starts)
         samples = [await _batch(remote, unit, ask, starts) for _ in range(ask.samples)]
@@ -124,13 +124,13 @@ async def _batch(
 
 
 @asynccontextmanager
-async def _peak(address: str) -> AsyncIterator[list[int]]:
+async def _peak(remote: Remote) -> AsyncIterator[list[int]]:
     """The most bytes that the worker tells of meanwhile, on its accelerator or of its process."""
     told = [0]
 
     async def follow() -> None:
         try:
-            async with aclosing(watch(address)) as states:
+            async with aclosing(watch(remote.address, remote.peers)) as states:
                 async for state in states:
                     memory = state.memory
                     told[0] = max(told[0], memory.device_bytes or memory.host_bytes)

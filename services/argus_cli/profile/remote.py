@@ -22,6 +22,7 @@ from argus_protos.v1 import cluster_pb2, worker_pb2
 from argus_protos.v1.worker_pb2_grpc import WorkerServiceStub
 from argus_rpc.channel import open_channel
 from argus_rpc.errors import from_rpc
+from argus_rpc.peers import Peers
 
 if TYPE_CHECKING:
     from argus_protos.v1.worker_pb2_grpc import WorkerServiceAsyncStub
@@ -51,9 +52,10 @@ class Picture:
 class Remote:
     """The worker that listens at `address`; close it."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self._channel = open_channel(address)
+    def __init__(self, address: str, peers: Peers | None = None) -> None:
+        """`peers`: how it is met; None for plainly."""
+        self.address, self.peers = address, peers
+        self._channel = open_channel(address, peers)
         self._stub: WorkerServiceAsyncStub = WorkerServiceStub(self._channel)
         self._held: tuple[str, ...] | None = None
 
@@ -73,7 +75,7 @@ class Remote:
         """
         try:
             async with asyncio.timeout(ANSWER):
-                async for state in watch(self.address):
+                async for state in watch(self.address, self.peers):
                     return state
         except TimeoutError as error:
             raise Unavailable(f"{self.address} does not tell its state") from error
@@ -84,7 +86,7 @@ class Remote:
         if self._held == variants:
             return None
         self._held = None
-        state = await assign_and_wait(self.address, variants, timeout=LONGEST)
+        state = await assign_and_wait(self.address, variants, timeout=LONGEST, peers=self.peers)
         self._held = variants
         return state
 
