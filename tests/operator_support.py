@@ -51,6 +51,7 @@ def raw(
     waiting: str = "",
     restarts: int = 0,
     unschedulable: str = "",
+    secured: bool = False,
 ) -> dict[str, Any]:
     conditions = [{"type": "Ready", "status": str(ready)}]
     if unschedulable:
@@ -72,6 +73,8 @@ def raw(
         },
         "ownerReferences": [{"name": owner, "controller": True}] if owner else [],
     }
+    if secured:
+        meta["annotations"] = {"argus.dev/internal-tls": "true"}
     if terminating:
         meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     container = {"restartCount": restarts, "state": {}}

@@ -31,6 +31,7 @@ from argus_operator.pods import Pod
 from argus_operator.report import Worker
 from argus_operator.settings import Settings
 from argus_protos.v1 import cluster_pb2
+from argus_rpc.peers import Peers, host_of
 
 _UNCONTROLLED = {
     "pools": {"__all__": {"pod_template", "resource_name", "threads"}},
@@ -47,7 +48,8 @@ _UNCONTROLLED = {
 _LISTENS = 10.0
 """Seconds that those who are ready have to be heard by who has just begun."""
 _TROUBLE = 300
-"""Letters that are told of a router's trouble at most."""
+"""Letters that are told of a router's or worker's trouble at most."""
+_NOTHING_TO_SHOW = "the operator has no certificate for workers: set operator.workers.tlsSecret"
 
 
 class Controller:
@@ -197,6 +199,15 @@ class Controller:
         lines = self.control.lines.values()
         return {line.name: line.trouble[:_TROUBLE] for line in lines if line.trouble}
 
+    def silent(self) -> dict[str, str]:
+        """By worker that is up and is not heard, why."""
+        control = self.control
+        lacks = self._spec.internal_tls is not None and control.reach.peers is None
+        return {
+            name: _NOTHING_TO_SHOW if lacks else why[:_TROUBLE]
+            for name, why in control.crew.troubles.items()
+        }
+
     def _pins(self, pods: Iterable[Pod]) -> dict[str, Loadout]:
         """What pods are pinned to by annotation; one that names an unknown variant is passed by."""
         known = {variant.name for variant in self._spec.variants}
@@ -225,18 +236,29 @@ def gist(spec: ClusterSpec) -> str:
 
 
 def reach(cluster: ArgusCluster, settings: Settings) -> Reach:
-    """How the routers of a cluster are reached: at their pods, which have no names of their own."""
-    router = cluster.spec.router
-    key = settings.control_key if router.api_keys is not None else ""
-    if router.tls is None:
-        return Reach(control_key=key)
+    """How a cluster is reached: at its pods, which have no names of their own."""
+    key = settings.control_key if cluster.spec.router.api_keys is not None else ""
+    return Reach(
+        control_key=key, tls=_router_tls(cluster, settings), peers=_peers(cluster, settings)
+    )
+
+
+def _router_tls(cluster: ArgusCluster, settings: Settings) -> Tls | None:
+    if cluster.spec.router.tls is None:
+        return None
     folder = settings.routers_tls
     host = names.router_host(cluster.metadata.name, cluster.metadata.namespace)
     if folder is None:
-        return Reach(control_key=key, tls=Tls(server_name=host))
+        return Tls(server_name=host)
     mine = folder / "tls.crt"
     shown = {"certificate": mine, "key": folder / "tls.key"} if mine.exists() else {}
-    return Reach(control_key=key, tls=Tls(ca=folder / "ca.crt", server_name=host, **shown))
+    return Tls(ca=folder / "ca.crt", server_name=host, **shown)
+
+
+def _peers(cluster: ArgusCluster, settings: Settings) -> Peers | None:
+    if cluster.spec.internal_tls is None or settings.workers_tls is None:
+        return None
+    return Peers(settings.workers_tls, host_of(cluster.metadata.name, cluster.metadata.namespace))
 
 
 def _begin(

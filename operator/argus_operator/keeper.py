@@ -312,6 +312,7 @@ class Keeper:
                 revision=revisions[pool.name],
                 wanted=pool.workers,
                 most_unavailable=most_unavailable(pool.workers),
+                spoken=_spoken(pods),
             )
             for pod in outdated:
                 log.info("%s/%s is replaced by the newest template", self._namespace, pod.name)
@@ -349,6 +350,7 @@ class Keeper:
             advice=decided.reason if decided is not None and not followed else "",
             behind=controller.behind(),
             troubles=controller.troubles(),
+            silent=controller.silent(),
             report_age=controller.report_age(),
             outcome=control.outcomes.of_late(time.monotonic()),
             unmoved=controller.unmoved(),
@@ -367,6 +369,12 @@ def _owner(found: Object) -> Object:
         "controller": True,
         "blockOwnerDeletion": False,
     }
+
+
+def _spoken(pods: Sequence[Pod]) -> bool | None:
+    """Whether routers that are ready speak mutual TLS with workers; None where that is not one."""
+    found = {pod.secured for pod in pods if pod.role == names.ROUTER and pod.ready}
+    return found.pop() if len(found) == 1 else None
 
 
 def _revision(stateful_set: Object) -> str:

@@ -120,17 +120,30 @@ def next_to_replace(
     revision: str,
     wanted: int,
     most_unavailable: int,
+    spoken: bool | None = None,
 ) -> list[Pod]:
     """Outdated pods that are deleted now, so that the newest template takes their places.
 
     Those that serve nothing go at once, also those that start for ever: the newest template may
     be what mends them. One that serves goes only while no more than `most_unavailable` of the
     workers are away, whyever they are; by name, the last first. One that is not heard and that
-    Kubernetes finds ready counts as away, and is left alone.
+    Kubernetes finds ready counts as away, and is left alone. One that no router can
+    speak with any more goes at once, too.
+
+    Args:
+        pods: of a pool.
+        phases: by pod's name, what the worker says of itself.
+        revision: of the newest template.
+        wanted: the pool's size.
+        most_unavailable: workers that may be away for this.
+        spoken: whether routers that are ready speak mutual TLS with workers; None where there are
+            none, or some that do and others that do not.
     """
     pods = sorted(pods, key=lambda pod: (len(pod.name), pod.name), reverse=True)
     serving = [pod for pod in pods if standing(pod, phases.get(pod.name)) == "ready"]
     old = [pod for pod in pods if is_outdated(pod, revision)]
-    idle = [pod for pod in old if pod not in serving and not _unheard(pod, phases)]
+    deaf = [pod for pod in old if spoken is not None and pod.secured != spoken]
+    rest = [pod for pod in old if pod not in deaf]
+    idle = [pod for pod in rest if pod not in serving and not _unheard(pod, phases)]
     room = most_unavailable - (wanted - len(serving))
-    return [*idle, *[pod for pod in old if pod in serving][: max(0, room)]]
+    return [*deaf, *idle, *[pod for pod in rest if pod in serving][: max(0, room)]]

@@ -56,6 +56,11 @@ class Pod:
         return _split(self.annotations.get(names.LOADOUT, ""))
 
     @property
+    def secured(self) -> bool:
+        """Whether it speaks mutual TLS alone with the cluster's other parts."""
+        return self.annotations.get(names.INTERNAL_TLS) == "true"
+
+    @property
     def pin(self) -> Loadout:
         """What it is pinned to; empty for nothing."""
         return _split(self.annotations.get(names.PINNED, ""))

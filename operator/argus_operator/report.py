@@ -65,6 +65,8 @@ class Sight:
     """Routers that have not taken the plan."""
     troubles: Mapping[str, str] = field(default_factory=dict)
     """By router that could not be told it, why."""
+    silent: Mapping[str, str] = field(default_factory=dict)
+    """By worker that is not heard, why."""
     report_age: float | None = None
     """Since a router last told of its load; None where none ever did."""
     outcome: Outcome = field(default_factory=lambda: Outcome(met=0, missed=0))
@@ -82,6 +84,12 @@ class Sight:
         """Routers that are ready and could not be told the plan, with why."""
         ready = {pod.name for pod in self.pods if pod.ready}
         return {name: why for name, why in self.troubles.items() if name in ready}
+
+    @property
+    def unheard(self) -> dict[str, str]:
+        """Workers that Kubernetes finds ready and that are not heard, with why."""
+        ready = {pod.name for pod in self.pods if pod.ready}
+        return {name: why for name, why in sorted(self.silent.items()) if name in ready}
 
     @property
     def routers_ready(self) -> int:

@@ -27,11 +27,13 @@ class Ports:
 
     worker: int = 9000
     worker_metrics: int = 9001
+    worker_probe: int = 9002
     router_grpc: int = 8000
     router_http: int = 8080
     router_probe: int = 8081
     predictor: int = 9100
     predictor_metrics: int = 9101
+    predictor_probe: int = 9102
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,9 @@ class Settings:
     routers_tls: Path | None = None
     """Folder with `ca.crt`, whom to trust as routers, and `tls.crt` and `tls.key`, the operator's
     own certificate for those that ask for one. None trusts gRPC's list of public authorities."""
+    workers_tls: Path | None = None
+    """Folder with the same, for workers of clusters with `internalTls`. None: there are none that
+    it could speak with."""
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -67,6 +72,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """
     known = Images()
     tls, key = environment.get("ARGUS_ROUTERS_TLS"), environment.get("ARGUS_CONTROL_KEY_FILE")
+    workers = environment.get("ARGUS_WORKERS_TLS")
     return Settings(
         images=Images(
             worker=environment.get("ARGUS_WORKER_IMAGE", known.worker),
@@ -79,6 +85,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         lease_namespace=environment.get("POD_NAMESPACE", "default"),
         control_key=_read(Path(key)) if key else new_key(),
         routers_tls=Path(tls) if tls else None,
+        workers_tls=Path(workers) if workers else None,
     )
 
 

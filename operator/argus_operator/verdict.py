@@ -57,10 +57,18 @@ def _ready(sight: Sight) -> Condition:
             ConditionType.READY,
             False,
             ReadyReason.NO_READY_WORKERS,
-            f"none of {wanted} workers serves{why}",
+            f"none of {wanted} workers serves{why or _unheard(sight)}",
         )
     told = f"{ready} of {wanted} workers serve, {_many(routers, 'router')} answer"
     return _condition(ConditionType.READY, True, ReadyReason.SERVING, told)
+
+
+def _unheard(sight: Sight) -> str:
+    """Of the first worker that is ready and is not heard, why; empty where there is none."""
+    for name, why in sight.unheard.items():
+        more = f" (and {len(sight.unheard) - 1} more)" if len(sight.unheard) > 1 else ""
+        return f"; {name}{more} is not heard: {why}"
+    return ""
 
 
 def _plan(sight: Sight) -> Condition:
@@ -177,7 +185,7 @@ def _progress(sight: Sight) -> Condition:
             kind,
             False,
             ProgressReason.STUCK,
-            f"{_many(on_the_way, 'worker')} got no further for {STUCK:g} s",
+            f"{_many(on_the_way, 'worker')} got no further for {STUCK:g} s{_unheard(sight)}",
         )
     accounts = sight.accounts
     for reason, count, what in (
@@ -187,7 +195,8 @@ def _progress(sight: Sight) -> Condition:
         (ProgressReason.STARTING, on_the_way, "yet to serve"),
     ):
         if count:
-            return _condition(kind, True, reason, f"{_many(count, 'worker')} {what}")
+            why = _unheard(sight) if reason is ProgressReason.STARTING else ""
+            return _condition(kind, True, reason, f"{_many(count, 'worker')} {what}{why}")
     return _condition(kind, False, ProgressReason.SETTLED, "every worker is as it shall be")
 
 

@@ -20,6 +20,7 @@ from argus_core.spec_engine import Attention, Compile, Lora, Quantization, StepC
 from argus_core.spec_kubernetes import (
     ApiKeys,
     CompileVolume,
+    InternalTls,
     ModelVolume,
     ObjectName,
     Observability,
@@ -281,6 +282,8 @@ class ClusterSpec(Model):
     planning: PlanningRules = PlanningRules()
     model_volume: ModelVolume | None = None
     compile_volume: CompileVolume | None = None
+    internal_tls: InternalTls | None = None
+    """None: routers, workers and the predictor speak plainly with each other."""
     observability: Observability = Observability()
 
     @model_validator(mode="before")
@@ -427,7 +430,11 @@ def only_in_kubernetes(spec: ClusterSpec) -> list[str]:
         *("tls", "apiKeys", "configMapName"),
     )
     found = [f"{part}.{field}" for part, has in parts.items() for field in theirs if field in has]
-    whole = [key for key in ("modelVolume", "compileVolume", "observability") if key in said]
+    whole = [
+        key
+        for key in ("modelVolume", "compileVolume", "internalTls", "observability")
+        if key in said
+    ]
     return found + whole
 
 

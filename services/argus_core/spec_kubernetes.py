@@ -67,6 +67,13 @@ class ApiKeys(Model):
     """Of a Secret whose `keys` is a file of API keys, as `argus key new` writes it."""
 
 
+class InternalTls(Model):
+    """The certificate that routers, workers and the predictor show each other."""
+
+    secret_name: ObjectName
+    """Of a Secret: `tls.crt` and `tls.key`, and `ca.crt`, of whose authorities all must be."""
+
+
 class CompileVolume(Model):
     """A volume where workers keep what they compiled, so that a new pod need not do it again.
 

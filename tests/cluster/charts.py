@@ -104,6 +104,7 @@ MATRIX: dict[str, dict[str, Any]] = {
             "env": [{"name": "TZ", "value": "UTC"}],
             "logLevel": "debug",
             "routers": {"tlsSecret": "routers", "controlKeySecret": "control"},
+            "workers": {"tlsSecret": "workers"},
             "terminationGracePeriodSeconds": 60,
             "resources": {"requests": {"cpu": 1, "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
         }

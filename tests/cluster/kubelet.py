@@ -24,6 +24,7 @@ from argus_router.router import Router
 from argus_rpc import roster
 from argus_rpc.document import load_or_exit
 from argus_rpc.meanwhile import under_way
+from argus_rpc.peers import Peers, peers_of
 from argus_rpc.server import Server
 from argus_rpc.tls import TlsFiles
 from control_support import ObedientWorker
@@ -40,11 +41,12 @@ class Worker(ObedientWorker):
         super().__init__(name, *variants)
         self.state.pool = pool
 
-    async def listen(self, address: str) -> None:
+    async def listen(self, address: str, peers: Peers | None) -> None:
         self._server = Server(
             address=address,
             servicers=[(add_WorkerServiceServicer_to_server, self)],
             services=["argus.v1.WorkerService"],
+            credentials=peers.asked() if peers else None,
         )
         await self._server.start()
         self.address = address
@@ -83,9 +85,23 @@ class Mounts:
     def _here(self, value: str, mounts: list[dict[str, Any]]) -> str:
         for mount in mounts:
             inside = mount["mountPath"] + "/"
+            if value == mount["mountPath"]:
+                return str(Path(self._folder.name, mount["name"]))
             if value.startswith(inside):
                 return str(Path(self._folder.name, mount["name"], value.removeprefix(inside)))
         return value
+
+    @property
+    def peered(self) -> bool:
+        """Whether the pod speaks mutual TLS with the others."""
+        return "--internal-tls" in self.arguments()
+
+    def peers(self) -> Peers | None:
+        """With whom the pod speaks mutual TLS; None for plainly."""
+        where = self._pod["metadata"]
+        (folder,) = self.arguments().get("--internal-tls", [None])
+        cluster = where["labels"][names.CLUSTER]
+        return peers_of(folder and Path(folder), cluster, where["namespace"])
 
     def close(self) -> None:
         self._folder.cleanup()
@@ -110,7 +126,7 @@ class Kubelet:
         """By pod's name."""
         self.routers: dict[str, Router] = {}
         self._mounts: dict[str, Mounts] = {}
-        """Of routers."""
+        """Of routers, and of whoever has a certificate to read."""
         self.addresses: dict[str, str] = {}
         """By pod's name: its IP."""
         self._uids: dict[str, str] = {}
@@ -150,16 +166,17 @@ class Kubelet:
     async def _begin(self, name: str, pod: dict[str, Any]) -> None:
         labels = pod["metadata"]["labels"]
         role, address = labels[names.ROLE], f"{self._net}.{next(self._numbers)}"
+        mounts = Mounts(self._gateway, pod)
+        if role == names.ROUTER or mounts.peered:
+            await mounts.sync()
+            self._mounts[name] = mounts
         if role == names.WORKER:
             told = pod["metadata"].get("annotations", {}).get(names.LOADOUT, "")
             worker = Worker(name, labels[names.POOL], tuple(filter(None, told.split(","))))
-            await worker.listen(f"{address}:9000")
+            await worker.listen(f"{address}:9000", mounts.peers())
             self.workers[name] = worker
         elif role == names.ROUTER:
-            mounts = Mounts(self._gateway, pod)
-            await mounts.sync()
             self.routers[name] = await self._router(labels[names.CLUSTER], address, mounts)
-            self._mounts[name] = mounts
         self._uids[name], self.addresses[name] = _uid(pod), address
         status = {
             "phase": "Running",
@@ -189,6 +206,7 @@ class Kubelet:
             if "--tls-cert" in told
             else None,
             keys=[Path(each) for each in told.get("--keys", ())],
+            peers=mounts.peers(),
         )
         await router.start()
         return router

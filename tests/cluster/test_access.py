@@ -1,14 +1,15 @@
-"""The operator keeps routers that ask for certificates and API keys."""
+"""The operator keeps routers that ask for certificates and API keys, and workers that do."""
 
 from __future__ import annotations
 
 import pytest
 
 from argus_client import AsyncClient, Order, Retry, Tls
-from argus_core.errors import ArgusError
+from argus_client.workers import assign
+from argus_core.errors import ArgusError, Unavailable
 from argus_operator.kinds import CONFIG_MAP
 from argus_rpc.keys import new_key
-from cluster.closed import ROUTER, secrets
+from cluster.closed import ROUTER, secret, secrets
 from cluster.kubernetes import Kubernetes
 from cluster.operating import PATIENCE, Operator, document, studio
 from helpers import eventually
@@ -98,3 +99,41 @@ async def test_a_router_that_the_operator_cannot_trust_is_named_with_the_reason(
         await cluster.becomes("PlanCurrent", "False", "RouterBehind")
         (plan,) = (c for c in (await cluster.status())["conditions"] if c["type"] == "PlanCurrent")
         assert "CERTIFICATE_VERIFY_FAILED" in plan["message"]
+
+
+@pytest.mark.long
+async def test_a_cluster_that_is_closed_within_leaves_nobody_who_cannot_be_spoken_with(
+    api_server: Kubernetes, tmp_path
+):
+    authority, mine = Authority(), tmp_path / "operator"
+    authority.secret(mine, "argus-operator")
+    space = studio(api_server, "within", tmp_path, ARGUS_WORKERS_TLS=str(mine))
+    async with space as cluster:
+        await cluster.apply(document(2))
+        await cluster.becomes("Ready", "True", "Serving")
+        before = {pod["metadata"]["uid"] for pod in (await cluster.pods()).values()}
+        tls = authority.secret(tmp_path / "parts", "demo-internal.within.svc")
+        await cluster.apply(secret("parts", **tls))
+        await cluster.apply(document(2, internalTls={"secretName": "parts"}))
+
+        async def anew():
+            pods = (await cluster.pods()).values()
+            return len(pods) == 2 and not before & {pod["metadata"]["uid"] for pod in pods}
+
+        await eventually(anew, PATIENCE, 0.2)
+        await cluster.becomes("Progressing", "False", "Settled")
+        await cluster.becomes("Ready", "True", "Serving")
+        _, address = the_router(cluster)
+        async with AsyncClient(address) as client:
+            (picture,) = await client.draw(Order(prompt="a red circle", deadline=30))
+        assert picture.worker
+        plainly = f"{cluster.kubelet.addresses[picture.worker]}:9000"
+        with pytest.raises(Unavailable, match="it may want TLS"):
+            await assign(plainly, ["tiny"])
+        # An operator that was not given a certificate says what it lacks.
+        await cluster.operator.stop()
+        cluster.operator = Operator(api_server, "within", tmp_path, "b")
+        await cluster.operator.start()
+        await cluster.becomes("Ready", "False", "NoReadyWorkers")
+        (ready,) = (c for c in (await cluster.status())["conditions"] if c["type"] == "Ready")
+        assert "set operator.workers.tlsSecret" in ready["message"]

@@ -1,10 +1,15 @@
-"""A local cluster whose router wants certificates and keys, by files in place of Secrets."""
+"""A local cluster whose router wants certificates and keys, and whose parts show each other theirs.
+
+By files in place of Secrets.
+"""
 
 import aiohttp
 import pytest
 
+from argus_cli.commands.assign import _assign as switched
 from argus_client import AsyncClient, Order, Retry
-from argus_core.errors import ArgusError
+from argus_client.workers import assign
+from argus_core.errors import ArgusError, Unavailable
 from argus_rpc.keys import line, new_key
 from helpers import eventually
 from local_support import START, cluster_document, running_cluster
@@ -17,19 +22,28 @@ SHOP = new_key()
 async def test_control_loop_and_console_come_in_and_nobody_without_a_key(tmp_path):
     authority, secrets = Authority(), tmp_path / "secrets"
     authority.secret(secrets / "cert", "closed-router.default.svc")
+    authority.secret(secrets / "within", "closed-internal.default.svc")
     (secrets / "keys").mkdir()
     (secrets / "keys/keys").write_text(line("shop", SHOP))
     router = {
         "tls": {"secretName": "cert", "clientCertificates": True},
         "apiKeys": {"secretName": "keys"},
     }
-    said = cluster_document("closed", workers=1, router=router)
+    within = {"secretName": "within"}
+    said = cluster_document("closed", workers=1, router=router, internalTls=within)
     async with running_cluster(tmp_path, said, console=True, secrets=secrets) as cluster:
         assert cluster.router["http"].startswith("https://")
         address, tls = cluster.router["grpc"], cluster.guarded.tls
         async with AsyncClient(address, tls=tls, api_key=SHOP) as client:
             (picture,) = await client.draw(Order(prompt="a red circle", deadline=60))
         assert picture.worker
+        # It was drawn by a worker that speaks with nobody who shows nothing, and so does the loop.
+        (worker,) = cluster.addresses.values()
+        with pytest.raises(Unavailable, match="it may want TLS"):
+            await assign(worker, ["second"])
+        assert cluster.control.crew.states.keys() == cluster.workers.keys()
+        state = await switched(cluster.running, *cluster.workers, ["second"], 60.0)
+        assert [*state.loadout] == ["second"]
         async with AsyncClient(address, tls=tls, retry=Retry(attempts=1)) as client:
             with pytest.raises(ArgusError, match="API key"):
                 await client.describe()

@@ -73,5 +73,6 @@ def test_what_only_kubernetes_heeds_is_named():
         "profile.configMapName",
         "modelVolume",
         "compileVolume",
+        "internalTls",
         "observability",
     ]

@@ -47,6 +47,21 @@ def test_a_router_is_closed_by_the_files_of_its_secrets(tmp_path):
     assert found.fields == ["router.tls", "router.apiKeys"]
 
 
+def test_all_parts_have_the_certificate_of_their_secret_and_so_has_the_control_loop(tmp_path):
+    closed = {"internalTls": {"secretName": "within"}}
+    folder = secrets(tmp_path, "within/tls.crt", "within/tls.key", "within/ca.crt")
+    found = guarded(cluster_of(**closed), folder, tmp_path)
+    assert found.internal == ["--internal-tls", str(folder / "within")]
+    assert found.fields == ["internalTls"]
+    peers = found.reach.peers
+    assert (peers.folder, peers.name) == (folder / "within", "demo-internal.here.svc")
+    assert found.reach.peers is peers  # Its files are followed once.
+    (folder / "within/ca.crt").unlink()
+    with pytest.raises(InvalidRequest, match="spec.internalTls.secretName.*ca.crt"):
+        guarded(cluster_of(**closed), folder, tmp_path)
+    assert guarded(cluster_of(**closed), None, tmp_path).reach.peers is None
+
+
 def test_a_certificate_that_signed_itself_is_its_own_authority(tmp_path):
     tls = {"tls": {"secretName": "cert"}}
     folder = secrets(tmp_path, "cert/tls.crt", "cert/tls.key")

@@ -71,6 +71,23 @@ def test_replacing_never_takes_more_away_than_may_be(told, most):
     assert all(p.revision == "old" and not p.terminating for p in gone)
 
 
+@pytest.mark.parametrize("secured", [True, False])
+def test_who_cannot_be_spoken_with_any_more_is_replaced_at_once(secured):
+    """Also one that Kubernetes finds ready: routers are of the newest template already."""
+    pods = [pod(f"demo-cpu-{n}", revision="old", secured=not secured) for n in range(4)]
+    pods[0] = pod("demo-cpu-0", revision="new", secured=secured)
+    phases = dict.fromkeys((p.name for p in pods), None) | {"demo-cpu-1": P.READY}
+    gone = next_to_replace(
+        pods, phases, revision="new", wanted=4, most_unavailable=1, spoken=secured
+    )
+    assert [p.name for p in gone] == ["demo-cpu-3", "demo-cpu-2", "demo-cpu-1"]
+    # While there are routers that still speak with them, they stay.
+    for spoken in (not secured, None):
+        assert not next_to_replace(
+            pods, phases, revision="new", wanted=4, most_unavailable=1, spoken=spoken
+        )
+
+
 def test_replacing_begins_with_who_serves_nothing_and_goes_on_from_the_last():
     pods = [pod(f"demo-cpu-{n}", revision="old") for n in (0, 1, 2, 10)]
     phases = dict.fromkeys((p.name for p in pods), P.READY) | {"demo-cpu-1": P.FAILED}

@@ -169,6 +169,45 @@ def test_probes_have_a_port_of_their_own_without_a_certificate(tls):
     assert port not in [each["port"] for each in rule["ports"]]
 
 
+CLOSED = {"internalTls": {"secretName": "within"}}
+PARTS = {"worker": ("StatefulSet", "demo-cpu"), "predictor": ("Deployment", "demo-predictor")}
+
+
+@pytest.mark.parametrize("part", [*PARTS.values(), ("Deployment", "demo-router")])
+def test_parts_of_a_closed_cluster_show_each_other_one_certificate(part):
+    objects, tls = built(**CLOSED), {"secretName": "within", "defaultMode": 0o440}
+    assert "--internal-tls=/etc/argus-internal" in container(objects, *part)["args"]
+    volumes = template(objects, *part)["spec"]["volumes"]
+    (name,) = [volume["name"] for volume in volumes if volume.get("secret") == tls]
+    mount = {"name": name, "mountPath": "/etc/argus-internal", "readOnly": True}
+    assert mount in container(objects, *part)["volumeMounts"]
+    assert "within" not in objects["ConfigMap", "demo"]["data"]["cluster.yaml"]
+    assert "internal" not in str(template(built(), *part))
+
+
+@pytest.mark.parametrize("role", PARTS)
+def test_a_kubelet_probes_parts_of_a_closed_cluster_where_they_ask_for_no_certificate(role):
+    objects = built(**CLOSED)
+    found = container(objects, *PARTS[role])
+    ports = {
+        next(iter(probe.get("grpc", probe.get("tcpSocket")).values())) for probe in probes(found)
+    }
+    (port,) = ports
+    assert f"--probe=0.0.0.0:{port}" in found["args"]
+    rules = objects["NetworkPolicy", f"demo-{role}"]["spec"]["ingress"]
+    assert port not in [each["port"] for rule in rules for each in rule["ports"]]
+    plain = container(built(), *PARTS[role])
+    assert not [a for a in plain["args"] if a.startswith("--probe")]
+    assert probes(plain) != probes(found)
+
+
+@pytest.mark.parametrize("part", [PARTS["worker"], ("Deployment", "demo-router")])
+def test_a_pod_says_whether_it_is_closed(part):
+    for spec, said in ((CLOSED, "true"), ({}, None)):
+        annotations = template(built(**spec), *part)["metadata"]["annotations"]
+        assert annotations.get(names.INTERNAL_TLS) == said
+
+
 def test_a_router_with_keys_knows_the_operators_by_its_digest_alone():
     objects = built(router={"apiKeys": {"secretName": "keys"}})
     args = container(objects, "Deployment", "demo-router")["args"]

@@ -2,8 +2,9 @@
 
 import pytest
 
+from argus_control.history import History
 from argus_core.errors import InvalidRequest
-from argus_operator.crew import gist, reach
+from argus_operator.crew import Controller, gist, reach
 from argus_operator.settings import Settings, from_environment
 from operator_support import cluster_of
 
@@ -32,6 +33,34 @@ def test_a_certificate_is_shown_where_there_is_one(tmp_path):
     assert (known.certificate, known.key) == (tmp_path / "tls.crt", tmp_path / "tls.key")
 
 
+WITHIN = {"internalTls": {"secretName": "w"}}
+
+
+def test_workers_of_a_closed_cluster_are_known_by_one_name(tmp_path):
+    settings = Settings(workers_tls=tmp_path)
+    assert reach(cluster_of(), settings).peers is None
+    known = reach(cluster_of(**WITHIN), settings).peers
+    assert (known.folder, known.name) == (tmp_path, "demo-internal.here.svc")
+    assert gist(cluster_of().spec) != gist(cluster_of(**WITHIN).spec)
+
+
+async def test_an_operator_without_a_certificate_says_what_it_lacks():
+    controller = Controller(
+        cluster_of(**WITHIN),
+        [],
+        before=None,
+        standing=None,
+        history=History(),
+        settings=Settings(),
+        mark=lambda _name, _loadout: None,
+        on_change=lambda: None,
+    )
+    assert controller.silent() == {}
+    controller.control.crew.troubles["demo-cpu-0"] = "it hung up at once"
+    (why,) = controller.silent().values()
+    assert "operator.workers.tlsSecret" in why
+
+
 def test_another_way_to_the_routers_takes_another_controller():
     plain, asks = (cluster_of(router=router).spec for router in ({}, {**TLS, **KEYS}))
     assert gist(plain) != gist(asks)
@@ -42,9 +71,14 @@ def test_every_process_makes_a_key_unless_it_is_given_one(tmp_path):
     assert from_environment({}).control_key != from_environment({}).control_key
     file = tmp_path / "key"
     file.write_text("argus-given\n")
-    told = {"ARGUS_CONTROL_KEY_FILE": str(file), "ARGUS_ROUTERS_TLS": "/etc/tls"}
+    told = {
+        "ARGUS_CONTROL_KEY_FILE": str(file),
+        "ARGUS_ROUTERS_TLS": "/etc/tls",
+        "ARGUS_WORKERS_TLS": "/etc/within",
+    }
     settings = from_environment(told)
     assert (settings.control_key, str(settings.routers_tls)) == ("argus-given", "/etc/tls")
+    assert str(settings.workers_tls) == "/etc/within"
 
 
 @pytest.mark.parametrize("text", [None, " \n"])

@@ -70,6 +70,19 @@ def test_all_is_well():
 ROUTER = "demo-router-x"
 
 
+def test_workers_that_are_ready_and_not_heard_are_told_with_the_reason():
+    pods = [pod(ROUTER, role="router"), pod("demo-cpu-0"), pod("demo-cpu-1"), pod("demo-cpu-2")]
+    pods[3] = pod("demo-cpu-2", ready=False)
+    silent = {f"demo-cpu-{n}": "its certificate has expired" for n in range(3)}
+    told = {
+        c.type.value: c.message
+        for c in conditions(sight(pods=pods, silent=silent, accounts=accounts(starting=4)))
+    }
+    why = "demo-cpu-0 (and 1 more) is not heard: its certificate has expired"
+    assert told["Ready"] == f"none of 4 workers serves; {why}"
+    assert told["Progressing"] == f"4 workers yet to serve; {why}"
+
+
 @pytest.mark.parametrize(
     ("changes", "condition", "status", "reason"),
     [

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from argus_core.spec_kubernetes import PodTemplate
+from argus_core.spec_kubernetes import InternalTls, PodTemplate
 from argus_operator import names
 from argus_operator.overlay import overlaid
 
@@ -20,6 +22,42 @@ _HARDENED = {
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
+
+
+_INTERNAL = "/etc/argus-internal"
+"""Where a part finds the certificate that it shows to the others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Internal:
+    """What a part of a cluster with mutual TLS within has for that; of one without, nothing."""
+
+    args: list[str]
+    volumes: list[dict[str, Any]]
+    mounts: list[dict[str, Any]]
+    annotations: dict[str, str]
+
+
+def internal(tls: InternalTls | None) -> Internal:
+    """By the Secret that the document names."""
+    if tls is None:
+        return Internal(args=[], volumes=[], mounts=[], annotations={})
+    return Internal(
+        args=[f"--internal-tls={_INTERNAL}"],
+        volumes=[secret_volume("internal", tls.secret_name)],
+        mounts=[secret_mount("internal", _INTERNAL)],
+        annotations={names.INTERNAL_TLS: "true"},
+    )
+
+
+def secret_volume(name: str, secret: str) -> dict[str, Any]:
+    """A Secret, readable by the group of the pod alone."""
+    return {"name": name, "secret": {"secretName": secret, "defaultMode": 0o440}}
+
+
+def secret_mount(name: str, path: str) -> dict[str, Any]:
+    """All of it: single files of a Secret would not be renewed with it."""
+    return {"name": name, "mountPath": path, "readOnly": True}
 
 
 def probes(port: int) -> dict[str, Any]:
@@ -66,6 +104,7 @@ def pod_template(
     read: Any,
     override: PodTemplate,
     pool: str | None = None,
+    annotations: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """A pod of one container that obeys the standard "restricted", with the override laid over it.
 
@@ -86,7 +125,7 @@ def pod_template(
     template = {
         "metadata": {
             "labels": own["labels"],
-            "annotations": {HASH: digest(read)},
+            "annotations": {HASH: digest(read), **(annotations or {})},
         },
         "spec": {
             "serviceAccountName": names.part(cluster, role),

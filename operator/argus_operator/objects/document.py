@@ -25,6 +25,7 @@ _OURS: Any = {
     "profile": True,
     "model_volume": True,
     "compile_volume": True,
+    "internal_tls": True,
     "observability": True,
 }
 

@@ -6,7 +6,13 @@ from typing import Any
 
 from argus_core.spec import ArgusCluster
 from argus_operator import names
-from argus_operator.objects.common import DOCUMENT_PATH, metadata, pod_template, probes
+from argus_operator.objects.common import (
+    DOCUMENT_PATH,
+    internal,
+    metadata,
+    pod_template,
+    probes,
+)
 from argus_operator.objects.workers import latent_secrets, latent_volume
 from argus_operator.settings import Settings
 
@@ -41,7 +47,8 @@ def objects(cluster: ArgusCluster, settings: Settings) -> list[dict[str, Any]]:
 
 def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
     spec, port, metrics = cluster.spec, settings.ports.predictor, settings.ports.predictor_metrics
-    shared = latent_volume(spec)
+    shared, within = latent_volume(spec), internal(spec.internal_tls)
+    probe = settings.ports.predictor_probe if within.args else port
     container = {
         "image": settings.images.predictor,
         "imagePullPolicy": settings.images.pull_policy,
@@ -50,18 +57,21 @@ def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
             f"--address=0.0.0.0:{port}",
             "--state-dir=/var/lib/argus",
             f"--metrics-port={metrics}",
+            *within.args,
+            *([f"--probe=0.0.0.0:{probe}"] if within.args else []),
         ],
         "env": latent_secrets(spec),
         "ports": [
             {"name": "grpc", "containerPort": port, "protocol": "TCP"},
             {"name": "metrics", "containerPort": metrics, "protocol": "TCP"},
         ],
-        "startupProbe": {"grpc": {"port": port}, "periodSeconds": 2, "failureThreshold": 150},
-        **probes(port),
+        "startupProbe": {"grpc": {"port": probe}, "periodSeconds": 2, "failureThreshold": 150},
+        **probes(probe),
         "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}},
         "volumeMounts": [
             {"name": "state", "mountPath": "/var/lib/argus"},
             *(mount for _, mount in shared),
+            *within.mounts,
         ],
     }
     read = {
@@ -76,8 +86,13 @@ def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
         container=container,
         spec={
             "terminationGracePeriodSeconds": 30,
-            "volumes": [{"name": "state", "emptyDir": {}}, *(volume for volume, _ in shared)],
+            "volumes": [
+                {"name": "state", "emptyDir": {}},
+                *(volume for volume, _ in shared),
+                *within.volumes,
+            ],
         },
         read=read,
         override=spec.predictor.pod_template,
+        annotations=within.annotations,
     )

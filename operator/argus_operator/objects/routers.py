@@ -7,7 +7,14 @@ from typing import Any
 
 from argus_core.spec import ArgusCluster, Router
 from argus_operator import names
-from argus_operator.objects.common import DOCUMENT_PATH, metadata, pod_template
+from argus_operator.objects.common import (
+    DOCUMENT_PATH,
+    internal,
+    metadata,
+    pod_template,
+    secret_mount,
+    secret_volume,
+)
 from argus_operator.objects.document import CONTROL_KEYS, read_by_services
 from argus_operator.objects.workers import grace
 from argus_operator.settings import Settings
@@ -115,8 +122,8 @@ def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
     if cluster.spec.predictor.replicas:
         predictor = names.part(name, names.PREDICTOR)
         arguments.append(f"--predictor={predictor}:{settings.ports.predictor}")
-    secrets = _secrets(cluster.spec.router)
-    arguments += _guarded(cluster.spec.router)
+    secrets, within = _secrets(cluster.spec.router), internal(cluster.spec.internal_tls)
+    arguments += [*_guarded(cluster.spec.router), *within.args]
     # A kubelet has no certificate, and is not turned away where clients hold all connections.
     healthy = {"httpGet": {"path": "/healthz", "port": "probe"}}
     container = {
@@ -139,7 +146,8 @@ def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
         },
         "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}},
         "volumeMounts": [
-            {"name": name, "mountPath": path, "readOnly": True} for name, path, _ in secrets
+            *(secret_mount(name, path) for name, path, _ in secrets),
+            *within.mounts,
         ],
     }
     return pod_template(
@@ -157,13 +165,13 @@ def _template(cluster: ArgusCluster, settings: Settings) -> dict[str, Any]:
                 }
             ],
             "volumes": [
-                # Readable by the group of the pod alone.
-                {"name": name, "secret": {"secretName": secret, "defaultMode": 0o440}}
-                for name, _, secret in secrets
+                *(secret_volume(name, secret) for name, _, secret in secrets),
+                *within.volumes,
             ],
         },
         read=read_by_services(cluster.spec),
         override=cluster.spec.router.pod_template,
+        annotations=within.annotations,
     )
 
 
@@ -180,10 +188,7 @@ def _guarded(router: Router) -> list[str]:
 
 
 def _secrets(router: Router) -> list[tuple[str, str, str]]:
-    """Secrets that are mounted: name of the volume, path and name of the Secret.
-
-    They are mounted whole, as single files of a Secret would not be renewed with it.
-    """
+    """Secrets that are mounted: name of the volume, path and name of the Secret."""
     found = []
     if router.tls is not None:
         found.append(("tls", _TLS, router.tls.secret_name))

@@ -12,7 +12,13 @@ from typing import Any
 
 from argus_core.spec import ArgusCluster, ClusterSpec, Pool
 from argus_operator import names
-from argus_operator.objects.common import DOCUMENT_PATH, metadata, pod_template, probes
+from argus_operator.objects.common import (
+    DOCUMENT_PATH,
+    internal,
+    metadata,
+    pod_template,
+    probes,
+)
 from argus_operator.settings import Settings
 
 _GPU = "nvidia.com/gpu"
@@ -99,6 +105,9 @@ def _template(cluster: ArgusCluster, pool: Pool, settings: Settings) -> dict[str
     spec, seconds = cluster.spec, grace(cluster.spec)
     port, metrics = settings.ports.worker, settings.ports.worker_metrics
     volumes, mounts = _volumes(spec)
+    within = internal(spec.internal_tls)
+    # A kubelet has no certificate to show.
+    probe = settings.ports.worker_probe if within.args else port
     device = "cpu" if pool.gpu_type == "cpu" else "cuda"
     container: dict[str, Any] = {
         "image": settings.images.worker,
@@ -113,6 +122,8 @@ def _template(cluster: ArgusCluster, pool: Pool, settings: Settings) -> dict[str
             "--loadout=$(ARGUS_LOADOUT)",
             f"--grace={seconds:g}",
             *([f"--compiled={_COMPILED}"] if spec.compile_volume else []),
+            *within.args,
+            *([f"--probe=0.0.0.0:{probe}"] if within.args else []),
         ],
         "env": [
             _from_pod("POD_NAME", "metadata.name"),
@@ -124,10 +135,10 @@ def _template(cluster: ArgusCluster, pool: Pool, settings: Settings) -> dict[str
             {"name": "grpc", "containerPort": port, "protocol": "TCP"},
             {"name": "metrics", "containerPort": metrics, "protocol": "TCP"},
         ],
-        "startupProbe": {"tcpSocket": {"port": port}, "periodSeconds": 2, "failureThreshold": 150},
-        **probes(port),
+        "startupProbe": {"tcpSocket": {"port": probe}, "periodSeconds": 2, "failureThreshold": 150},
+        **probes(probe),
         "resources": _resources(pool),
-        "volumeMounts": mounts,
+        "volumeMounts": [*mounts, *within.mounts],
     }
     return pod_template(
         cluster.metadata.name,
@@ -136,11 +147,12 @@ def _template(cluster: ArgusCluster, pool: Pool, settings: Settings) -> dict[str
         spec={
             "terminationGracePeriodSeconds": ceil(seconds) + _MARGIN,
             "topologySpreadConstraints": [_spread(cluster.metadata.name)],
-            "volumes": volumes,
+            "volumes": [*volumes, *within.volumes],
         },
         read=_read(spec, pool),
         override=pool.pod_template,
         pool=pool.name,
+        annotations=within.annotations,
     )
 
 

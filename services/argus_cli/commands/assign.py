@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from rich.console import Console
 from argus_core.errors import NotFound, Unavailable
 
 if TYPE_CHECKING:
+    from argus_cli.local.runtime import Running
     from argus_protos.v1.cluster_pb2 import WorkerState
 
 console = Console()
@@ -30,7 +32,7 @@ def assign(
     if worker not in running.workers:
         raise NotFound(f"no worker {worker!r}; there are {', '.join(running.workers)}")
     with console.status(f"{worker} finishes its work, then loads {', '.join(variants)}"):
-        state = asyncio.run(_assign(running.workers[worker], variants, timeout))
+        state = asyncio.run(_assign(running, worker, variants, timeout))
     took = state.last_switch
     console.print(
         f"{worker} holds {', '.join(state.loadout)}: drained in {took.drain.ToTimedelta()}, "
@@ -38,7 +40,12 @@ def assign(
     )
 
 
-async def _assign(address: str, variants: list[str], timeout: float) -> WorkerState:
+async def _assign(
+    running: Running, worker: str, variants: list[str], timeout: float
+) -> WorkerState:
     from argus_client.workers import assign_and_wait  # noqa: PLC0415 - brings grpc, slow to import
+    from argus_rpc.peers import Peers  # noqa: PLC0415
 
-    return await assign_and_wait(address, variants, timeout=timeout)
+    folder, address = running.internal_tls, running.workers[worker]
+    peers = Peers(Path(folder), running.internal_name) if folder else None
+    return await assign_and_wait(address, variants, timeout=timeout, peers=peers)

@@ -189,12 +189,14 @@ class LocalCluster:
         if name == PREDICTOR:
             state = str(self._state / "predictor")
             where = ("--address", self._predictor, "--state-dir", state)
-            return command.module("argus_predictor", *cluster, *where, "--metrics-port", "0")
+            options = (*cluster, *where, "--metrics-port", "0", *self.guarded.internal)
+            return command.module("argus_predictor", *options)
         if name == CONSOLE:
             http = self.console.removeprefix("http://") or "127.0.0.1:0"
             where = ("--router", self.router["grpc"], "--http", http)
             return command.module("argus_console", *where, *self.guarded.console())
-        options = (*cluster, "--loadout", ",".join(self.workers[name]), "--metrics-port", "0")
+        held = ("--loadout", ",".join(self.workers[name]))
+        options = (*cluster, *held, "--metrics-port", "0", *self.guarded.internal)
         seats = [*self._seats.values()]
         return command.worker(
             self._seats[name], *options, pools=self._pools, seats=seats, grace=GRACE
@@ -214,6 +216,7 @@ class LocalCluster:
         For one beside the cluster's own; it hears of no plan.
         """
         options = ["--workers-file", str(self._folder / "workers.json")]
+        options += self.guarded.internal
         return [*options, "--predictor", self._predictor, "--grace", str(GRACE)]
 
     @property
@@ -237,7 +240,7 @@ class LocalCluster:
         if view.name == CONSOLE and view.state == ChildState.UP:
             self.console = view.said["http"]
         if self._publish and self.router:
-            self._publish_state()
+            runtime.publish(self.running)
         self._on_change(view)
 
     @property
@@ -262,18 +265,20 @@ class LocalCluster:
         path.with_suffix(".part").write_text(json.dumps(rows))
         path.with_suffix(".part").replace(path)
 
-    def _publish_state(self) -> None:
+    @property
+    def running(self) -> runtime.Running:
+        """By which commands find it."""
         pid, started = runtime.this_process()
-        runtime.publish(
-            runtime.Running(
-                name=self._document.metadata.name,
-                pid=pid,
-                started=started,
-                grpc=self.router["grpc"],
-                http=self.router["http"],
-                workers=self.addresses,
-                console=self.console,
-            )
+        return runtime.Running(
+            name=self._document.metadata.name,
+            pid=pid,
+            started=started,
+            grpc=self.router["grpc"],
+            http=self.router["http"],
+            workers=self.addresses,
+            console=self.console,
+            internal_tls=str(self.guarded.internal_tls or ""),
+            internal_name=self.guarded.internal_name,
         )
 
     async def _ready(self) -> None:

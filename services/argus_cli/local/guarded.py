@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from argus_client import Tls
@@ -16,6 +17,7 @@ from argus_control.lines import Reach
 from argus_core.errors import InvalidRequest
 from argus_core.spec import ArgusCluster
 from argus_rpc.keys import CONTROL, line, new_key
+from argus_rpc.peers import ENTRIES, Peers, host_of
 
 _US = "argus-up"
 """The tenant as whom `argus up` asks whether all is ready, and its console what the cluster is."""
@@ -23,7 +25,7 @@ _US = "argus-up"
 
 @dataclass(frozen=True, kw_only=True)
 class Guarded:
-    """How a cluster's router is closed, and how this process comes in."""
+    """How a cluster's parts are closed, and how this process comes in."""
 
     certificate: Path | None = None
     """Folder of `tls.crt`, `tls.key` and perhaps `ca.crt`; None: it listens without."""
@@ -37,11 +39,19 @@ class Guarded:
     """Folder for our own keys, which only we may read."""
     api_key: str = ""
     control_key: str = ""
+    internal_tls: Path | None = None
+    """Folder of the certificate that parts show each other; None: they speak plainly."""
+    internal_name: str = ""
+    """The name that this must have."""
 
     @property
     def fields(self) -> list[str]:
         """Fields of the document that are heeded."""
-        found = [("router.tls", self.certificate), ("router.apiKeys", self.keys)]
+        found = [
+            ("router.tls", self.certificate),
+            ("router.apiKeys", self.keys),
+            ("internalTls", self.internal_tls),
+        ]
         return [field for field, path in found if path is not None]
 
     @property
@@ -58,7 +68,12 @@ class Guarded:
     @property
     def reach(self) -> Reach:
         """Of the control loop."""
-        return Reach(control_key=self.control_key, tls=self.tls)
+        return Reach(control_key=self.control_key, tls=self.tls, peers=self.peers)
+
+    @cached_property
+    def peers(self) -> Peers | None:
+        """How workers are met: with their own certificate."""
+        return Peers(self.internal_tls, self.internal_name) if self.internal_tls else None
 
     @property
     def hint(self) -> str:
@@ -70,8 +85,13 @@ class Guarded:
                 found += f" --certificate {tls.certificate} --key {tls.key}"
         return f"{found} --api-key KEY" if self.keys is not None else found
 
+    @property
+    def internal(self) -> list[str]:
+        """Options of every part."""
+        return ["--internal-tls", str(self.internal_tls)] if self.internal_tls else []
+
     def router(self) -> list[str]:
-        """Options of the router."""
+        """Options of the router alone."""
         found = []
         if self.certificate is not None:
             found += ["--tls-cert", str(self.certificate / "tls.crt")]
@@ -106,7 +126,7 @@ class Guarded:
 
 
 def guarded(cluster: ArgusCluster, secrets: Path | None, own: Path) -> Guarded:
-    """What the document wants of its router, as far as there are files for it.
+    """What the document wants of its router and between its parts, as far as there are files.
 
     Args:
         cluster: what the document says.
@@ -121,6 +141,8 @@ def guarded(cluster: ArgusCluster, secrets: Path | None, own: Path) -> Guarded:
     asks = tls is not None and tls.client_certificates
     entries = ["tls.crt", "tls.key", *(["ca.crt"] if asks else [])]
     certificate = _folder(secrets, tls.secret_name if tls else None, entries, "router.tls")
+    within = cluster.spec.internal_tls
+    internal = _folder(secrets, within.secret_name if within else None, [*ENTRIES], "internalTls")
     keyed = _folder(secrets, keys.secret_name if keys else None, ["keys"], "router.apiKeys")
     return Guarded(
         certificate=certificate,
@@ -130,6 +152,8 @@ def guarded(cluster: ArgusCluster, secrets: Path | None, own: Path) -> Guarded:
         own=own,
         api_key=new_key() if keyed else "",
         control_key=new_key() if keyed else "",
+        internal_tls=internal,
+        internal_name=host_of(cluster.metadata.name, cluster.metadata.namespace),
     )
 
 

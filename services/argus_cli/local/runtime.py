@@ -41,6 +41,10 @@ class Running:
     """host:port of each worker, by name."""
     console: str = ""
     """URL of the page; empty where there is none."""
+    internal_tls: str = ""
+    """Folder of the certificate with which workers are met; empty for plainly."""
+    internal_name: str = ""
+    """The name that theirs has."""
 
 
 def folder() -> Path:
