@@ -87,6 +87,12 @@ def test_fields_of_a_document_that_are_wrong_have_a_line_each(monkeypatch, capsy
     assert "  spec.pool: there is no such field; did you mean pools?" in lines
 
 
+def test_a_folder_of_secrets_that_there_is_not_is_usage(monkeypatch, capsys, tmp_path):
+    status, said = run(monkeypatch, capsys, "up", "--secrets", str(tmp_path / "nowhere"))
+    assert status == 2
+    assert "--secrets: there is no folder" in said
+
+
 def test_unknown_option_is_usage(monkeypatch, capsys):
     assert run(monkeypatch, capsys, "draw", "--colour", "red")[0] == 2
 

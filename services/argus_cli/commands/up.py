@@ -14,11 +14,14 @@ from rich.live import Live
 from rich.table import Table
 
 from argus_control.mode import Mode
+from argus_core.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from argus_cli.local.cluster import LocalCluster
 
 STYLES = {"up": "green", "starting": "yellow", "waiting": "yellow", "gave up": "red"}
+CLOSING = ("router.tls", "router.apiKeys")
+"""Fields by which a router is closed; here it takes files for it."""
 REFRESH = 0.5
 """Seconds between looks at the states."""
 
@@ -61,9 +64,17 @@ def up(
     planning = planning_of(document.spec)
     if plan is not None:
         planning = replace(planning, mode=plan)
+    if secrets is not None and not secrets.is_dir():
+        raise InvalidRequest.one("--secrets", f"there is no folder {secrets}")
     secrets = secrets or (base or Path()) / "secrets"
     heeded = guarded(document, secrets, Path()).fields
-    if passed := [field for field in only_in_kubernetes(document.spec) if field not in heeded]:
+    passed = [field for field in only_in_kubernetes(document.spec) if field not in heeded]
+    if closing := [field for field in passed if field in CLOSING]:
+        asked = (
+            f"{' and '.join(closing)} asked for, and no folder in {secrets} for the Secret named"
+        )
+        console.print(f"[yellow]The router is open[/]: {asked}", soft_wrap=True)
+    if passed := [field for field in passed if field not in CLOSING]:
         console.print(f"[dim]Only Kubernetes heeds {', '.join(passed)}[/]")
     cluster = LocalCluster(
         text,
