@@ -1,9 +1,12 @@
 """What holds for all tests."""
 
 import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from argus_cli import main
 
 # Times decide nothing here: the machine may be busy with other tests.
 settings.register_profile("argus", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,3 +32,18 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if "long" in item.keywords:
                 item.add_marker(skip)
+
+
+@pytest.fixture
+def argus(monkeypatch, capsys):
+    """Runs the command line in this process: its status, output, and what it said in one line."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["argus", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, " ".join(said.err.split())
+
+    return run

@@ -23,17 +23,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import platform
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from argus_cli.simulate import record
 from argus_cli.simulate.statistics import Interval, interval
 from support import data
 from support.loads import Loaded
@@ -45,7 +43,6 @@ FOLDER = Path(__file__).resolve().parents[1] / "results"
 RECORDED, ALIKE = "recorded", "look-alikes"
 _DIGITS, _HALF_DIGITS = 6, 3
 """That are kept of a figure, and of half of its interval's width."""
-_PACKAGES = ("argus-serving", "numpy", "scipy", "highspy")
 _ROOT = Path(__file__).resolve().parents[2]
 _CODE = ("services/argus_core", "bench/support")
 """Folders that figures rest on."""
@@ -70,19 +67,7 @@ def write(document: Mapping[str, Any], path: Path) -> None:
 
 def origin(arguments: Sequence[str]) -> Document:
     """Where results come from: the command, today, versions, this machine."""
-    return {
-        "command": shlex.join(["python", *arguments]),
-        "date": today(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in _PACKAGES},
-        },
-        "machine": {
-            "system": platform.platform(terse=True),
-            "processor": platform.machine(),
-            "cores": os.cpu_count(),
-        },
-    }
+    return record.origin(shlex.join(["python", *arguments]))
 
 
 def today() -> str:

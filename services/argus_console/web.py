@@ -30,7 +30,7 @@ from argus_core.errors import (
 )
 from argus_protos.v1.control_pb2 import PlanRecord
 from argus_rpc.errors import HTTP_STATUS
-from argus_rpc.limits import Limits
+from argus_rpc.limits import Limits, received
 from argus_rpc.sse import EventStream
 
 log = logging.getLogger(__name__)
@@ -222,14 +222,7 @@ class Front:
     async def _body(self, request: web.Request) -> bytes:
         if request.content_type != "application/json":
             raise InvalidRequest.one("body", "must be application/json")
-        seconds = self._limits.body
-        try:
-            async with asyncio.timeout(seconds):
-                return await request.read()
-        except web.HTTPRequestEntityTooLarge as error:
-            raise InvalidRequest.one("body", f"must be at most {drawing.MOST} bytes") from error
-        except TimeoutError as error:
-            raise InvalidRequest.one("body", f"must be sent within {seconds:g} s") from error
+        return await received(request, most=drawing.MOST, seconds=self._limits.body)
 
 
 class Places:

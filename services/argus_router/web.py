@@ -5,7 +5,6 @@ A client that goes away cancels its handler, and with it the drawing.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import math
@@ -27,7 +26,7 @@ from argus_router.request import TENANT
 from argus_router.service import Service
 from argus_router.store import ImageStore
 from argus_rpc import tracing
-from argus_rpc.limits import Limits, whole
+from argus_rpc.limits import Limits, received, whole
 from argus_rpc.sse import EventStream
 
 log = logging.getLogger(__name__)
@@ -87,7 +86,8 @@ class Front:
     async def _generate(self, request: web.Request) -> web.StreamResponse:
         tenant = self._tenant(request)
         try:
-            body = read_body(await self._received(request), tenant)
+            data = await received(request, most=MAX_BYTES, seconds=self._limits.body)
+            body = read_body(data, tenant)
         except InvalidRequest:
             self._service.metrics.turned_away(1, "none", Outcome.INVALID)
             raise
@@ -184,16 +184,6 @@ class Front:
     def _tenant(self, request: web.Request) -> str:
         headers = request.headers
         return self._gate.tenant(headers.getall(AUTHORIZATION, []), headers.getall(TENANT, []))
-
-    async def _received(self, request: web.Request) -> bytes:
-        seconds = self._limits.body
-        try:
-            async with asyncio.timeout(seconds):
-                return await request.read()
-        except web.HTTPRequestEntityTooLarge as error:
-            raise InvalidRequest.one("body", f"must be at most {MAX_BYTES} bytes") from error
-        except TimeoutError as error:
-            raise InvalidRequest.one("body", f"must be sent within {seconds:g} s") from error
 
 
 def _document(service: Service, gate: Gate) -> bytes:

@@ -1,4 +1,4 @@
-"""How long a client may take, and how answers go out to those who take them slowly.
+"""What a client may take of time and room, and how answers go out to those who take them slowly.
 
 Whatever is written to a client that reads nothing would wait in memory. So an answer goes out in
 pieces, and a client that does not take a piece in time is cut off; one that is slow but takes
@@ -12,6 +12,8 @@ import logging
 from dataclasses import dataclass
 
 from aiohttp import web
+
+from argus_core.errors import InvalidRequest
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,21 @@ class Limits:
     """For a request's body, from the end of its head; over gRPC for its message."""
     take: float = 30.0
     """For taking a piece of an answer, or an event of a stream."""
+
+
+async def received(request: web.Request, *, most: int, seconds: float) -> bytes:
+    """A request's body, of at most so many bytes, as the application's `client_max_size` says too.
+
+    Raises:
+        InvalidRequest: it is larger, or was not sent within so many seconds.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise InvalidRequest.one("body", f"must be at most {most} bytes") from error
+    except TimeoutError as error:
+        raise InvalidRequest.one("body", f"must be sent within {seconds:g} s") from error
 
 
 async def pour(

@@ -15,13 +15,6 @@ from argus_protos.v1.cluster_pb2 import Tuning, WorkerState
 from argus_shapes import captions
 
 
-def run(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["argus", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main.main()
-    return ended.value.code, "".join(capsys.readouterr().err.split("\n"))
-
-
 def test_command_starts_without_what_is_slow_to_import():
     slow = "torch", "diffusers", "scipy", "PIL", "grpc", "psutil"
     code = f"import sys, argus_cli.main; print([m for m in {slow!r} if m in sys.modules])"
@@ -29,9 +22,9 @@ def test_command_starts_without_what_is_slow_to_import():
     assert done.stdout.strip() == "[]"
 
 
-def test_error_is_one_line_and_ends_with_status_1(monkeypatch, capsys, tmp_path):
+def test_error_is_one_line_and_ends_with_status_1(argus, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    status, said = run(monkeypatch, capsys, "status")
+    status, _, said = argus("status")
     assert status == 1
     assert "start one: argus up" in said
 
@@ -40,10 +33,10 @@ def test_error_is_one_line_and_ends_with_status_1(monkeypatch, capsys, tmp_path)
     ("output", "words"), [("x.gif", "must end in .png"), ("nowhere/x.png", "there is no folder")]
 )
 def test_wrong_output_is_usage_and_known_before_anything_is_drawn(
-    monkeypatch, capsys, tmp_path, output, words
+    argus, monkeypatch, tmp_path, output, words
 ):
     monkeypatch.chdir(tmp_path)
-    status, said = run(monkeypatch, capsys, "draw", "a red circle", "-o", output)
+    status, _, said = argus("draw", "a red circle", "-o", output)
     assert status == 2
     assert "--output" in said
     assert words in said
@@ -56,12 +49,12 @@ def test_wrong_output_is_usage_and_known_before_anything_is_drawn(
         (PermissionError(errno.EACCES, "Permission denied", "/x.png"), "/x.png: Permission denied"),
     ],
 )
-def test_what_the_system_refuses_is_one_line(monkeypatch, capsys, error, said):
+def test_what_the_system_refuses_is_one_line(argus, monkeypatch, error, said):
     def refused():
         raise error
 
     monkeypatch.setattr(main, "app", refused)
-    status, told = run(monkeypatch, capsys, "draw")
+    status, _, told = argus("draw")
     assert status == 1
     assert told.endswith(said)
 
@@ -69,8 +62,8 @@ def test_what_the_system_refuses_is_one_line(monkeypatch, capsys, error, said):
 @pytest.mark.parametrize(
     ("option", "value"), [("--size", "48"), ("--deadline", "soon"), ("--deadline", "0")]
 )
-def test_what_cannot_be_meant_is_usage_and_named(monkeypatch, capsys, option, value):
-    status, said = run(monkeypatch, capsys, "draw", "a red circle", option, value)
+def test_what_cannot_be_meant_is_usage_and_named(argus, option, value):
+    status, _, said = argus("draw", "a red circle", option, value)
     assert status == 2
     assert f"{option}: must be" in said
     assert repr(value) in said
@@ -87,14 +80,14 @@ def test_fields_of_a_document_that_are_wrong_have_a_line_each(monkeypatch, capsy
     assert "  spec.pool: there is no such field; did you mean pools?" in lines
 
 
-def test_a_folder_of_secrets_that_there_is_not_is_usage(monkeypatch, capsys, tmp_path):
-    status, said = run(monkeypatch, capsys, "up", "--secrets", str(tmp_path / "nowhere"))
+def test_a_folder_of_secrets_that_there_is_not_is_usage(argus, tmp_path):
+    status, _, said = argus("up", "--secrets", str(tmp_path / "nowhere"))
     assert status == 2
     assert "--secrets: there is no folder" in said
 
 
-def test_unknown_option_is_usage(monkeypatch, capsys):
-    assert run(monkeypatch, capsys, "draw", "--colour", "red")[0] == 2
+def test_unknown_option_is_usage(argus):
+    assert argus("draw", "--colour", "red")[0] == 2
 
 
 def test_small_pictures_are_enlarged_to_be_seen_and_large_ones_left():

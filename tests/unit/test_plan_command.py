@@ -1,11 +1,9 @@
 """`argus plan` as it is typed, on a document of one `large` (4 s, quality 1) and one `small`."""
 
 import json
-import sys
+from functools import partial
 
 import pytest
-
-from argus_cli import main
 
 DOCUMENT = """
 apiVersion: argus.dev/v1alpha1
@@ -26,19 +24,10 @@ spec:
 
 
 @pytest.fixture
-def plan(monkeypatch, capsys, tmp_path):
+def plan(argus, tmp_path):
     path = tmp_path / "cluster.yaml"
     path.write_text(DOCUMENT)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["argus", "plan", "-f", str(path), *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, " ".join(said.err.split())
-
-    return run
+    return partial(argus, "plan", "-f", path)
 
 
 def test_the_answer_is_a_table_and_a_sentence(plan):

@@ -1,12 +1,10 @@
 """`--profile` of `argus plan` and its kin, and what `argus profile` refuses."""
 
 import json
-import sys
 
 import pytest
 import yaml
 
-from argus_cli import main
 from profile_support import LADDER, document
 from simulate_support import outline
 
@@ -37,18 +35,6 @@ def profile(tmp_path):
         return path
 
     return write
-
-
-@pytest.fixture
-def argus(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["argus", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, " ".join(said.err.split())
-
-    return run
 
 
 def test_the_simulator_takes_seconds_prompts_and_loading_from_it(cluster, profile):
@@ -99,7 +85,7 @@ def test_what_is_no_profile_is_refused_by_option(cluster, tmp_path, argus, text)
     path.write_bytes(text)
     status, _, error = argus("plan", "-f", cluster, "--rate", "1", "--profile", path)
     assert status == 2
-    assert error.startswith("error: --profile: ")
+    assert "--profile: " in error
 
 
 @pytest.mark.parametrize(

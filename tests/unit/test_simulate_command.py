@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from argus_cli import main
 from argus_cli.simulate.figures import COMPARED, FIGURES, Figure
 from argus_cli.simulate.statistics import interval
 from argus_cli.simulate.told import heading, verdict
@@ -19,20 +18,6 @@ from simulator_support import scenario
 
 SHORT = "--trace", "constant", "--duration", "10s", "--slo", "2s", "--policy", "clipper-ht"
 SIDE_BY_SIDE = (*SHORT[:-2], "--seeds", "2", "--jobs", "1")
-
-
-@pytest.fixture
-def argus(monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["argus", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, " ".join(said.err.split())
-
-    return run
 
 
 def test_commands_start_without_what_is_slow_to_import():

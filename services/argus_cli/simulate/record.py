@@ -27,7 +27,7 @@ _PACKAGES = ("argus-serving", "numpy", "scipy", "highspy")
 def run_record(command: str, scenario: Scenario, run: Run) -> dict[str, Any]:
     """One run; quality is None where nothing was delivered."""
     return {
-        **_origin(command),
+        **origin(command),
         "scenario": facts_of(scenario),
         "policy": run.policy,
         "seed": run.seed,
@@ -40,7 +40,7 @@ def comparison_record(command: str, comparison: Comparison) -> dict[str, Any]:
     """All runs, and per policy each figure's mean with its 95% interval over the seeds."""
     bound = _interval(interval(comparison.bounds))
     return {
-        **_origin(command),
+        **origin(command),
         "scenario": facts_of(comparison.scenario),
         "seeds": list(comparison.seeds),
         "policies": {name: _policy(comparison, name) for name in comparison.policies},
@@ -93,7 +93,8 @@ def write_record(record: Mapping[str, Any], path: Path) -> None:
     path.write_text(text_of(record) + "\n", "utf-8")
 
 
-def _origin(command: str) -> dict[str, Any]:
+def origin(command: str) -> dict[str, Any]:
+    """Where figures come from: the command, today, versions, this machine."""
     return {
         "command": command,
         "date": datetime.now(UTC).date().isoformat(),
