@@ -2,14 +2,17 @@ import errno
 import io
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from argus_cli import main
 from argus_cli.commands.demo import PROMPTS, is_exact
 from argus_cli.commands.draw import SHOWN, enlarge, write
+from argus_cli.commands.draw import _table as shown_table
 from argus_cli.commands.status import tuned
 from argus_protos.v1.cluster_pb2 import Tuning, WorkerState
 from argus_shapes import captions
@@ -105,6 +108,19 @@ def test_raw_pixels_are_written_as_they_came_and_several_get_numbers(tmp_path):
     numbered = write(drawn, tmp_path / "out.webp", 2, None)
     assert numbered.name == "out-1.webp"
     assert Image.open(numbered).size == (SHOWN, SHOWN)
+
+
+def test_a_seed_and_a_file_are_shown_whole_on_80_columns():
+    timing = SimpleNamespace(queue=0.0, total=10.25)
+    drawn = SimpleNamespace(
+        decision=SimpleNamespace(level="large-24"), seed=2**64 - 1, worker="cpu-0", timing=timing
+    )
+    shown = Console(width=80, file=io.StringIO())
+    shown.print(shown_table([drawn], [Path("out/a-long-name-of-a-folder/triangles-0.png")]))
+    rows = [line.split("│") for line in shown.file.getvalue().splitlines() if "│" in line]
+    assert "".join(row[1].strip() for row in rows) == "out/a-long-name-of-a-folder/triangles-0.png"
+    assert rows[0][3].strip() == str(drawn.seed)
+    assert rows[0][-2].strip() == "10.25 s"
 
 
 def test_status_tells_how_a_workers_forwards_are_run():

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
-from rich.table import Table
+from rich.table import Column, Table
 
 from argus_cli import options
 from argus_cli.local.reach import (
@@ -160,7 +160,9 @@ async def _draw(order: Order, endpoint: str | None, api_key: str, tls: Tls | Non
 
 
 def _table(drawn: list[Picture], paths: list[Path]) -> Table:
-    table = Table("file", "level", "seed", "worker", "queued", "drawn in", "total")
+    # Names and seeds are of use only whole.
+    others = ("level", "seed", "worker", "queued", "total")
+    table = Table(Column("file", overflow="fold"), *(Column(name, no_wrap=True) for name in others))
     for picture, path in zip(drawn, paths, strict=True):
         table.add_row(
             str(path),
@@ -168,7 +170,6 @@ def _table(drawn: list[Picture], paths: list[Path]) -> Table:
             str(picture.seed),
             picture.worker,
             f"{picture.timing.queue:.2f} s",
-            f"{picture.timing.drawing:.2f} s",
             f"{picture.timing.total:.2f} s",
         )
     return table
