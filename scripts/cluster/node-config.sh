@@ -9,9 +9,8 @@ import json, pathlib, sys
 packages, root, live = sys.argv[1:]
 mounts = {"/opt/packages": packages}
 if live:
-    inside = pathlib.Path("/opt/argus/lib", pathlib.Path(packages).parent.name, "site-packages")
     rooms = [p for of in ("models", "operator", "services") for p in pathlib.Path(root, of).glob("argus_*")]
-    mounts |= {str(inside / p.name): str(p) for p in rooms}
+    mounts |= {f"/opt/code/{p.name}": str(p) for p in rooms}
 spec = json.load(sys.stdin)
 for inner, outer in mounts.items():
     mount = {"destination": inner, "type": "bind", "source": outer, "options": ["rbind", "ro"]}
