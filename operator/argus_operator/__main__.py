@@ -16,7 +16,7 @@ import kopf
 from argus_control.lines import forever
 from argus_core.errors import ArgusError, NotFound, Unavailable
 from argus_operator import names
-from argus_operator.gateway import Gateway
+from argus_operator.gateway import Away, Gateway
 from argus_operator.handlers import registry_of
 from argus_operator.health import HealthServer, Heartbeats
 from argus_operator.kinds import CLUSTER, OWNED, POD
@@ -68,7 +68,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     try:
         # The lease has connections of its own, as it must not wait behind what many clusters ask.
         async with await Gateway.connect() as gateway, await Gateway.connect() as own:
-            gateway.requests = metrics.requests
+            gateway.requests, gateway.throttled = metrics.requests, metrics.throttled
+            own.outage = gateway.outage
             lease = Lease(
                 own,
                 namespace=settings.lease_namespace,
@@ -116,7 +117,8 @@ async def _kind_is_known(gateway: Gateway, settings: Settings) -> None:
                 log.warning("the API server knows no ArgusClusters yet: install charts/argus-crds")
             told = True
         except Unavailable as error:
-            log.warning("%s", error)
+            if not isinstance(error, Away):  # Of that the outage tells.
+                log.warning("%s", error)
         else:
             return
         await asyncio.sleep(_BEAT)
@@ -127,12 +129,21 @@ async def _act(
 ) -> None:
     # Each watch holds a connection for good, and there is one for each kind and namespace.
     async with await Gateway.connect(connections=0) as ears:
+        ears.outage = office.outage
         watches = [
-            Watch(ears, kind, where, selector=names.CLUSTER, hear=office.belongings)
+            Watch(
+                ears,
+                kind,
+                where,
+                selector=names.CLUSTER,
+                hear=office.belongings,
+                listed=office.listed,
+            )
             for kind in (POD, *OWNED)
             for where in settings.namespaces or (None,)
         ]
-        async with under_way(*(forever(f"hearing of {w.what}", w.step) for w in watches)):
+        hearing = (forever(f"hearing of {w.what}", w.step, elsewhere=Away) for w in watches)
+        async with under_way(*hearing):
             await _keep(office, lease, settings, stopping)
 
 

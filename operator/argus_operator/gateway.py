@@ -1,13 +1,16 @@
 """The one way to the API server; nothing else imports its client.
 
-Objects are plain dicts. Whatever goes wrong is a leaf of `argus_core.errors`, or one of the two
-here, which a caller can do something about.
+Objects are plain dicts. Whatever goes wrong is a leaf of `argus_core.errors`, or one of those
+here, which a caller can do something about. Who is told to ask again later does, a stated number
+of times at most.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+import random
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -19,13 +22,22 @@ from prometheus_client import Counter
 from argus_core.errors import ArgusError, NotFound, Unavailable
 from argus_operator.kinds import Kind, kind_of
 from argus_operator.names import FIELD_MANAGER
+from argus_operator.outage import Outage
 
 Object = dict[str, Any]
 
 _TIMEOUT = 10.0
 """Seconds that the API server may take to answer."""
+_SILENT = 150.0
+"""Seconds without a word after which a watch is taken for broken: a bookmark comes each minute."""
 _PAGE = 500
 """Objects that are asked for at once."""
+_TRIES = 3
+"""Times that a request is made at most whose asker is told to wait (429)."""
+_UNSAID, _LONGEST = 1.0, 10.0
+"""Seconds that one waits who is told to and not for how long; and at most, within a request."""
+_AWAY = (401, 429, 502, 503, 504)
+"""What an API server says that cannot answer anybody; a 500 may be of one object alone."""
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 
@@ -42,6 +54,15 @@ class Conflict(ArgusError):
     code = "ABORTED"
 
 
+class Away(Unavailable):
+    """Nobody of this process is answered, whatever is asked; `Gateway.outage` tells of it."""
+
+    def __init__(self, message: str, *, after: float = 0.0) -> None:
+        """`after`: seconds before which it wants nothing more to be asked."""
+        super().__init__(message)
+        self.after = after
+
+
 class Gateway:
     """Use as `async with await Gateway.connect()`; for one event loop."""
 
@@ -49,6 +70,10 @@ class Gateway:
         self._api = api
         self.requests: Counter | None = None
         """Counts requests by method and kind."""
+        self.throttled: Counter | None = None
+        """Counts, by kind, those of them that were put off."""
+        self.outage = Outage()
+        """Hears of every request whether it was answered."""
         self.may_write: Callable[[], bool] = lambda: True
         """Asked before anything is written; where it says no, nothing is."""
 
@@ -128,7 +153,8 @@ class Gateway:
         """What happens to objects after `version`, with `ADDED` and the like, for so many seconds.
 
         Raises:
-            Unavailable: the connection broke, or the API server will not tell.
+            Away: the connection broke, or the API server does not answer.
+            Unavailable: it will not tell.
         """
         query = {
             "watch": "true",
@@ -138,15 +164,16 @@ class Gateway:
             "timeoutSeconds": str(lasts),
         }
         path = kind.path(namespace)
-        answer = await self._ask("GET", kind, path, query=query, timeout=lasts + _TIMEOUT)
+        timeout = aiohttp.ClientTimeout(total=lasts + _TIMEOUT, sock_read=_SILENT)
+        answer = await self._ask("GET", kind, path, query=query, timeout=timeout)
         try:
             if answer.status >= 400:
-                raise _error(answer.status, f"watch {path}", await answer.read())
+                raise _error(answer, f"watch {path}", await answer.read())
             async for line in answer.response.content:
                 event = json.loads(line)
                 yield event["type"], event["object"]
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise Unavailable(f"the watch of {path} broke: {error!r}") from error
+            raise Away(f"the watch of {path} broke: {error!r}") from error
         finally:
             answer.response.close()
 
@@ -208,14 +235,34 @@ class Gateway:
         query: dict[str, str] | None = None,
     ) -> Object:
         answer = await self._ask(method, kind, path, body=body, content=content, query=query)
-        with _answering():
+        with self._answering():
             text = await answer.read()
         if answer.status >= 400:
-            raise _error(answer.status, f"{method} {path}", text)
+            raise _error(answer, f"{method} {path}", text)
         answered: Object = json.loads(text)
         return answered
 
-    async def _ask(
+    async def _ask(self, method: str, kind: Kind, path: str, **how: Any) -> Any:
+        """The answer, of which nothing but the head was read yet; asked for again where put off."""
+        for left in reversed(range(_TRIES)):
+            answer = await self._ask_once(method, kind, path, **how)
+            if answer.status != 429:
+                break
+            if self.throttled is not None:
+                self.throttled.labels(kind=kind.name).inc()
+            pause = _put_off(answer.headers)
+            if not left or pause > _LONGEST:
+                break
+            answer.response.release()
+            # Never sooner than was asked, and not all of those at once who were put off at once.
+            await asyncio.sleep(pause * random.uniform(1.0, 1.2))
+        if answer.status in _AWAY:
+            self.outage.failed(f"the API server answers {answer.status}")
+        else:
+            self.outage.answered()
+        return answer
+
+    async def _ask_once(
         self,
         method: str,
         kind: Kind,
@@ -224,14 +271,13 @@ class Gateway:
         body: Object | None = None,
         content: str = "application/json",
         query: dict[str, str] | None = None,
-        timeout: float = _TIMEOUT,
+        timeout: float | aiohttp.ClientTimeout = _TIMEOUT,
     ) -> Any:
-        """The answer, of which nothing but the head was read yet."""
         if method != "GET" and not self.may_write():
-            raise Unavailable(f"{method} {path}: not asked for, as the lease may be another's")
+            raise Away(f"{method} {path}: not asked for, as the lease may be another's")
         if self.requests is not None:
             self.requests.labels(method=method, kind=kind.name).inc()
-        with _answering():
+        with self._answering():
             serialized = await self._api.param_serialize(
                 method, path, header_params={}, auth_settings=["BearerToken"]
             )
@@ -240,17 +286,25 @@ class Gateway:
             url = f"{url}?{urlencode(query)}" if query else url
             return await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
 
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Whatever goes wrong with the connection meanwhile is Away."""
+        try:
+            yield
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            why = f"the API server does not answer: {error!r}"
+            self.outage.failed(why)
+            raise Away(why) from error
 
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Whatever goes wrong with the connection meanwhile is Unavailable."""
-    try:
-        yield
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Unavailable(f"the API server does not answer: {error!r}") from error
+
+def _put_off(headers: Mapping[str, str]) -> float:
+    """Seconds before which the API server wants nothing more to be asked."""
+    said = headers.get("Retry-After", "")
+    return float(said) if said.isdecimal() else _UNSAID
 
 
-def _error(status: int, what: str, text: bytes) -> ArgusError:
+def _error(answer: Any, what: str, text: bytes) -> ArgusError:
+    status: int = answer.status
     try:
         message = json.loads(text)["message"]
     except (ValueError, KeyError, TypeError):
@@ -259,6 +313,9 @@ def _error(status: int, what: str, text: bytes) -> ArgusError:
         return NotFound(f"{what}: {message}")
     if status == 409:
         return Conflict(message)
-    if status == 429 or status >= 500 or status == 401:
+    if status in _AWAY:
+        after = _put_off(answer.headers) if status == 429 else 0.0
+        return Away(f"{what}: {status} {message}", after=after)
+    if status >= 500:
         return Unavailable(f"{what}: {status} {message}")
     return Refused(message)

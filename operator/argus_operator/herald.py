@@ -6,13 +6,13 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from argus_core.errors import ArgusError
-from argus_operator.gateway import Gateway
+from argus_operator.gateway import Away, Gateway
 from argus_operator.kinds import CLUSTER, EVENT
 from argus_operator.names import FIELD_MANAGER
+from argus_operator.times import spelled_now
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +69,13 @@ class Herald:
             await self._gateway.create(
                 EVENT, self._namespace, self._event(reason, message, warning=warning)
             )
+        except Away:
+            return  # Of that the outage tells.
         except ArgusError as error:
             log.warning("an event could not be written: %s", error)
 
     def _event(self, reason: str, message: str, *, warning: bool) -> dict[str, Any]:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = spelled_now()
         return {
             "apiVersion": "v1",
             "kind": "Event",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from argus_core.errors import NotFound
 from argus_operator import names
 from argus_operator.gateway import Gateway, Object, Refused
-from argus_operator.kinds import OWNED, POD_MONITOR, key_of, kind_named
+from argus_operator.kinds import OWNED, POD_MONITOR, Kind, key_of, kind_named
 from argus_operator.objects.common import digest
 from argus_operator.overlay import covers
 from argus_operator.quarrels import Quarrels
@@ -91,6 +91,25 @@ class Inventory:
         self._quarrels.changed(key, _changed_by(thing))
         return True
 
+    def lacks(self, kind: Kind, there: Callable[[str], bool], version: str) -> bool:
+        """All objects of a kind were listed; whether any is gone that must be applied again.
+
+        Args:
+            kind: of those.
+            there: whether there is one of this name.
+            version: of the list; what was written later cannot be in it.
+        """
+        listed = _number(version)
+        gone = [
+            key
+            for key, written in self._applied.items()
+            if key[0] == kind.name and not there(key[1]) and (written <= listed or not listed)
+        ]
+        for key in gone:
+            del self._applied[key]
+            self._quarrels.changed(key, "")
+        return bool(gone)
+
     def contested(self) -> dict[str, str]:
         """By object that somebody changes back each time, who does; empty where none knows."""
         return self._quarrels.told()
@@ -140,7 +159,10 @@ def _stamped(thing: Object) -> Object:
 
 def _version(thing: Object) -> int:
     """The greater of two of an object's is the newer; 0 where it says none that compares."""
-    version = thing["metadata"].get("resourceVersion", "")
+    return _number(thing["metadata"].get("resourceVersion", ""))
+
+
+def _number(version: str) -> int:
     return int(version) if version.isdecimal() else 0
 
 

@@ -2,7 +2,9 @@
 
 Model: one task a cluster. Whatever happens only wakes it; every look begins from what the API
 server and the workers say now, so nothing is lost with an event, and a crash at any point is made
-good by the next look. Invariants:
+good by the next look. Only a look that nothing but the clock has begun goes by the pods and the
+StatefulSets of the one before, for a while: had any of them changed, that would have woken it.
+Invariants:
 
 - nothing is written that is already so: an object is applied when it is new, or was seen to differ;
   the status is patched when it differs;
@@ -17,11 +19,11 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from argus_control.history import History
 from argus_control.pacing import Pacing
-from argus_core.errors import ArgusError, InvalidRequest, NotFound, Unavailable
+from argus_core.errors import ArgusError, InvalidRequest, Unavailable
 from argus_core.spec import ArgusCluster, ClusterSpec, is_automatic, parse_stored
 from argus_core.spread import Loadout
 from argus_operator import names, report
@@ -33,14 +35,17 @@ from argus_operator.gateway import Gateway, Object
 from argus_operator.health import Heartbeats
 from argus_operator.herald import Herald
 from argus_operator.inventory import Inventory
-from argus_operator.kinds import CLUSTER, CONFIG_MAP, POD, STATEFUL_SET
+from argus_operator.kinds import CLUSTER, CONFIG_MAP, POD, Kind
 from argus_operator.ledger import Account, account, next_to_replace
+from argus_operator.marks import Marks
+from argus_operator.members import Found, Members
 from argus_operator.metrics import Metrics
 from argus_operator.objects import build
 from argus_operator.objects.routers import ports
 from argus_operator.objects.workers import most_unavailable
-from argus_operator.pods import Pod, pod_of
+from argus_operator.pods import Pod
 from argus_operator.report import Sight
+from argus_operator.setbacks import Setbacks
 from argus_operator.settings import Settings
 from argus_operator.teller import Teller
 from argus_operator.unmade import unmade
@@ -54,8 +59,6 @@ _BUSY, _QUIET = 5.0, 60.0
 nothing has changed, up to a bound."""
 _LISTENING = 4.0
 """Seconds after which it looks again while workers and routers are yet to be heard."""
-_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
-"""Seconds before what failed is tried again: twice as many each time, up to a bound."""
 _LOOK = 100.0
 """Seconds after which a look is given up and begun anew: what was applied by then stays so."""
 _PATIENCE = 120.0
@@ -94,48 +97,77 @@ class Keeper:
         """What belongs to the cluster."""
         self._said: tuple[ClusterSpec, str] | None = None
         """What the objects were built from last: the document, and the history of plans."""
-        self._marked: dict[str, dict[str, str]] = {}
-        """By pod, its labels as they were last seen."""
         self._period = _BUSY
         self._unknown: list[str] = []
         """Fields of the document that were passed over last."""
+        self._read: object = None
+        """What of the document was read last that may be cause for a look."""
+        self._members, self._marks = Members(gateway, namespace, name), Marks(gateway, namespace)
+        self._setbacks = Setbacks(f"{namespace}/{name}", gateway.outage)
 
     def wake(self) -> None:
         """Look again soon."""
         self._woken.set()
 
+    def changed(self, found: Object) -> None:
+        """The document was told of; its status alone, which is the operator's own, is no news."""
+        if self._read is None or self._read != _said_of(found):
+            self.wake()
+
+    def listed(self, kind: Kind, there: Set[tuple[str, str]], version: str) -> None:
+        """All objects of a kind in its namespace were listed, and there were these.
+
+        What is missing was deleted while nobody heard: the cluster is looked at again soon.
+        """
+
+        def has(name: str) -> bool:
+            return (self._namespace, name) in there
+
+        lost = self._members.lack(has) if kind is POD else self.inventory.lacks(kind, has, version)
+        if lost:
+            self.wake()
+
     async def run(self) -> None:
         """Keep the cluster until it is gone, or until cancelled."""
-        who, trouble, pause = f"{self._namespace}/{self._name}", "", _PAUSE
+        who = f"{self._namespace}/{self._name}"
         try:
             while True:
+                if self._woken.is_set():
+                    self._members.forget()
                 self._woken.clear()
                 # Who waits for its turn promises nothing: however many wait, those who look do.
                 self._heartbeats.forget(who)
+                began = time.monotonic()
                 try:
                     async with self._room:
                         self._heartbeats.beat(who, within=_PATIENCE)
+                        began = time.monotonic()
                         with self._metrics.reconciles.time():
                             if not await self._look_in_time():
                                 return
-                except Exception as error:
-                    self._metrics.failures.inc()
-                    if trouble != repr(error):
-                        trouble = repr(error)
-                        bug = None if isinstance(error, ArgusError) else error
-                        log.warning("%s: %s; tried again", who, error, exc_info=bug)
-                    self._heartbeats.beat(who, within=2 * pause + _LATE)
-                    # Not all at once, when all have failed at once.
-                    await asyncio.sleep(pause * random.uniform(0.8, 1.2))
-                    pause = min(2 * pause, _LONGEST_PAUSE)
-                    continue
-                trouble, pause = "", _PAUSE
-                await self._rest(who)
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                    await self._tried_again(who, error, began)
+                else:
+                    self._setbacks.over()
+                    await self._rest(who)
         finally:
             self._heartbeats.forget(who)
+            self._setbacks.end()
             if self._controller is not None:
                 await self._controller.end()
             self._metrics.forget(self._namespace, self._name)
+
+    async def _tried_again(self, who: str, error: Exception, began: float) -> None:
+        """Tell of a look that failed, where that is not told of elsewhere, and wait a while."""
+        self._metrics.failures.inc()
+        self._members.forget()
+        setback = self._setbacks.failed(error, began)
+        if setback.told:
+            bug = None if isinstance(error, ArgusError) else error
+            log.warning("%s: %s; tried again", who, error, exc_info=bug)
+        self._heartbeats.beat(who, within=2 * setback.pause + _LATE)
+        # Not all at once, when all have failed at once; and not sooner than one was put off for.
+        await asyncio.sleep(setback.pause * random.uniform(1.0, 1.4))
 
     async def _rest(self, who: str) -> None:
         self._heartbeats.beat(who, within=2 * self._period + _LATE)
@@ -158,6 +190,7 @@ class Keeper:
         found = await self._gateway.get(CLUSTER, self._namespace, self._name)
         if found is None or found["metadata"]["uid"] != self._uid:
             return False
+        self._read = _said_of(found)
         if "deletionTimestamp" in found["metadata"]:
             return True  # What belongs to it is deleted by its ownerReferences.
         try:
@@ -187,13 +220,15 @@ class Keeper:
             fresh = "status" not in found
             await self.inventory.apply(self._namespace, self._name, fresh=fresh)
             await self._teller.tell_contested(self.inventory.contested())
-        pods = await self._pods()
+        seen = await self._members.find(found["metadata"]["generation"])
+        pods = seen.pods
         controller = await self._controlled(found, cluster, pods, chronicle.history)
         controller.see(pods, paused=paused)
-        revisions, accounts = await self._accounts(cluster, pods, controller)
+        revisions, accounts = self._accounts(cluster, seen, controller)
         if not paused:
             await self._replace(cluster, pods, controller, revisions)
-            await self._label(pods, controller)
+            if await self._marks.mend(pods, controller.control.crew):
+                self._members.forget()
         if "conditions" in found.get("status", {}) and controller.listens(pods):
             self._period = _LISTENING
             return
@@ -205,13 +240,6 @@ class Keeper:
         self._metrics.see(sight)
         moved = await self._teller.tell(found, sight, controller.control.crew.states)
         self._period = _BUSY if moved else min(2 * self._period, _QUIET)
-
-    async def _pods(self) -> list[Pod]:
-        selector = names.selector(self._name)
-        return [
-            pod_of(thing)
-            for thing in await self._gateway.list(POD, self._namespace, selector=selector)
-        ]
 
     async def _remembered(self) -> tuple[Chronicle, Figures]:
         """What was planned, and which figures levels had, as ConfigMaps told when this began."""
@@ -250,46 +278,23 @@ class Keeper:
         return self._controller
 
     async def _mark(self, name: str, loadout: Loadout) -> None:
-        """Have a pod say what its worker is about to be told, and begins with when restarted."""
-        labels = self._relabelled(name, loadout)
-        patch = {"labels": labels, "annotations": {names.LOADOUT: ",".join(loadout)}}
-        await self._gateway.merge(POD, self._namespace, name, {"metadata": patch})
+        self._members.forget()
+        await self._marks.mark(name, loadout)
 
-    async def _label(self, pods: Sequence[Pod], controller: Controller) -> None:
-        """Have pods say what their workers hold or shall hold, where they say otherwise."""
-        self._marked = {pod.name: pod.labels for pod in pods}
-        crew = controller.control.crew
-        for pod in pods:
-            if pod.name not in crew.states or not crew.states[pod.name].assigned:
-                continue
-            held = crew.loadouts[pod.name]
-            if _holding(pod.labels) != names.holding(held) or pod.loadout != held:
-                try:
-                    await self._mark(pod.name, held)
-                except NotFound:
-                    continue
-
-    def _relabelled(self, name: str, loadout: Loadout) -> dict[str, str | None]:
-        gone = dict.fromkeys(_holding(self._marked.get(name, {})), None)
-        return {**gone, **names.holding(loadout)}
-
-    async def _accounts(
-        self, cluster: ArgusCluster, pods: Sequence[Pod], controller: Controller
+    def _accounts(
+        self, cluster: ArgusCluster, found: Found, controller: Controller
     ) -> tuple[dict[str, str], list[Account]]:
         """Every pool's newest revision, and how its budget is used."""
-        selector = names.selector(self._name, names.WORKER)
-        sets = await self._gateway.list(STATEFUL_SET, self._namespace, selector=selector)
-        newest = {s["metadata"]["name"]: _revision(s) for s in sets}
         phases = controller.phases()
         revisions, accounts = {}, []
         for pool in cluster.spec.pools:
             owner = names.workload(self._name, pool.name)
-            revisions[pool.name] = newest.get(owner, "")
+            revisions[pool.name] = found.newest.get(owner, "")
             accounts.append(
                 account(
                     pool.name,
                     pool.workers,
-                    [pod for pod in pods if pod.pool == pool.name],
+                    [pod for pod in found.pods if pod.pool == pool.name],
                     phases,
                     owner=owner,
                     revision=revisions[pool.name],
@@ -316,6 +321,7 @@ class Keeper:
             )
             for pod in outdated:
                 log.info("%s/%s is replaced by the newest template", self._namespace, pod.name)
+                self._members.forget()
                 await self._gateway.delete(POD, self._namespace, pod.name, uid=pod.uid)
 
     def _sight(
@@ -377,15 +383,7 @@ def _spoken(pods: Sequence[Pod]) -> bool | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _revision(stateful_set: Object) -> str:
-    """The newest template's; empty until the controller has seen it."""
-    status = stateful_set.get("status", {})
-    if status.get("observedGeneration", 0) < stateful_set["metadata"]["generation"]:
-        return ""
-    revision: str = status.get("updateRevision", "")
-    return revision
-
-
-def _holding(labels: Mapping[str, str]) -> dict[str, str]:
-    """Of a pod's labels, those that tell what it holds."""
-    return {k: v for k, v in labels.items() if k == names.VARIANT or k.startswith(names.HOLDS)}
+def _said_of(found: Object) -> object:
+    """What of a document may be cause for a look: all but the status, and who wrote when."""
+    meta = found["metadata"]
+    return meta["generation"], meta.get("annotations"), "deletionTimestamp" in meta

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from argus_core.errors import ArgusError, Unavailable
-from argus_operator.gateway import Conflict, Gateway
+from argus_operator.gateway import Away, Conflict, Gateway
 from argus_operator.kinds import LEASE
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,8 @@ class Lease:
         except Conflict:
             return False if not self.held else None
         except Unavailable as error:
-            log.warning("the lease could not be read or written: %s", error)
+            if not isinstance(error, Away):  # Of that the outage tells.
+                log.warning("the lease could not be read or written: %s", error)
             return None
         self._renewed = began
         return True

@@ -76,6 +76,12 @@ class Metrics:
             ["method", "kind"],
             registry=own,
         )
+        self.throttled = Counter(
+            "argus_operator_api_throttled",
+            "Requests that the API server put off (429).",
+            ["kind"],
+            registry=own,
+        )
         self.clusters = Gauge(
             "argus_operator_clusters", "ArgusClusters that are kept.", registry=own
         )

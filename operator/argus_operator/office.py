@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Set
 from contextvars import Context
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from argus_operator import names
 from argus_operator.gateway import Gateway
 from argus_operator.health import Heartbeats
 from argus_operator.keeper import Keeper
+from argus_operator.kinds import Kind
 from argus_operator.metrics import Metrics
 from argus_operator.settings import Settings
 
@@ -37,6 +39,9 @@ class Office:
         self._metrics, self._heartbeats = metrics, heartbeats
         self._keepers: dict[Key, tuple[str, Keeper, asyncio.Task[None]]] = {}
         self._room, self._pacing = asyncio.Semaphore(_AT_ONCE), Pacing()
+        self.outage = gateway.outage
+        """Of the API server."""
+        self.outage.kept = lambda: len(self._keepers)
 
     def cluster(self, kind: str | None, thing: dict[str, Any]) -> None:
         """A cluster is there, has changed, or is gone (`DELETED`)."""
@@ -48,7 +53,7 @@ class Office:
                 self._close(key)
             return
         if standing is not None and standing[0] == uid and not standing[2].done():
-            standing[1].wake()
+            standing[1].changed(thing)
             return
         if standing is not None:
             self._close(key)
@@ -64,6 +69,19 @@ class Office:
                 keeper.wake()
             elif thing["kind"] in ("StatefulSet", "Deployment"):
                 keeper.wake()  # Its status may have changed.
+
+    def listed(self, kind: Kind, namespace: str | None, there: Set[Key], version: str) -> None:
+        """All objects of a kind, in a namespace or in all, that carry a cluster's label.
+
+        Args:
+            kind: of those.
+            namespace: None for all.
+            there: their namespaces and names.
+            version: of the list.
+        """
+        for (where, _), (_, keeper, _) in self._keepers.items():
+            if namespace in (None, where):
+                keeper.listed(kind, there, version)
 
     async def close(self, within: float = ENDING) -> list[str]:
         """Keep nothing any more; what is there goes on as it is.

@@ -51,8 +51,8 @@ class Settings:
     lease_namespace: str = "default"
     health_port: int = 8080
     metrics_port: int = 9090
-    resync: float = 300.0
-    """Every object is applied again so often, whatever has been seen to change."""
+    resync: float = 900.0
+    """Every object is looked at so often, whatever has been heard of it."""
     control_key: str = field(default_factory=new_key, repr=False)
     """With which it speaks to routers that ask for API keys; they are told its digest. Made anew
     for every process, where none is given."""

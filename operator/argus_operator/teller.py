@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from argus_core.errors import NotFound
@@ -15,6 +14,7 @@ from argus_operator.herald import Herald
 from argus_operator.kinds import CLUSTER
 from argus_operator.metrics import Metrics
 from argus_operator.report import Sight
+from argus_operator.times import spelled_now
 from argus_protos.v1 import cluster_pb2
 from argus_rpc.convert import seconds
 
@@ -170,7 +170,7 @@ def _conditions(found: Object, conditions: Sequence[Condition]) -> list[dict[str
         conditions,
         found.get("status", {}).get("conditions", ()),
         generation=found["metadata"]["generation"],
-        now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        now=spelled_now(),
     )
 
 

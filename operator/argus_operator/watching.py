@@ -1,21 +1,24 @@
 """Hears what happens to objects of one kind, page by page and event by event.
 
 Model: a list tells all there is, a watch what changes from then on; when the API server ends it,
-the next goes on where it ended. Once the API server has forgotten that place, all is listed again.
+the next goes on where it ended. Once the API server has forgotten that place, all is listed again,
+and whoever hears is told which names there were: what was deleted meanwhile is told of by nobody.
 No object is kept for longer than it takes to tell of it: all objects of a thousand clusters at once
-would be most of a process's memory. What was deleted between a watch and a list is never told of;
-whoever hears has to look for himself now and then.
+would be most of a process's memory.
 """
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import aclosing
 
 from argus_core.errors import Unavailable
 from argus_operator.gateway import Gateway, Object, Refused
 from argus_operator.kinds import Kind
+
+log = logging.getLogger(__name__)
 
 _PAGE = 100
 """Objects that are listed at once."""
@@ -26,17 +29,27 @@ _AT_ONCE = 1.0
 
 Hear = Callable[[str | None, Object], None]
 """Called with `ADDED`, `MODIFIED` or `DELETED`, or None for what a list tells, and the object."""
+Listed = Callable[[Kind, str | None, Set[tuple[str, str]], str], None]
+"""Called after a list with its kind and namespace, the namespace and name of every object that it
+had, and its version: all that is told of by a watch is newer."""
 
 
 class Watch:
     """See the module; take its `step` again and again."""
 
     def __init__(
-        self, gateway: Gateway, kind: Kind, namespace: str | None, *, selector: str, hear: Hear
+        self,
+        gateway: Gateway,
+        kind: Kind,
+        namespace: str | None,
+        *,
+        selector: str,
+        hear: Hear,
+        listed: Listed,
     ) -> None:
         """`namespace` None is all of them."""
         self._gateway, self._kind, self._namespace = gateway, kind, namespace
-        self._selector, self._hear = selector, hear
+        self._selector, self._hear, self._listed = selector, hear, listed
         self.what = f"{kind.plural} of {namespace}" if namespace else kind.plural
         """In words."""
         self._version = ""
@@ -48,7 +61,8 @@ class Watch:
         Raises:
             ArgusError: it cannot be heard now.
         """
-        if not self._version:
+        fresh = not self._version
+        if fresh:
             self._version = await self._list()
         began = time.monotonic()
         events = self._gateway.watch(
@@ -62,9 +76,12 @@ class Watch:
             async with aclosing(events):
                 async for kind, thing in events:
                     self._take(kind, thing)
-        except Refused:
+        except Refused as error:
             self._version = ""
-            raise
+            if fresh:
+                raise
+            log.info("%s; all are listed again", error)
+            return
         if time.monotonic() - began < _AT_ONCE:
             raise Unavailable(f"{self.what}: the watch ended at once")
 
@@ -76,12 +93,14 @@ class Watch:
         self._version = thing["metadata"]["resourceVersion"]
 
     async def _list(self) -> str:
-        version = ""
+        version, names = "", set[tuple[str, str]]()
         pages = self._gateway.pages(
             self._kind, self._namespace, selector=self._selector, page=_PAGE
         )
         async with aclosing(pages):
             async for version, things in pages:  # noqa: B007 - the last page's counts
                 for thing in things:
+                    names.add((thing["metadata"]["namespace"], thing["metadata"]["name"]))
                     self._hear(None, thing)
+        self._listed(self._kind, self._namespace, names, version)
         return version

@@ -169,15 +169,22 @@ class RouterLine:
 
 
 async def forever(
-    name: str, step: Callable[[], Awaitable[None]], pacing: Pacing | None = None
+    name: str,
+    step: Callable[[], Awaitable[None]],
+    pacing: Pacing | None = None,
+    *,
+    elsewhere: type[Exception] | tuple[()] = (),
 ) -> None:
-    """Do a step again and again; log a failure once, until it succeeds or fails otherwise."""
+    """Do a step again and again; log a failure once, until it succeeds or fails otherwise.
+
+    One that is told of `elsewhere` is not logged.
+    """
     trouble, pause, pacing = "", _PAUSE, pacing or Pacing()
     while True:
         try:
             await step()
         except Exception as error:  # noqa: BLE001 - whatever it is, the cluster goes on
-            if trouble != repr(error):
+            if trouble != repr(error) and not isinstance(error, elsewhere):
                 trouble = repr(error)
                 log.warning("%s failed, and is tried again: %r", name, error)
             await pacing.rest(pause)

@@ -13,8 +13,15 @@ from typing import Any
 from argus_cli.local.ports import free_port
 from argus_client import AsyncClient, Order
 from argus_client.retry import Retry
+from argus_control.lines import forever
+from argus_operator import names
 from argus_operator.gateway import Gateway
+from argus_operator.health import Heartbeats
 from argus_operator.kinds import CLUSTER, EVENT, POD, Kind
+from argus_operator.metrics import Metrics
+from argus_operator.office import Office
+from argus_operator.settings import Settings
+from argus_operator.watching import Listed, Watch
 from argus_rpc.meanwhile import under_way
 from cluster.kubelet import Kubelet, running_kubelet
 from cluster.kubernetes import Kubernetes
@@ -170,6 +177,31 @@ async def studio(
             finally:
                 if begins and made.operator.ended is None:
                     await made.operator.kill()
+
+
+@asynccontextmanager
+async def office(cluster: Studio, *hears: Kind) -> AsyncIterator[Office]:
+    """What an operator's process has inside, in this one: it keeps `demo`, and hears of these."""
+    kept = Office(cluster.gateway, Settings(), Metrics(), Heartbeats())
+    kept.cluster("ADDED", await cluster.get(CLUSTER, "demo"))
+    watches = [watch_of(cluster, kind, kept) for kind in hears]
+    try:
+        async with under_way(*(forever("hearing", watch.step) for watch in watches)):
+            yield kept
+    finally:
+        await kept.close()
+
+
+def watch_of(cluster: Studio, kind: Kind, kept: Office, listed: Listed | None = None) -> Watch:
+    """As an operator watches a kind; `listed` may stand in the office's place."""
+    return Watch(
+        cluster.gateway,
+        kind,
+        cluster.namespace,
+        selector=names.CLUSTER,
+        hear=kept.belongings,
+        listed=listed or kept.listed,
+    )
 
 
 def document(workers: int = 2, **spec: Any) -> dict[str, Any]:

@@ -115,7 +115,9 @@ class Account:
         cluster.make_namespace(self.namespace)
         cluster.apply(account, *self._roles, *bindings, namespace=self.namespace)
         self.rights = granted(rule for role in self._roles for rule in role["rules"])
-        self.kubeconfig = self._configured(folder / "operator.kubeconfig")
+        self.kubeconfig = kubeconfig_of(
+            cluster, self.namespace, self._name, folder / "operator.kubeconfig"
+        )
 
     @contextmanager
     def without(self, *rights: Right) -> Iterator[int]:
@@ -133,14 +135,15 @@ class Account:
         """What it was forbidden since then."""
         return forbidden(self._audit, f"{self.namespace}:{self._name}", since=since)
 
-    def _configured(self, path: Path) -> Path:
-        space = ("-n", self.namespace)
-        token = self._cluster.kubectl("create", "token", self._name, *space).strip()
-        known = yaml.safe_load(self._cluster.kubeconfig.read_text())
-        (user,) = known["users"]
-        user["user"] = {"token": token}
-        path.write_text(yaml.safe_dump(known))
-        return path
+
+def kubeconfig_of(cluster: Kubernetes, namespace: str, account: str, path: Path) -> Path:
+    """A kubeconfig with which one asks as a service account, written there."""
+    token = cluster.kubectl("create", "token", account, "-n", namespace).strip()
+    known = yaml.safe_load(cluster.kubeconfig.read_text())
+    (user,) = known["users"]
+    user["user"] = {"token": token}
+    path.write_text(yaml.safe_dump(known))
+    return path
 
 
 def _less(role: dict[str, Any], rights: Iterable[Right]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from argus_operator.gateway import Refused
 from argus_operator.health import Heartbeats
 from argus_operator.herald import Allowance
 from argus_operator.inventory import Inventory
+from argus_operator.kinds import DEPLOYMENT, SERVICE
 
 
 class Recorded:
@@ -218,3 +219,16 @@ def test_who_does_not_keep_a_promise_to_be_heard_is_late():
     assert beats.late() == {"loop": 50.0}
     beats.forget("loop")
     assert beats.late() == {}
+
+
+async def test_what_a_list_lacks_is_applied_again_unless_it_is_newer_than_the_list(gateway):
+    inventory = Inventory(gateway, resync=1e9, clock=Clock())
+    written = [service("old"), service("kept"), service("new")]
+    for thing, version in zip(written, ("5", "6", "8"), strict=True):
+        thing["metadata"]["resourceVersion"] = version
+    await applied(inventory, written, fresh=True)
+    assert not inventory.lacks(DEPLOYMENT, lambda _: False, "7")
+    assert inventory.lacks(SERVICE, lambda name: name == "kept", "7")
+    assert not inventory.lacks(SERVICE, lambda name: name == "kept", "7")
+    await applied(inventory, written)
+    assert gateway.applied == ["old", "kept", "new", "old"]

@@ -5,8 +5,10 @@ from contextvars import ContextVar
 
 from argus_core.errors import Unavailable
 from argus_operator.health import Heartbeats
+from argus_operator.keeper import Keeper
 from argus_operator.metrics import Metrics
 from argus_operator.office import Office
+from argus_operator.outage import Outage
 from argus_operator.settings import Settings
 from helpers import eventually
 
@@ -18,6 +20,7 @@ class Silent:
 
     def __init__(self, *, stubborn: bool) -> None:
         self._stubborn = stubborn
+        self.outage = Outage()
         self.asked, self.let_go = asyncio.Event(), asyncio.Event()
 
     async def get(self, *_: object) -> None:
@@ -69,6 +72,8 @@ async def test_a_keeper_keeps_nothing_of_the_event_that_opened_it():
 
 async def test_a_cluster_that_vanished_untold_is_kept_no_more():
     class Empty:
+        outage = Outage()
+
         async def get(self, *_: object) -> None:
             return None
 
@@ -83,6 +88,34 @@ async def test_a_cluster_that_vanished_untold_is_kept_no_more():
     await eventually(lambda: kept() == 0)
     office.cluster("ADDED", CLUSTER)
     assert kept() == 1
+    await office.close()
+
+
+async def test_a_cluster_is_looked_at_again_for_what_its_document_says_and_not_for_its_status(
+    monkeypatch,
+):
+    """Else each status that the operator writes would have it look once more."""
+    ending = {**CLUSTER["metadata"], "generation": 1, "deletionTimestamp": "now"}
+    looks, wakes = [], []
+
+    class Known:
+        outage = Outage()
+
+        async def get(self, *_: object) -> dict:
+            looks.append(1)
+            return {"metadata": {**ending, "resourceVersion": "1"}}
+
+    monkeypatch.setattr(Keeper, "wake", lambda _: wakes.append(1))
+    office = Office(Known(), Settings(), Metrics(), Heartbeats())
+    office.cluster("ADDED", {"metadata": ending})
+    await eventually(lambda: looks)
+    office.cluster("MODIFIED", {"metadata": {**ending, "resourceVersion": "2"}, "status": {}})
+    assert not wakes
+    office.cluster("MODIFIED", {"metadata": {**ending, "generation": 2}})
+    office.cluster(
+        "MODIFIED", {"metadata": {**ending, "annotations": {"argus.dev/paused": "true"}}}
+    )
+    assert len(wakes) == 2
     await office.close()
 
 

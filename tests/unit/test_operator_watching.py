@@ -28,7 +28,7 @@ class Server:
 
 
 def thing(name, version="1"):
-    return {"metadata": {"name": name, "resourceVersion": version}}
+    return {"metadata": {"namespace": "here", "name": name, "resourceVersion": version}}
 
 
 @pytest.fixture
@@ -40,7 +40,15 @@ def watch_of(server, heard):
     def hear(kind, found):
         heard.append((kind, found["metadata"]["name"]))
 
-    return Watch(server, SERVICE, None, selector="argus.dev/cluster", hear=hear)
+    def listed(kind, namespace, there, version):
+        assert (kind, namespace) == (SERVICE, None)
+        heard.append((version, sorted(there)))
+
+    return Watch(server, SERVICE, None, selector="argus.dev/cluster", hear=hear, listed=listed)
+
+
+ALL = ("7", [("here", "a"), ("here", "b")])
+"""What is told after the list."""
 
 
 async def test_a_watch_goes_on_where_the_one_before_ended(heard, monkeypatch):
@@ -50,7 +58,7 @@ async def test_a_watch_goes_on_where_the_one_before_ended(heard, monkeypatch):
     watch = watch_of(server, heard)
     for _ in range(3):
         await watch.step()
-    assert heard == [(None, "a"), (None, "b"), ("ADDED", "c"), ("DELETED", "a")]
+    assert heard == [(None, "a"), (None, "b"), ALL, ("ADDED", "c"), ("DELETED", "a")]
     assert server.asked == ["list", "7", "9", "10"]
 
 
@@ -64,6 +72,16 @@ async def test_what_the_server_has_forgotten_is_listed_again(heard, gone):
         with pytest.raises(Refused, match="too old"):
             await watch.step()
     assert server.asked == ["list", "7", "list", "7"]
+    assert heard.count(ALL) == 2
+
+
+async def test_a_place_that_is_forgotten_in_the_end_is_no_trouble(heard, monkeypatch):
+    monkeypatch.setattr("argus_operator.watching._AT_ONCE", 0.0)
+    server = Server([("ADDED", thing("c", "8"))], [("ERROR", {"code": 410})], [])
+    watch = watch_of(server, heard)
+    for _ in range(3):
+        await watch.step()
+    assert server.asked == ["list", "7", "8", "list", "7"]
 
 
 async def test_a_watch_that_ends_at_once_is_no_reason_to_ask_at_once(heard):
