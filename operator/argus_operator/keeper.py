@@ -19,7 +19,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from argus_control.history import History
 from argus_control.pacing import Pacing
@@ -40,6 +40,7 @@ from argus_operator.ledger import Account, account, next_to_replace
 from argus_operator.marks import Marks
 from argus_operator.members import Found, Members
 from argus_operator.metrics import Metrics
+from argus_operator.nudges import Nudges
 from argus_operator.objects import build
 from argus_operator.objects.routers import ports
 from argus_operator.objects.workers import most_unavailable
@@ -48,7 +49,8 @@ from argus_operator.report import Sight
 from argus_operator.setbacks import Setbacks
 from argus_operator.settings import Settings
 from argus_operator.teller import Teller
-from argus_operator.unmade import unmade
+from argus_operator.times import spelled_now
+from argus_operator.unmade import touch, unmade
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +106,7 @@ class Keeper:
         """What of the document was read last that may be cause for a look."""
         self._members, self._marks = Members(gateway, namespace, name), Marks(gateway, namespace)
         self._setbacks = Setbacks(f"{namespace}/{name}", gateway.outage)
+        self._nudges = Nudges(time.monotonic)
 
     def wake(self) -> None:
         """Look again soon."""
@@ -234,6 +237,8 @@ class Keeper:
             return
         # Before the first look nobody can have made any pod, and to read events costs much.
         missing = await unmade(self._gateway, cluster, pods) if "status" in found else {}
+        if not paused:
+            await self._nudge(missing)
         sight = self._sight(
             cluster, pods, controller, accounts, paused=paused, profile=profile, unmade=missing
         )
@@ -323,6 +328,11 @@ class Keeper:
                 log.info("%s/%s is replaced by the newest template", self._namespace, pod.name)
                 self._members.forget()
                 await self._gateway.delete(POD, self._namespace, pod.name, uid=pod.uid)
+
+    async def _nudge(self, unmade: Iterable[str]) -> None:
+        """Have owners whose pods were refused try again, now and then."""
+        for owner in self._nudges.due(unmade):
+            await touch(self._gateway, self._namespace, owner, spelled_now())
 
     def _sight(
         self,

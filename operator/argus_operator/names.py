@@ -23,6 +23,9 @@ PAUSED = "argus.dev/paused"
 """Annotation of an ArgusCluster: with `true` nothing of it is moved, rolled or planned."""
 PINNED = "argus.dev/pinned"
 """Annotation of a worker's pod: variants, by commas, that it shall hold whatever the load."""
+TRIED = "argus.dev/tried"
+"""Annotation of a StatefulSet or Deployment whose pods were refused: when its controller was last
+asked to try again."""
 FIELD_MANAGER = "argus-operator"
 
 WORKER, ROUTER, PREDICTOR = "worker", "router", "predictor"

@@ -8,11 +8,13 @@ in events alone. Nothing is asked while there are as many pods as there shall be
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
+from argus_core.errors import NotFound
 from argus_core.spec import ArgusCluster, ClusterSpec
 from argus_operator import names
 from argus_operator.gateway import Gateway, Object, Refused
-from argus_operator.kinds import DEPLOYMENT, EVENT, STATEFUL_SET
+from argus_operator.kinds import DEPLOYMENT, EVENT, STATEFUL_SET, kind_named
 from argus_operator.pods import Pod
 from argus_operator.refused import of_deployment, of_events
 
@@ -36,6 +38,21 @@ async def unmade(gateway: Gateway, cluster: ArgusCluster, pods: Sequence[Pod]) -
             if why := of_events(await _events(gateway, namespace, about)):
                 found[f"{STATEFUL_SET.name} {owner}"] = why
     return found
+
+
+async def touch(gateway: Gateway, namespace: str, owner: str, when: str) -> None:
+    """Have the controller of an owner, as `unmade` names it, try at once; `when` is RFC 3339.
+
+    Its own tries are up to a quarter of an hour apart. A Deployment's ReplicaSet is given its
+    annotations, so that it is touched, too.
+
+    Raises:
+        Unavailable: the API server does not answer.
+    """
+    kind, name = owner.split()
+    patch = {"metadata": {"annotations": {names.TRIED: when}}}
+    with suppress(NotFound):
+        await gateway.merge(kind_named(kind), namespace, name, patch)
 
 
 async def _events(gateway: Gateway, namespace: str, about: str) -> list[Object]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from argus_operator import names, nudges
+from argus_operator.kinds import DEPLOYMENT, EVENT, POD, STATEFUL_SET
 from cluster.kubernetes import Kubernetes
-from cluster.operating import PATIENCE, document, serving, studio
+from cluster.operating import PATIENCE, document, office, serving, studio
 from cluster.rules import limits, quota
 from helpers import eventually
 
@@ -73,3 +75,33 @@ async def test_a_refusal_of_pods_is_told_with_what_to_do(api_server: Kubernetes,
         await cluster.apply(of_host())
         await refused(cluster, "StatefulSet demo-cpu", "violates PodSecurity", f"label {ENFORCED}")
         await serving(cluster)
+
+
+async def test_owners_of_refused_pods_are_had_to_try_again(
+    api_server: Kubernetes, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(nudges, "_EVERY", 1.0)
+    owners = ((DEPLOYMENT, "demo-router"), (STATEFUL_SET, "demo-cpu"))
+    async with studio(api_server, "nudged", tmp_path, begins=False) as cluster:
+        await cluster.apply(quota(pods="0"))
+        await cluster.apply(document(1))
+        async with office(cluster, POD, STATEFUL_SET, DEPLOYMENT):
+            for kind, name in owners:
+                await eventually(
+                    lambda kind=kind, name=name: tried(cluster, kind, name), PATIENCE, 0.2
+                )
+            api_server.kubectl("delete", "resourcequota", "rule", "-n", cluster.namespace)
+            await cluster.becomes("Progressing", "False", "Settled")
+            await cluster.becomes("Ready", "True", "Serving")
+
+
+async def tried(cluster, kind, name):
+    """Whether a pod of it was tried after the operator touched it, as its owner's events tell."""
+    touched = (await cluster.get(kind, name) or {}).get("metadata", {}).get("annotations", {})
+    asked = touched.get(names.TRIED)
+    events = [
+        event
+        for event in await cluster.gateway.list(EVENT, cluster.namespace)
+        if event["reason"] == "FailedCreate" and event["involvedObject"]["name"].startswith(name)
+    ]
+    return asked and any(event["lastTimestamp"] >= asked for event in events)

@@ -25,7 +25,7 @@ def test_labels_and_annotations_are_those_of_the_code():
     told = set(re.findall(r"`?(argus\.dev/[a-z-]+)", PAGE))
     assert told == {
         *(names.VARIANT, names.HOLDS, names.LOADOUT, names.PINNED, names.PAUSED),
-        names.APPLIED,
+        *(names.APPLIED, names.TRIED),
     }
 
 
