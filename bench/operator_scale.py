@@ -1,10 +1,16 @@
 """What many clusters, and many workers, cost the operator: CPU, memory, and API requests.
 
-Creates, changes and deletes ArgusClusters on a real API server (KUBECONFIG says which), with an
-operator that is killed in between and begun anew; prints a line of JSON for each number and writes
-all. `--clusters 1 100 1000` makes so many of one worker, with no node, so that no pod runs.
-`--running 100` does so with kwok on the PATH, which says of nodes and pods that they run; nobody
-answers at their addresses. `--workers 1000` makes one cluster of so many workers, with kwok too.
+    python bench/operator_scale.py --clusters 1 100 1000
+    python bench/operator_scale.py --clusters --running 100 --workers 1000
+
+Builds and starts a Kubernetes without nodes of its own (minutes once, which takes Go; then
+seconds), and ends it. On it, creates, changes and deletes ArgusClusters, with an operator that is
+killed in between and begun anew. `--clusters 1 100` makes so many of one worker; no pod runs.
+`--running 100` does so with kwok, which says of nodes and pods that they run; nobody answers at
+their addresses. `--workers 1000` makes one cluster of so many workers, with kwok too.
+
+Prints a line of JSON for each number and writes all, in which the rows of other runs are kept: a
+row takes the place of the one of as many clusters and workers.
 """
 
 from __future__ import annotations
@@ -13,12 +19,11 @@ import argparse
 import asyncio
 import json
 import os
-import shutil
 import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +34,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from argus_cli.local.ports import free_port
 from argus_operator.gateway import Conflict, Gateway
 from argus_operator.kinds import CLUSTER, POD, STATEFUL_SET, Kind
+from support import results
+from support.control_plane import control_plane
+
+RESULTS = results.FOLDER / "operator_scale.json"
+_QUESTION = "What do many clusters, and many workers, cost the operator and the API server?"
+_WHICH = ("clusters", "workers_each", "pods_run")
+"""By which a row is told from the others."""
 
 _METRICS, _HEALTH = free_port(), free_port()
 _AT_ONCE = 16
@@ -43,42 +55,61 @@ _OTHERS = 2
 """Pods of a cluster that are no workers: a router and a predictor."""
 
 
-async def main() -> None:
+def main() -> None:
     """Measure each number of clusters, with an operator of its own each time."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--clusters", type=int, nargs="*", default=[1, 100])
     parser.add_argument("--running", type=int, nargs="*", default=[])
     parser.add_argument("--workers", type=int, nargs="*", default=[])
-    parser.add_argument("--quiet", type=float, default=60.0, help="seconds to look at rest")
+    parser.add_argument(
+        "--settle", type=float, default=180.0, help="seconds from the last change until it is rest"
+    )
+    parser.add_argument("--quiet", type=float, default=120.0, help="seconds to look at rest")
     parser.add_argument(
         "--uncollected",
         action="store_true",
         help="do not wait until Kubernetes has collected what was a deleted cluster's",
     )
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
-    rows = []
-    async with await Gateway.connect() as gateway:
-        wanted = [
-            *((count, 1, False) for count in arguments.clusters),
-            *((count, 1, True) for count in arguments.running),
-            *((1, workers, True) for workers in arguments.workers),
-        ]
+    parser.add_argument(
+        "--standing",
+        action="store_true",
+        help="on the Kubernetes of KUBECONFIG, which must know ArgusClusters and have none",
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    asked = parser.parse_args()
+    kwok = ["kwok"] if asked.running or asked.workers else []
+    with nullcontext() if asked.standing else control_plane(*kwok):
+        asyncio.run(_measure(asked))
+
+
+async def _measure(asked: argparse.Namespace) -> None:
+    wanted = [
+        *((count, 1, False) for count in asked.clusters),
+        *((count, 1, True) for count in asked.running),
+        *((1, workers, True) for workers in asked.workers),
+    ]
+    async with await Gateway.connect(os.environ.get("KUBECONFIG")) as gateway:
         for count, workers, runs in wanted:
             pods = count * (workers + _OTHERS) if runs else 0
             async with kwok(gateway, pods):
-                row = await measured(
-                    gateway,
-                    count,
-                    workers,
-                    runs=runs,
-                    quiet=arguments.quiet,
-                    collected=not arguments.uncollected,
-                )
-            rows.append({"pods_run": runs, **row})
-            print(json.dumps(rows[-1]), flush=True)
-    if arguments.out:
-        arguments.out.write_text(json.dumps(rows, indent=1) + "\n")
+                found = await measured(gateway, count, workers, runs=runs, asked=asked)
+            row = {"pods_run": runs, **found}
+            print(json.dumps(row), flush=True)
+            keep(row, asked.out)
+
+
+def keep(row: dict[str, Any], out: Path) -> None:
+    """Write a row in the place of the one of as many clusters and workers."""
+    row = {**{name: row[name] for name in _WHICH}, **results.origin(sys.argv), **row}
+
+    def which(one: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(one[name] for name in _WHICH)
+
+    kept = [one for one in results.read(out).get("rows", ()) if which(one) != which(row)]
+    rows = sorted([*kept, row], key=which)
+    results.write({"question": _QUESTION, "rows": rows}, out)
 
 
 @dataclass(frozen=True)
@@ -153,7 +184,7 @@ class Operator:
 
 
 async def measured(
-    gateway: Gateway, count: int, workers: int, *, runs: bool, quiet: float, collected: bool
+    gateway: Gateway, count: int, workers: int, *, runs: bool, asked: argparse.Namespace
 ) -> dict[str, Any]:
     """So many clusters of so many workers: made, at rest, met anew, changed, deleted."""
     operator = Operator(f"bench-{count}")
@@ -167,7 +198,9 @@ async def measured(
         if runs:
             await operator.until(lambda: _running(gateway, count * workers), count)
         ran, running = time.monotonic() - began, await operator.spent()
-        await asyncio.sleep(quiet)
+        await asyncio.sleep(asked.settle)
+        settled = await operator.spent()
+        await asyncio.sleep(asked.quiet)
         rested, memory = await operator.spent(), operator.memory
         await operator.kill()
         began = time.monotonic()
@@ -182,7 +215,7 @@ async def measured(
         await _each(count, lambda n: gateway.delete(CLUSTER, "default", _name(n)))
         await operator.until(_keeps_none)
         let_go, done = time.monotonic() - began, await operator.spent()
-        if collected:
+        if not asked.uncollected:
             await operator.until(lambda: _nothing_left(gateway), count)
         deleted, over = time.monotonic() - began, await operator.spent()
     finally:
@@ -199,8 +232,14 @@ async def measured(
         },
         **({"seconds_until_all_ran": round(ran, 1)} if runs else {}),
         **(_cost("until_all_ran", told, running, count) if runs else {}),
-        "requests_a_second_at_rest": round((rested.all - running.all) / quiet, 2),
-        "cpu_share_at_rest": round((rested.cpu - running.cpu) / quiet, 3),
+        "seconds_at_rest": asked.quiet,
+        "requests_a_second_at_rest": round((rested.all - settled.all) / asked.quiet, 2),
+        "requests_at_rest_by_kind": {
+            what: round(many - settled.requests.get(what, 0))
+            for what, many in sorted(rested.requests.items())
+            if many > settled.requests.get(what, 0)
+        },
+        "cpu_share_at_rest": round((rested.cpu - settled.cpu) / asked.quiet, 3),
         "memory_mib": memory,
         "seconds_to_meet_all_anew": round(met, 1),
         **_cost("to_meet_all_anew", Spent(0.0, {}, rested.server), anew, count),
@@ -209,8 +248,8 @@ async def measured(
         **_cost("to_change", anew, again, count),
         "seconds_to_let_go": round(let_go, 1),
         **_cost("to_let_go", again, done, count),
-        **({"seconds_to_delete": round(deleted, 1)} if collected else {}),
-        **(_cost("to_delete", again, over, count) if collected else {}),
+        **({} if asked.uncollected else {"seconds_to_delete": round(deleted, 1)}),
+        **({} if asked.uncollected else _cost("to_delete", again, over, count)),
     }
 
 
@@ -229,8 +268,6 @@ async def kwok(gateway: Gateway, pods: int) -> AsyncIterator[None]:
     if not pods:
         yield
         return
-    if shutil.which("kwok") is None:
-        sys.exit("kwok is missing: scripts/cluster/build.sh kwok, and put it on the PATH")
     names = [f"bench-{number}" for number in range(-(-pods // _A_NODE) + 1)]
     for name in names:
         await gateway.create(NODE, None, _node(name))
@@ -356,4 +393,4 @@ async def _server_spent() -> float:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

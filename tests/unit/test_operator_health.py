@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 
+from argus_cli.local.ports import free_port
 from argus_operator.health import HealthServer, Heartbeats
 from helpers import eventually
-from support.ports import free_port
 
 
 class Slow:
