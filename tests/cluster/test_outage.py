@@ -48,6 +48,7 @@ async def test_what_is_deleted_while_nobody_hears_is_made_again_at_once(
         assert len(lists) == 2
 
 
+@pytest.mark.long
 async def test_an_outage_is_told_of_once_for_all_clusters(api_server: Kubernetes, tmp_path):
     async with studio(api_server, "outage", tmp_path) as cluster:
         clusters = [f"demo-{number}" for number in range(6)]
@@ -77,6 +78,7 @@ async def test_an_outage_is_told_of_once_for_all_clusters(api_server: Kubernetes
         assert cluster.operator.ended is None
 
 
+@pytest.mark.long
 async def test_who_is_put_off_asks_again_when_told_to(api_server: Kubernetes, tmp_path):
     """A crowd for whom there is room for one at a time, and who are not let wait in a queue."""
     async with studio(api_server, "putoff", tmp_path, begins=False) as cluster:

@@ -77,6 +77,7 @@ async def test_a_refusal_of_pods_is_told_with_what_to_do(api_server: Kubernetes,
         await serving(cluster)
 
 
+@pytest.mark.long
 async def test_owners_of_refused_pods_are_had_to_try_again(
     api_server: Kubernetes, tmp_path, monkeypatch
 ):
