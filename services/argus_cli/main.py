@@ -28,8 +28,9 @@ from argus_cli.commands import (
     why,
 )
 from argus_cli.models import evaluate, train_models
-from argus_core.errors import ArgusError, InvalidRequest
+from argus_core.errors import ArgusError, InvalidRequest, Unavailable
 
+UNREACHED = "\nNo router answered: look at --endpoint, and whether it asks for TLS (--ca)."
 SERVE, MEASURE, PLAN, LEARN = "Serve and draw", "Load and measure", "Plan", "Train"
 
 app = typer.Typer(
@@ -88,7 +89,8 @@ def main() -> None:
         app()
     except ArgusError as error:
         retry = "" if error.retry_after is None else f" (try again in {error.retry_after:.1f} s)"
-        _tell(f"{_said(error)}{retry}")
+        hint = UNREACHED if _is_unreached(error) else ""
+        _tell(f"{_said(error)}{retry}{hint}")
         sys.exit(2 if _is_usage(error) else 1)
     except OSError as error:
         about = f"{error.filename}: " if error.filename else ""
@@ -102,6 +104,12 @@ def _said(error: ArgusError) -> str:
         return str(error)
     told = [f"{v.field}: {v.problem}" for v in error.violations]
     return "\n  ".join([f"{len(told)} fields are wrong", *told])
+
+
+def _is_unreached(error: ArgusError) -> bool:
+    """Whether nobody of ours answered: whoever does tells a status with what it refuses."""
+    trailing = getattr(error.__cause__, "trailing_metadata", None)
+    return isinstance(error, Unavailable) and trailing is not None and not list(trailing() or ())
 
 
 def _tell(said: str) -> None:

@@ -89,6 +89,13 @@ def test_a_folder_of_secrets_that_there_is_not_is_usage(argus, tmp_path):
     assert "--secrets: there is no folder" in said
 
 
+def test_where_no_router_answers_it_is_said_what_to_look_at(argus):
+    status, _, said = argus("status", "--endpoint", "127.0.0.1:1")
+    assert status == 1
+    assert "Connection refused" in said
+    assert said.endswith("look at --endpoint, and whether it asks for TLS (--ca).")
+
+
 def test_unknown_option_is_usage(argus):
     assert argus("draw", "--colour", "red")[0] == 2
 
