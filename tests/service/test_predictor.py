@@ -143,7 +143,7 @@ async def predictor(scripted):
     client = Predictor(cluster_of().spec, scripted.address, clock=clock)
     client.start()
     # Connected first: what is measured below is the predictor, not the connection.
-    await asyncio.wait_for(client._channel.channel_ready(), 30)
+    await asyncio.wait_for(client._opened.channel.channel_ready(), 30)
     client.clock = clock
     yield client
     await client.close()
