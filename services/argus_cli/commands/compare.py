@@ -44,7 +44,7 @@ def compare(
     out: flags.Out = None,
     as_json: flags.Json = False,
 ) -> None:
-    """Hold policies to each other on the same load, and say how sure the difference is."""
+    """Compare policies on the same load, and say how sure the difference is."""
     from argus_cli import options  # noqa: PLC0415 - slow to import
     from argus_cli.simulate import output, record, told  # noqa: PLC0415
     from argus_cli.simulate.comparison import compare as compared  # noqa: PLC0415

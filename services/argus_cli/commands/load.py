@@ -68,7 +68,7 @@ def load(
     seed: Annotated[int, typer.Option(help="Of what is left to chance.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("out/load"),
 ) -> None:
-    """Send requests at their moments, whatever becomes of the others, and report.
+    """Send requests on schedule, whether or not earlier ones were answered, and report.
 
     Ctrl-C ends it, and reports what was done.
     """

@@ -74,7 +74,7 @@ def profile(
         "out/profile.json"
     ),
 ) -> None:
-    """Measure each level's time, memory and quality; what was stopped goes on when run again."""
+    """Measure each level's time, memory and quality; run it again to go on where it stopped."""
     from argus_cli import options  # noqa: PLC0415
     from argus_cli.document import load_document  # noqa: PLC0415 - slow to import
     from argus_cli.profile.options import asked, of_ask, sized  # noqa: PLC0415

@@ -55,7 +55,7 @@ def why(
     key: Key = None,
     server_name: ServerName = "",
 ) -> None:
-    """Tell the last changes of what workers hold, with reasons, and what came of them."""
+    """Tell why workers hold what they hold, or why a prompt was drawn as it was."""
     if at is not None and request is not None:
         raise InvalidRequest.one("--request", "cannot be asked for together with --at")
     reach = _Reach(router_at(endpoint), control_key, tls_of(ca, certificate, key, server_name))
