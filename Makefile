@@ -65,7 +65,7 @@ models: $(STAMP) ## Train the small models again (hours on two cores, minutes on
 evaluate: $(STAMP) ## Measure the small models and write the table in models/README.md
 	$(BIN)/argus evaluate --write
 
-bench: $(STAMP) ## Run the benchmarks; results go to bench/results
+bench: $(STAMP) ## Run all benchmarks, one after the other (hours); results go to bench/results
 	@for script in bench/*.py; do echo "==> $$script"; $(BIN)/python $$script || exit 1; done
 
 clean: ## Remove what was built and installed here

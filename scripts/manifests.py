@@ -32,13 +32,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only say whether they are current")
     check = parser.parse_args().check
-    stale = [path for path, text in made().items() if not path.exists() or path.read_text() != text]
+    texts = made()
+    stale = [path for path, text in texts.items() if not path.exists() or path.read_text() != text]
     for path in stale:
         if check:
             print(f"stale: {path.relative_to(ROOT)}; run scripts/manifests.py")
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(made()[path])
+            path.write_text(texts[path])
     return 1 if check and stale else 0
 
 
