@@ -13,7 +13,7 @@ WHOLE := -n 2 --dist loadgroup tests/local tests/cluster
 .PHONY: help setup demo test test-fast cluster cluster-down cluster-tools test-cluster lint format protos models evaluate bench clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Install Argus and its tools into .venv
 
