@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _BIN = Path(os.environ.get("ARGUS_CLUSTER_CACHE", ROOT / ".cache" / "cluster")) / "bin"
 _START = 60.0
 """Seconds until it answers."""
-_PATIENCE = 10.0
+_PATIENCE = 30.0
 """Seconds that an answer may take."""
 
 Sample = tuple[dict[str, str], float]

@@ -51,7 +51,7 @@ def port_of(worker):
 async def why_not(address, known):
     """What keeps one with these peers from hearing a worker; empty where it hears it."""
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async for _ in workers.watch(address, known):
                 return ""
     except Unavailable as error:
@@ -247,10 +247,10 @@ async def test_who_probes_needs_no_certificate_and_is_told_of_health_alone(tmp_p
             health = health_pb2_grpc.HealthStub(channel)
             for serving, status in ((False, 2), (True, 1)):
                 await server.set_serving(serving)
-                answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=5)
+                answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=30)
                 assert answer.status == status
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await WorkerServiceStub(channel).Assign(worker_pb2.AssignRequest(), timeout=5)
+                await WorkerServiceStub(channel).Assign(worker_pb2.AssignRequest(), timeout=30)
             assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     finally:
         await server.stop(0)

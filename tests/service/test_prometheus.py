@@ -30,17 +30,17 @@ async def test_target_is_scraped_and_its_rule_fires_and_resolves(tmp_path):
         {"targets": [f"127.0.0.1:{server.server_port}"], "labels": {"cluster": "studio"}},
     ]
     async with prometheus_server(
-        tmp_path, targets=targets, rules=[rules], interval=0.2
+        tmp_path, targets=targets, rules=[rules], interval=0.5
     ) as prometheus:
 
         async def value():
             return await prometheus.query("level_ratio")
 
-        ((labels, found),) = await eventually(value, timeout=30)
+        ((labels, found),) = await eventually(value, timeout=90)
         assert (labels["cluster"], found) == ("studio", 0.5)
         assert await prometheus.alerts() == []
         level.set(0.7)
-        (fired,) = await eventually(prometheus.alerts, timeout=30)
+        (fired,) = await eventually(prometheus.alerts, timeout=90)
         assert fired["labels"]["alertname"] == "High"
         assert "level_ratio" in await prometheus.names()
         level.set(0.5)
@@ -48,7 +48,7 @@ async def test_target_is_scraped_and_its_rule_fires_and_resolves(tmp_path):
         async def silent():
             return await prometheus.alerts() == []
 
-        await eventually(silent, timeout=30)
+        await eventually(silent, timeout=90)
     server.shutdown()
     server.server_close()
     thread.join()
@@ -77,12 +77,12 @@ async def test_the_trace_of_a_request_is_an_exemplar_of_its_latency(tmp_path):
                 )
             )
             targets = [{"targets": [told["http"].rpartition("/")[2]]}]
-            async with prometheus_server(tmp_path, targets=targets, interval=0.2) as prometheus:
+            async with prometheus_server(tmp_path, targets=targets, interval=0.5) as prometheus:
 
                 async def kept():
                     return await prometheus.exemplars(DURATION, began, time.time() + 1)
 
-                (one,) = await eventually(kept, timeout=30)
+                (one,) = await eventually(kept, timeout=90)
                 assert one.labels == {"trace_id": TRACE}
                 assert one.series["level"] == "best"
                 assert 0 < one.value < 30

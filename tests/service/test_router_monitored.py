@@ -59,7 +59,7 @@ async def scraped(folder, address, how, *, error=""):
                 for target in await server.targets()
             )
 
-        await eventually(so, timeout=30, interval=0.1)
+        await eventually(so, timeout=90, interval=0.1)
 
 
 async def test_who_is_named_trusted_and_shown_is_scraped_and_nobody_else(tmp_path):

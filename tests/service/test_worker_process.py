@@ -71,7 +71,7 @@ async def test_a_worker_process_announces_itself_draws_and_drains(tmp_path):
             state = await phase(stub, "READY", patience=120)
             assert (state.worker, state.pool, state.slots) == ("w7", "cpu", 3)
             health = health_pb2_grpc.HealthStub(probe)
-            told = await health.Check(health_pb2.HealthCheckRequest(), timeout=10)
+            told = await health.Check(health_pb2.HealthCheckRequest(), timeout=30)
             assert told.status == health_pb2.HealthCheckResponse.SERVING
             # Longer than is looked for here, and called off then.
             call = await begun(stub.Execute(ask(steps=1000, preview_every_steps=1)))
