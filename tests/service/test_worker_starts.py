@@ -90,6 +90,7 @@ async def test_a_start_by_key_draws_the_image_that_its_latent_came_from(url):
         assert not whole.HasField("fetch")
         await kept(host)
         follower = Following(other)
+        await eventually(lambda: follower.complete)  # Uses before it follows are not told.
         for latent in whole.captured:
             began = time.monotonic()
             result = await drawn(stub, starting(latent))
