@@ -27,7 +27,7 @@ async def test_the_operator_needs_every_right_that_the_chart_grants(
 ):
     """A cluster with all that there can be is made, rolled, made smaller, and loses its monitor.
 
-    Its routers are closed, and are probed by a kubelet, which has no certificate to show.
+    Everybody in it asks for certificates, and is probed by a kubelet, which has none to show.
     """
     audit = installed.state / "log" / "audit.log"
     before_us = audit.stat().st_size
@@ -35,12 +35,15 @@ async def test_the_operator_needs_every_right_that_the_chart_grants(
     mine = authority.secret(tmp_path / "operator", "argus-operator")
     installed.apply(secret("closed", **mine), namespace=SYSTEM)
     # It begins anew: what it asks for when it starts counts too.
-    put(installed, "argus", CHARTS["argus"], "--set", "operator.routers.tlsSecret=closed")
+    reach = "operator.routers.tlsSecret=closed,operator.workers.tlsSecret=closed"
+    put(installed, "argus", CHARTS["argus"], "--set", reach)
     knows_pod_monitors(installed)
-    more = {"observability": {"podMonitor": True}, "router": ROUTER}
+    closed = {"router": ROUTER, "internalTls": {"secretName": "within"}}
+    more = {"observability": {"podMonitor": True}, **closed}
     with studio(installed, "rights", pools=[pool("one"), pool("two")], **more) as cluster:
         made = secrets(authority, tmp_path / "routers", host, new_key())
-        installed.apply(*made, namespace=cluster.namespace)
+        within = authority.secret(tmp_path / "within", "rights-internal.rights.svc")
+        installed.apply(*made, secret("within", **within), namespace=cluster.namespace)
         await cluster.becomes("Ready", "True")
         # It hears the routers.
         await cluster.becomes("SLOMet", "Unknown", "NoTraffic")
@@ -51,15 +54,16 @@ async def test_the_operator_needs_every_right_that_the_chart_grants(
         installed.kubectl("delete", "pod", "rights-one-0", *space)
         await cluster.becomes("Progressing", "False", "PodsRefused")
         installed.kubectl("delete", "resourcequota", "rule", *space)
-        cluster.apply(document("rights", pools=[pool("one", threads=2)], router=ROUTER))
+        cluster.apply(document("rights", pools=[pool("one", threads=2)], **closed))
         await eventually(
             lambda: len(cluster.pods()) == 1 and cluster.pods()[0]["metadata"]["uid"] not in before,
             timeout=PATIENCE,
             interval=0.5,
         )
         await cluster.becomes("Ready", "True")
-        (router,) = cluster.pods("router")
-        assert not any(s["restartCount"] for s in router["status"]["containerStatuses"])
+        pods = [pod for role in ("router", "predictor", "worker") for pod in cluster.pods(role)]
+        assert len(pods) == 3
+        assert not any(s["restartCount"] for pod in pods for s in pod["status"]["containerStatuses"])
         asked = used(audit, f"{SYSTEM}:argus-operator", since=before_us)
     rules = [
         rule
