@@ -86,6 +86,8 @@ class _Run:
         self._stock = Stock(scenario.store)
         self._batches = [level.batches for level in scenario.levels]
         self._needs_start = [level.needs_start for level in scenario.levels]
+        self._fetch = [scenario.store.fetch_seconds * needs for needs in self._needs_start]
+        """What a fetch usually takes, by level; 0 where none is needed."""
         self._packed = [best_batch(level, scenario.deadline)[1] for level in scenario.levels]
         self._batch_sizes = [len(batches) for batches in self._batches]
         self._steals = _overrides(policy, "steal")
@@ -237,7 +239,7 @@ class _Run:
         batches, seconds = self._batches[level], self._crew.seconds[worker][level]
         queue, floor = self._queue_of[level], self._floor
         aside: list[Entry] = []
-        earliest = entries[0][0]
+        earliest = entries[0][0] - self._fetch[level]
         while (size := len(entries)) < len(batches) and self._queues[queue]:
             gains = batches[size] / (size + 1) < batches[size - 1] / size
             if not gains or len(aside) + size > _LOOK * len(batches):
@@ -250,7 +252,7 @@ class _Run:
             prompt = self._prompt[other[1]]
             if self._policy.bind(prompt, other[2], remaining, duty, floor) == level:
                 entries.append(other)
-                earliest = min(earliest, other[0])
+                earliest = min(earliest, other[0] - self._fetch[level])
             else:
                 aside.append(other)
         floor.joining = -1
