@@ -70,6 +70,11 @@ def with_burst(burst, *, chance=HARSH, **changes):
     return replace(problem, rules=replace(problem.rules, burst_chance=chance))
 
 
+def test_a_burst_that_is_next_to_nothing_asks_for_nothing():
+    """A solver takes no number that is as large as a worker's share of it."""
+    assert counts(plan_of(with_burst(1e-17))) == counts(plan_of(with_burst(0.0)))
+
+
 def test_a_burst_that_the_best_workers_cannot_carry_moves_some():
     calm, ready = plan_of(with_burst(0.0)), plan_of(with_burst(6.0))
     assert counts(calm) == {("main", ("large",)): 10}

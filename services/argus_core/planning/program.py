@@ -24,6 +24,9 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 _HOPELESS = 1e5
 """A level that needs this many times all workers serves nobody; its figures spoil the solver's."""
 
+_AMPLE = 1e4
+"""Times the whole burst that a worker carries: more is no better, and spoils the solver's figures."""
+
 _LEAST = 1e-3
 """GPUs of any load: however little comes, a row without workers serves nobody."""
 
@@ -174,7 +177,7 @@ def _loads(problem: PlanProblem, units: Floats, everyone: int) -> Floats:
 def _reach(problem: PlanProblem, units: Floats) -> Floats:
     if not problem.burst:
         return np.zeros(units.shape[1])
-    return np.asarray(1 / (problem.burst * units.min(axis=0, initial=np.inf)))
+    return np.asarray(np.minimum(_AMPLE, 1 / (problem.burst * units.min(axis=0, initial=np.inf))))
 
 
 def _switch_seconds(problem: PlanProblem, row: Row) -> float:

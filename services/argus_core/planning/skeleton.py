@@ -161,8 +161,8 @@ class RowWriter:
         self._count += len(self._at[-1])
 
     def into(self, solver: highspy.Highs) -> None:
-        """Add all rows gathered."""
-        solver.addRows(
+        """Add all rows gathered; ValueError where a number is beyond what the solver takes."""
+        status = solver.addRows(
             len(self._lower),
             np.array(self._lower),
             np.array(self._upper),
@@ -171,3 +171,5 @@ class RowWriter:
             np.concatenate(self._at).astype(np.int32),
             np.concatenate(self._values),
         )
+        if status == highspy.HighsStatus.kError:
+            raise ValueError("a row of the plan's program has a number that is not finite or too large")
