@@ -63,7 +63,8 @@ async def test_the_operator_needs_every_right_that_the_chart_grants(
         await cluster.becomes("Ready", "True")
         pods = [pod for role in ("router", "predictor", "worker") for pod in cluster.pods(role)]
         assert len(pods) == 3
-        assert not any(s["restartCount"] for pod in pods for s in pod["status"]["containerStatuses"])
+        told = [each for pod in pods for each in pod["status"]["containerStatuses"]]
+        assert not any(each["restartCount"] for each in told)
         asked = used(audit, f"{SYSTEM}:argus-operator", since=before_us)
     rules = [
         rule

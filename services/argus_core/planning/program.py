@@ -25,7 +25,7 @@ _HOPELESS = 1e5
 """A level that needs this many times all workers serves nobody; its figures spoil the solver's."""
 
 _AMPLE = 1e4
-"""Times the whole burst that a worker carries: more is no better, and spoils the solver's figures."""
+"""Times the burst that a worker carries: more is no better, and spoils the solver's figures."""
 
 _LEAST = 1e-3
 """GPUs of any load: however little comes, a row without workers serves nobody."""

@@ -172,4 +172,4 @@ class RowWriter:
             np.concatenate(self._values),
         )
         if status == highspy.HighsStatus.kError:
-            raise ValueError("a row of the plan's program has a number that is not finite or too large")
+            raise ValueError("a row of the plan has a number that is not finite or too large")
