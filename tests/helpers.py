@@ -8,6 +8,15 @@ import time
 from collections.abc import Awaitable, Callable
 
 
+class Clock:
+    """Stands still; a test sets `now`, in seconds."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 async def eventually(
     condition: Callable[[], object] | Callable[[], Awaitable[object]],
     timeout: float = 30.0,

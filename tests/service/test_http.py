@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from argus_core.errors import Exhausted, InvalidRequest, Unavailable
 from argus_router.store import ImageStore
-from helpers import eventually
+from helpers import Clock, eventually
 from router_support import PNG, ScriptedWorker, cluster_of, staged
 
 
@@ -210,13 +210,6 @@ async def test_metrics_are_counted_with_bounded_labels(served):
         "argus_predictor_duration_seconds",
         "argus_quality_score",
     } <= {family.name for family in families}
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 def test_store_forgets_the_oldest_when_it_is_full():

@@ -8,6 +8,7 @@ from argus_operator.health import Heartbeats
 from argus_operator.herald import Allowance
 from argus_operator.inventory import Inventory
 from argus_operator.kinds import DEPLOYMENT, SERVICE
+from helpers import Clock
 
 
 class Recorded:
@@ -37,13 +38,6 @@ class Recorded:
         self.deleted.append(name)
         if name in self.refuses:
             raise self.refuses[name]
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 def service(name, **spec):

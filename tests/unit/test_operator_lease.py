@@ -6,13 +6,7 @@ from argus_core.errors import Unavailable
 from argus_operator.gateway import Gateway
 from argus_operator.kinds import CLUSTER
 from argus_operator.lease import DURATION, Lease
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
+from helpers import Clock
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import pytest
 
 from argus_operator.members import Members
+from helpers import Clock
 from operator_support import raw
 
 
@@ -18,13 +19,6 @@ class Server:
             return [raw()]
         status = {"observedGeneration": 1, "updateRevision": "new"}
         return [{"metadata": {"name": "demo-cpu", "generation": self.generation}, "status": status}]
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

@@ -1,13 +1,7 @@
 """Owners whose pods are refused are touched at a bounded pace, and no others."""
 
 from argus_operator.nudges import Nudges
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
+from helpers import Clock
 
 
 def test_an_owner_is_touched_no_oftener_than_it_may_tell_of_its_tries():

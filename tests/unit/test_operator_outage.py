@@ -6,13 +6,7 @@ from argus_core.errors import Unavailable
 from argus_operator.gateway import Away
 from argus_operator.outage import Outage
 from argus_operator.setbacks import Setbacks
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
+from helpers import Clock
 
 
 @pytest.fixture
