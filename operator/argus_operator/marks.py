@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from argus_control.crew import Crew
 from argus_core.errors import NotFound
@@ -42,10 +43,8 @@ class Marks:
             held = crew.loadouts[pod.name]
             if _holding(pod.labels) != names.holding(held) or pod.loadout != held:
                 differed = True
-                try:
+                with suppress(NotFound):
                     await self.mark(pod.name, held)
-                except NotFound:
-                    continue
         return differed
 
 
