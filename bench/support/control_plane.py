@@ -49,10 +49,7 @@ def control_plane(*tools: str) -> Iterator[Path]:
 def know_clusters() -> None:
     """Have the API server of KUBECONFIG know ArgusClusters."""
     _run("kubectl", "apply", "--server-side", "-f", str(_CRD))
-    name = "crd/argusclusters.argus.dev"
-    # While it has no list of conditions, kubectl fails in place of waiting for one.
-    for what in ("jsonpath={.status.acceptedNames.kind}", "condition=Established"):
-        _run("kubectl", "wait", f"--for={what}", name, "--timeout=60s")
+    _script("served.sh", "argusclusters.argus.dev", within=2 * _START)
 
 
 def _script(name: str, *arguments: str, within: float) -> None:

@@ -82,9 +82,8 @@ class Kubernetes:
 
     def wait_for_kind(self, name: str) -> None:
         """Return once the API server serves a custom resource; raises CommandFailed."""
-        # While it has no list of conditions, kubectl fails in place of waiting for one.
-        for what in ("jsonpath={.status.acceptedNames.kind}", "condition=Established"):
-            self.kubectl("wait", f"--for={what}", f"crd/{name}", "--timeout=60s")
+        # Two waits of a minute each at most.
+        self.script("served.sh", name, timeout=150.0)
 
     def script(self, name: str, *arguments: str, timeout: float = 100.0) -> str:
         """Run a script of scripts/cluster for this cluster; raises CommandFailed."""
